@@ -1,0 +1,101 @@
+"""The words of the field as small integers, for compiled code, and back as text, for everyone else.
+
+A code is never re-used and a list only grows at its end: stored snapshots and tapes carry these numbers.
+"""
+
+LEVELS = ("running", "paused", "reduce_only", "halted", "killed")
+RUNNING, PAUSED, REDUCE_ONLY, HALTED, KILLED = range(5)
+
+SIZINGS = ("share", "fixed", "risk", "volatility")
+SHARE, FIXED, RISK, VOLATILITY = range(4)
+
+STATUSES = ("flat", "entering", "open", "exiting")
+FLAT, ENTERING, OPEN, EXITING = range(4)
+
+SLOT_STATES = ("enabled", "exit_only", "off", "failed")
+SLOT_ENABLED, SLOT_EXIT_ONLY, SLOT_OFF, SLOT_FAILED = range(4)
+
+PURPOSES = (
+    "entry",
+    "exit",
+    "stop",
+    "target",
+    "trail",
+    "breakeven",
+    "time",
+    "flatten",
+    "manual",
+    "outage",
+    "wiped_out",
+)
+(ENTRY, EXIT, STOP, TARGET, TRAIL, BREAKEVEN, TIME, FLATTEN, MANUAL, OUTAGE, WIPED_OUT) = range(11)
+
+ORDER_TYPES = ("market", "limit", "stop")
+MARKET, LIMIT, STOP_ORDER = range(3)
+
+ORDER_STATES = ("queued", "sent", "partial", "filled", "cancelled", "refused", "rejected")
+QUEUED, SENT, PARTIAL, FILLED, CANCELLED, REFUSED, REJECTED = range(7)
+
+SIGNAL_STATUSES = ("taken", "refused", "missed", "ignored")
+S_TAKEN, S_REFUSED, S_MISSED, S_IGNORED = range(4)
+
+REASONS = (
+    "",
+    "no_position",
+    "in_position",
+    "pending",
+    "opposite",
+    "busy",
+    "missed",
+    "short_not_allowed",
+    "slot_off",
+    "level",
+    "breaker",
+    "cooldown",
+    "max_positions",
+    "no_stop",
+    "no_volatility",
+    "symbol_cap",
+    "buying_power",
+    "min_notional",
+    "no_price",
+    "moved",
+    "expired",
+    "superseded",
+    "venue",
+    "slot_failed",
+)
+(
+    R_NONE,
+    R_NO_POSITION,
+    R_IN_POSITION,
+    R_PENDING,
+    R_OPPOSITE,
+    R_BUSY,
+    R_MISSED,
+    R_SHORT,
+    R_SLOT_OFF,
+    R_LEVEL,
+    R_BREAKER,
+    R_COOLDOWN,
+    R_MAX_POSITIONS,
+    R_NO_STOP,
+    R_NO_VOLATILITY,
+    R_SYMBOL_CAP,
+    R_BUYING_POWER,
+    R_MIN_NOTIONAL,
+    R_NO_PRICE,
+    R_MOVED,
+    R_EXPIRED,
+    R_SUPERSEDED,
+    R_VENUE,
+    R_SLOT_FAILED,
+) = range(24)
+
+BREAKER_KINDS = ("consecutive_losses", "daily_loss", "drawdown")
+LOSSES, DAILY_LOSS, DRAWDOWN = range(3)
+BREAKER_ENDS = ("cooldown", "next_day", "person")
+END_COOLDOWN, END_NEXT_DAY, END_PERSON = range(3)
+
+EVENTS = ("trip", "release", "end", "stop_move", "funding", "wiped_out", "level", "cash", "outage_stop", "slot_state")
+(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = range(10)
