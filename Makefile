@@ -1,0 +1,60 @@
+# Evenkeel's commands. Two are all one needs on a fresh machine: `make demo` and `make test`.
+# Written for GNU make 3.81 (macOS) and newer, POSIX sh, no GNU-only tools.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+  if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; exit; fi; done; echo python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+N ?= 1000
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test check bench oracles crash shots app engine tmux lock format
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+install: ## make .venv and install what a user needs (locked)
+	@$(PYTHON) tools/install.py user
+
+install-dev: ## the same, with what a developer adds
+	@$(PYTHON) tools/install.py dev
+
+demo: install ## a sandbox exchange, the engine on it and the app, in one go; Ctrl-C ends all three
+	@$(PY) run_engine.py demo $(ARGS)
+
+engine: install ## the engine with my/config.toml
+	@$(PY) run_engine.py run $(ARGS)
+
+app: install ## the app alone, on the data folder
+	@$(PY) -m streamlit run Home.py $(ARGS)
+
+tmux: install ## engine, app and log side by side in a tmux session
+	@sh tools/tmux.sh
+
+test: install-dev ## the whole test suite
+	@$(PY) -m pytest $(ARGS)
+
+check: install-dev ## lint, format, types, layers
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+format: install-dev ## let ruff format and mend what it can
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+bench: install-dev ## what we claim about speed, against the peers
+	@$(PY) -m benchmarks $(ARGS)
+
+oracles: install-dev ## the peers' own numbers, in environments of their own
+	@$(PY) -m tests.oracles $(ARGS)
+
+crash: install-dev ## kill the engine N times (make crash N=10000)
+	@$(PY) -m tests.crash --kills $(N) $(ARGS)
+
+shots: install-dev ## a picture of every page, light and dark, wide and narrow
+	@$(PY) -m tools.shots $(ARGS)
+
+lock: install-dev ## resolve requirements*.in anew into the locked requirements*.txt
+	@sh tools/lock.sh
