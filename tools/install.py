@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     options = parser.parse_args(argv)
     if sys.version_info < OLDEST:
-        return _fail(f"Evenkeel needs Python 3.11 or newer, this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")
+        return _fail(
+            f"Evenkeel needs Python 3.11 or newer, this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ..."
+        )
     if _is_installed(options.venv, options.kind):
         return 0
     started = time.monotonic()
@@ -39,7 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         _make_venv(options.venv)
         _install(options.venv, LOCKS[options.kind])
     except subprocess.CalledProcessError as error:
-        return _fail(f"`{' '.join(map(str, error.cmd[:6]))} ...` ended with {error.returncode}; its own words are above.")
+        return _fail(
+            f"`{' '.join(map(str, error.cmd[:6]))} ...` ended with {error.returncode}; its own words are above."
+        )
     except OSError as error:
         return _fail(f"{error.filename or options.venv}: {error.strerror or error}.")
     _stamp(options.venv, options.kind).write_text(_wanted(options.kind))
@@ -102,7 +106,17 @@ def _install(folder: Path, lock: Path) -> None:
     uv = _find_uv(folder)
     if uv:
         _say(f"installing up to {count} packages from {lock.name} with uv")
-        _run(*uv, "pip", "install", "--python", str(_python(folder)), "--compile-bytecode", "--require-hashes", "-r", str(lock))
+        _run(
+            *uv,
+            "pip",
+            "install",
+            "--python",
+            str(_python(folder)),
+            "--compile-bytecode",
+            "--require-hashes",
+            "-r",
+            str(lock),
+        )
     else:
         _say(f"installing up to {count} packages from {lock.name} with pip (about a minute)")
         _run(str(_python(folder)), "-m", "pip", "install", "--require-hashes", "-r", str(lock))

@@ -1,0 +1,73 @@
+"""The Typer application put together, and its one way out: an exit code and a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli import books, control, data, setup, trade
+from engine.cli.failures import FAILED, describe
+from engine.cli.output import say
+
+app = typer.Typer(
+    name="run_engine.py",
+    help="Evenkeel: a trading engine for crypto. Without a command the engine runs with my/config.toml.",
+    epilog="Results go to stdout, everything else to stderr. "
+    "Exit codes: 0 done, 1 refused, 2 usage, 69 exchange, 74 storage, 78 configuration.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (trade, data, control, books, setup):
+    room.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _door(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="data folder; data/demo is the demo's [default: the configuration's, or data]"),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="print the version and end")] = False,
+) -> None:
+    if version:
+        from engine import __version__
+
+        sys.stdout.write(f"evenkeel {__version__}\n")
+        raise typer.Exit
+    if data_dir is not None:
+        os.environ["EVENKEEL_DATA"] = str(data_dir)
+    setup.load_dotenv()
+    if context.invoked_subcommand is None:
+        trade.run_with_defaults()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        app(args=argv)
+    except Exception as error:
+        sys.exit(_failed(error))
+
+
+def _failed(error: Exception) -> int:
+    found = describe(error)
+    if found is None:
+        import traceback
+
+        traceback.print_exception(error)
+        say(
+            f"error: this is a defect of Evenkeel, not of what you asked: {type(error).__name__}: {error}. "
+            "Please report the lines above."
+        )
+        return FAILED
+    code, sentence = found
+    say(f"error: {sentence}")
+    return code

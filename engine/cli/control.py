@@ -1,0 +1,254 @@
+"""status, and the commands a running engine obeys: pause, resume, kill, release, close, stop, slot, cash.
+
+Each is one row in the table `command`; the engine takes it off its queue, acts, and writes back what it did. Nothing here
+touches the engine's state.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from engine.cli import store
+from engine.cli.failures import FAILED, USAGE, Fail
+from engine.cli.output import emit_json, emit_pairs, emit_table, say, show, when
+
+Run = Annotated[str | None, typer.Option("--run", metavar="NAME|N", help="which run [default: the engine heard last]")]
+Wait = Annotated[float, typer.Option(min=0, help="seconds to wait for the engine's answer")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+WAIT = 10.0
+POLL_S = 0.1
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: run_engine.py status --json")(status)
+    app.command(epilog="Example: run_engine.py pause")(pause)
+    app.command(epilog="Example: run_engine.py resume")(resume)
+    app.command(epilog="Example: run_engine.py kill --flatten")(kill)
+    app.command(epilog="Example: run_engine.py release drawdown_halt --reason 'looked at it'")(release)
+    app.command(epilog="Example: run_engine.py close BTC/USD")(close)
+    app.command(epilog="Example: run_engine.py stop sma_cross:BTC/USD 61250")(stop)
+    app.command(epilog="Example: run_engine.py slot sma_cross:BTC/USD off")(slot)
+    app.command(epilog="Example: run_engine.py cash -- -250")(cash)
+
+
+def status(run: Run = None, json_out: Json = False) -> None:
+    """What the engine is doing: state, heartbeat, equity, open positions, tripped breakers."""
+    engine = store.open_database()
+    found = store.find_run(engine, run)
+    state = _state(engine, found)
+    if json_out:
+        emit_json(state)
+        return
+    emit_pairs(
+        {key: value for key, value in state.items() if not isinstance(value, list)},
+        f"run {found['name']} (number {found['id']})",
+    )
+    emit_table(
+        ("position", "qty", "entry", "mark", "stop", "unrealized"),
+        [(p["slot"], p["qty"], p["entry_price"], p["mark"], p["stop"], p["unrealized"]) for p in state["positions"]],
+        "  no open position",
+    )
+    for breaker in state["breakers"]:
+        numbers = f"{show(breaker['value'])} against {show(breaker['threshold'])}"
+        say(f"breaker {breaker['name']} has tripped: {numbers} ({breaker['level']})")
+
+
+def _state(engine: Any, run: dict[str, Any]) -> dict[str, Any]:
+    row = store.rows(engine, "SELECT * FROM engine_status WHERE run_id = :id", id=run["id"])
+    heard: dict[str, Any] = row[0] if row else {}
+    equity = store.rows(
+        engine,
+        "SELECT equity, cash FROM equity WHERE run_id = :id AND slot_id = 0 ORDER BY ts DESC LIMIT 1",
+        id=run["id"],
+    )
+    positions = store.rows(
+        engine,
+        "SELECT s.strategy, s.symbol, p.direction, p.qty, p.entry_price, p.mark, p.stop, p.unrealized, p.status "
+        "FROM position p JOIN slot s ON s.id = p.slot_id WHERE p.run_id = :id ORDER BY s.position",
+        id=run["id"],
+    )
+    breakers = store.rows(
+        engine,
+        "SELECT name, level, value, threshold, until_ts FROM breaker WHERE run_id = :id AND state = 'tripped'",
+        id=run["id"],
+    )
+    age = (store.now_ms() - heard["heartbeat_ts"]) if heard.get("heartbeat_ts") else None
+    return {
+        "run": run["name"],
+        "run_id": run["id"],
+        "mode": run["kind"],
+        "demo": bool(run["demo"]),
+        "alive": age is not None and age < store.ALIVE_MS and heard.get("state") != "stopped",
+        "state": heard.get("state"),
+        "heartbeat_age_seconds": None if age is None else round(age / 1000, 1),
+        "exchange_time": when(heard.get("exchange_ts")),
+        "last_bar": when(heard.get("last_bar_ts")),
+        "feed": heard.get("feed"),
+        "equity": equity[0]["equity"] if equity else run["cash_start"],
+        "cash": equity[0]["cash"] if equity else run["cash_start"],
+        "message": heard.get("message"),
+        "positions": [{"slot": f"{p.pop('strategy')}:{p.pop('symbol')}", **p} for p in positions],
+        "breakers": breakers,
+    }
+
+
+def pause(run: Run = None, wait: Wait = WAIT, json_out: Json = False) -> None:
+    """No new entries; open positions are managed on."""
+    _send("pause", {}, run, wait, json_out)
+
+
+def resume(run: Run = None, wait: Wait = WAIT, json_out: Json = False) -> None:
+    """End a pause."""
+    _send("resume", {}, run, wait, json_out)
+
+
+def kill(
+    flatten: Annotated[bool, typer.Option("--flatten", help="also close every position at the market")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for the typed word before --flatten")] = False,
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Stop all trading at once; stays so across restarts until `release kill`."""
+    if flatten and not yes:
+        _typed("flatten", "This closes every open position at the market.")
+    _send("kill", {"flatten": flatten}, run, wait, json_out)
+
+
+def release(
+    breaker: Annotated[str, typer.Argument(help="a tripped breaker's name, or kill")],
+    reason: Annotated[str, typer.Option(help="why it is right to go on; kept with the release")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for the typed word")] = False,
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Start a tripped breaker anew: the peak is equity now, losses count from here."""
+    if not yes:
+        _typed("release", f"Breaker {breaker} starts anew from the present equity.")
+    _send("release", {"breaker": breaker, "reason": reason}, run, wait, json_out)
+
+
+def close(
+    what: Annotated[
+        str, typer.Argument(metavar="SLOT|SYMBOL|all", help="as `status` names it: sma_cross:BTC/USD, a symbol, or all")
+    ],
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Close positions at the market; the trades carry exit_reason manual."""
+    _send("close", {"slot": _slot_name(what)}, run, wait, json_out)
+
+
+def stop(
+    what: Annotated[str, typer.Argument(metavar="SLOT", help="exactly one slot with an open position")],
+    price: Annotated[float, typer.Argument(min=0, help="the new stop; it may only be tightened")],
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Tighten a position's stop."""
+    _send("tighten_stop", {"slot": _slot_name(what), "price": price}, run, wait, json_out)
+
+
+def slot(
+    what: Annotated[str, typer.Argument(metavar="SLOT", help="as `status` names it")],
+    state: Annotated[str, typer.Argument(metavar="on|off", help="off: no entries, an open position is managed on")],
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Switch a slot's entries on or off."""
+    if state not in ("on", "off"):
+        raise Fail(f"{state!r} is neither on nor off", USAGE)
+    _send(f"slot_{state}", {"slot": _slot_name(what)}, run, wait, json_out)
+
+
+def cash(
+    amount: Annotated[str, typer.Argument(help="what is paid in; a withdrawal is negative, after `--`")],
+    run: Run = None,
+    wait: Wait = WAIT,
+    json_out: Json = False,
+) -> None:
+    """Book a deposit or a withdrawal: capital moves, returns do not."""
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        raise Fail(f"{amount!r} is no amount: write it as 250 or -250.50", USAGE) from None
+    if not value.is_finite() or value == 0:
+        raise Fail(f"{amount} is no amount to pay in or out", USAGE)
+    _send("cash", {"amount": str(value)}, run, wait, json_out)
+
+
+def _slot_name(text: str) -> str:
+    """Symbols in any spelling as the canonical one; everything else as it stands."""
+    from engine.market.symbols import canonical
+
+    strategy, colon, symbol = text.rpartition(":")
+    try:
+        return f"{strategy}{colon}{canonical(symbol)}"
+    except ValueError:
+        return text
+
+
+def _typed(word: str, warning: str) -> None:
+    say(warning)
+    if str(typer.prompt(f"Type {word} to go on", default="", show_default=False, err=True)).strip() != word:
+        raise Fail("nothing was done")
+
+
+def _send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
+    """Write the command, wait for the engine's answer, print it. 1 where it is refused or nobody answers."""
+    from db.session import write_session
+    from sqlalchemy import text
+
+    engine = store.open_database(read_only=False)
+    found = store.find_run(engine, run)
+    key = str(uuid.uuid4())
+    with write_session(engine) as session:
+        session.execute(
+            text(_INSERT),
+            {"uuid": key, "run_id": found["id"], "kind": kind, "args": _json(args), "created_ts": store.now_ms()},
+        )
+    answer = _await(engine, key, wait)
+    if json_out:
+        emit_json(
+            {"command": kind, "run": found["name"], "uuid": key, "state": answer["state"], "result": answer["result"]}
+        )
+    elif answer["state"] != "new":
+        say(f"{kind}: {answer['result'] or answer['state']}")
+    if answer["state"] == "new":
+        heard = _state(engine, found)["heartbeat_age_seconds"]
+        raise Fail(
+            f"{kind} is written, but no engine answered within {wait:g} s (last heard {show(heard)} s ago); "
+            "it acts at the next start"
+        )
+    if answer["state"] == "refused":
+        raise typer.Exit(FAILED)
+
+
+_INSERT = (
+    "INSERT INTO command (uuid, run_id, kind, args, source, created_ts, state) "
+    "VALUES (:uuid, :run_id, :kind, :args, 'cli', :created_ts, 'new')"
+)
+
+
+def _json(args: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(args)
+
+
+def _await(engine: Any, key: str, wait: float) -> dict[str, Any]:
+    deadline = time.monotonic() + wait
+    while True:
+        answer = store.rows(engine, "SELECT state, result FROM command WHERE uuid = :uuid", uuid=key)[0]
+        if answer["state"] != "new" or time.monotonic() >= deadline:
+            return answer
+        time.sleep(POLL_S)

@@ -1,0 +1,129 @@
+"""fetch and data: candles into the store, and what is in it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli import store as place
+from engine.cli.failures import USAGE, Fail
+from engine.cli.output import emit_json, emit_table, say, when
+
+if TYPE_CHECKING:
+    from engine.market.store import Store
+
+DAY_MS = 86_400_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: run_engine.py fetch --exchange coinbase --symbol BTC/USD --timeframe 1m --days 90")(
+        fetch
+    )
+    app.command(epilog="Example: run_engine.py data --json")(data)
+
+
+def candle_store() -> Store:
+    """The store of candles in the data folder."""
+    from engine.market.store import Store
+
+    return Store(place.data_dir() / "candles")
+
+
+def parse_day(text: str) -> int:
+    """A UTC day or moment (2026-01-31, 2026-01-31T12:00, or ms) as ms UTC. Fail (2) with what is accepted."""
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Fail(f"{text!r} is no day: write 2026-01-31, 2026-01-31T12:00 or milliseconds UTC", USAGE) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def fetch(
+    symbol: Annotated[list[str], typer.Option(help="BTC/USD, BTC-USD or BTCUSD; several times for several")],
+    exchange: Annotated[str, typer.Option(help="any exchange ccxt knows, by its id")] = "coinbase",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h, 1d")] = "1m",
+    days: Annotated[float | None, typer.Option(min=0.01, help="so many days up to now [default: 30]")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day, UTC")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="DAY", help="up to this moment, UTC [default: now]")] = None,
+    base_url: Annotated[str | None, typer.Option(help="another REST address, such as a sandbox's")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Fetch candles into the store; what is there already is not fetched again."""
+    from engine.market.symbols import canonical
+
+    start, end = span(days, from_, to)
+    results = []
+    for name in symbol:
+        try:
+            pair = canonical(name)
+        except ValueError as error:
+            raise Fail(str(error), USAGE) from None
+        results.append(fetch_one(exchange, pair, timeframe, start, end, base_url))
+    if json_out:
+        emit_json({"exchange": exchange, "timeframe": timeframe, "fetched": results})
+    else:
+        emit_table(list(results[0]), [list(row.values()) for row in results], "nothing was fetched")
+
+
+def span(days: float | None, from_: str | None, to: str | None) -> tuple[int, int]:
+    """(start, end) in ms UTC of --days, or --from and --to; 30 days up to now when nothing is said."""
+    end = parse_day(to) if to else place.now_ms()
+    start = parse_day(from_) if from_ else end - int((days or 30) * DAY_MS)
+    if start >= end:
+        raise Fail(f"the span ends ({when(end)}) before it begins ({when(start)})", USAGE)
+    return start, end
+
+
+def fetch_one(exchange: str, symbol: str, timeframe: str, start: int, end: int, base_url: str | None) -> dict[str, Any]:
+    """One symbol's candles into the store, with a progress line on stderr; what the store then says of them."""
+    from engine.market.history import fetch as fetch_history
+
+    fetch_history(
+        exchange, symbol, timeframe, start, end, candle_store(), base_url=base_url, progress=_Progress(symbol)
+    )
+    found = [
+        row for row in stored() if (row["exchange"], row["symbol"], row["timeframe"]) == (exchange, symbol, timeframe)
+    ]
+    return found[0] if found else {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "bars": 0}
+
+
+class _Progress:
+    """`progress(done, total)` as a bar on a terminal, as a line at each tenth elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self.label, self.tenth = label, -1
+
+    def __call__(self, done: float, total: float, *_: object) -> None:
+        share = min(1.0, done / total) if total else 1.0
+        if sys.stderr.isatty():
+            bar = "#" * int(share * 30)
+            sys.stderr.write(f"\r{self.label} [{bar:<30}] {share:4.0%}" + ("\n" if share >= 1 else ""))
+            sys.stderr.flush()
+        elif int(share * 10) > self.tenth:
+            self.tenth = int(share * 10)
+            say(f"{self.label} {share:.0%}")
+
+
+def data(json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False) -> None:
+    """What candles are stored, from when to when, and how good they are."""
+    rows = stored()
+    if json_out:
+        emit_json({"folder": candle_store_folder(), "stored": rows})
+        return
+    empty = "nothing is stored yet: `run_engine.py fetch --symbol BTC/USD --timeframe 1m --days 90`"
+    emit_table(list(rows[0]) if rows else [], [list(row.values()) for row in rows], empty)
+
+
+def candle_store_folder() -> Path:
+    return place.data_dir() / "candles"
+
+
+def stored() -> list[dict[str, Any]]:
+    """The store's content, one row a series."""
+    return [dict(row) if isinstance(row, dict) else dict(vars(row)) for row in candle_store().list()]

@@ -1,0 +1,86 @@
+"""The commands' way to the database: which file, which run, which engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.failures import FAILED, STORAGE, Fail
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+ALIVE_MS = 5_000
+"""A heartbeat older than this is an engine that does not run."""
+
+
+def point_to_data() -> None:
+    """Let db.session find what the configuration names; what --data-dir or the environment says wins."""
+    if os.environ.get("EVENKEEL_DATA") or os.environ.get("DATABASE_URL"):
+        return
+    from engine.runtime.config import find, load
+
+    path = find()
+    if path.exists():
+        storage = load(path).storage
+        os.environ["EVENKEEL_DATA"] = storage.data_dir
+        if storage.database_url:
+            os.environ["DATABASE_URL"] = storage.database_url
+
+
+def data_dir() -> Path:
+    """The data folder in force."""
+    point_to_data()
+    return Path(os.environ.get("EVENKEEL_DATA") or "data")
+
+
+def open_database(read_only: bool = True) -> Engine:
+    """The database in force, schema checked. Fail (74) where there is none yet."""
+    from db.session import check_schema, database_url, open_engine
+
+    point_to_data()
+    url = database_url()
+    file = _sqlite_file(url)
+    if file is not None and not file.exists():
+        raise Fail(f"there is no database at {file} yet: `run_engine.py` (or `run_engine.py demo`) makes one", STORAGE)
+    engine = open_engine(url, read_only=read_only)
+    check_schema(engine)
+    return engine
+
+
+def _sqlite_file(url: str) -> Path | None:
+    prefix = "sqlite:///"
+    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+
+def rows(engine: Engine, sql: str, **params: Any) -> list[dict[str, Any]]:
+    """A short result as dictionaries. Not for big tables: db.queries streams those."""
+    from sqlalchemy import text
+
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(text(sql), params).mappings()]
+
+
+def find_run(engine: Engine, run: str | None) -> dict[str, Any]:
+    """The run with this name or number; without one, that of the engine heard last. Fail names the runs there are."""
+    if run is None:
+        found = rows(
+            engine,
+            "SELECT r.* FROM run r JOIN engine_status s ON s.run_id = r.id ORDER BY s.heartbeat_ts DESC, r.id DESC LIMIT 1",
+        )
+        if not found:
+            raise Fail("no engine has run here yet: `run_engine.py` starts one, `run_engine.py demo` shows one")
+        return found[0]
+    found = rows(engine, "SELECT * FROM run WHERE name = :run", run=run)
+    if not found and run.isdigit():
+        found = rows(engine, "SELECT * FROM run WHERE id = :run", run=int(run))
+    if not found:
+        names = [row["name"] for row in rows(engine, "SELECT name FROM run ORDER BY id DESC LIMIT 8")]
+        raise Fail(f"no run {run!r}; {'there are ' + ', '.join(names) if names else 'there is none yet'}", FAILED)
+    return found[0]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

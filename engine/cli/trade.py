@@ -1,0 +1,111 @@
+"""run, demo, sandbox: the commands that keep going until they are told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.output import say
+
+if TYPE_CHECKING:
+    from engine.runtime.config import Config
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: run_engine.py run --config my/config.toml --supervise")(run)
+    app.command(epilog="Example: run_engine.py demo --speed 60 --minutes 10")(demo)
+
+
+def run_with_defaults() -> None:
+    """What `run_engine.py` alone means."""
+    run()
+
+
+def run(
+    config: Annotated[Path | None, typer.Option(help="configuration file [default: my/config.toml]")] = None,
+    once: Annotated[bool, typer.Option("--once", help="recover, take what is due, commit, end")] = False,
+    supervise: Annotated[
+        bool, typer.Option("--supervise", help="start again after a crash, waiting longer each time")
+    ] = False,
+    new: Annotated[
+        str | None, typer.Option(metavar="NAME", help="start another run instead of going on with the present one")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
+) -> None:
+    """Trade until told to stop. SIGTERM and Ctrl-C stop gracefully; a second one ends at once and loses nothing either."""
+    settings = _configuration(config, new)
+    if supervise:
+        raise typer.Exit(_supervised(config, new, once, demo))
+    from engine.runtime.config_text import bare
+    from engine.runtime.logs import Terminal, start_logging
+
+    start_logging(Path(settings.storage.data_dir), settings.log.level)
+    say("starting (the first start on a new machine compiles the kernel: a few seconds)")
+    from engine.runtime.loop import run_engine
+
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    with Terminal() as terminal:
+        code = run_engine(settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.show)
+    raise typer.Exit(code)
+
+
+def _configuration(path: Path | None, new: str | None) -> Config:
+    """The checked configuration, or ConfigError before anything is touched."""
+    from engine.runtime.config import find, load
+    from engine.runtime.config_check import check_slots
+
+    if new:
+        os.environ["EVENKEEL_RUN_NAME"] = new
+    source = path or find()
+    settings = load(source)
+    check_slots(settings, str(source))
+    os.environ["EVENKEEL_DATA"] = settings.storage.data_dir
+    if settings.storage.database_url:
+        os.environ["DATABASE_URL"] = settings.storage.database_url
+    return settings
+
+
+def _supervised(config: Path | None, new: str | None, once: bool, demo: bool) -> int:
+    import logging
+
+    from engine.runtime.supervise import supervise
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    options = [*(["--config", str(config)] if config else []), *(["--new", new] if new else [])]
+    flags = [name for name, on in (("--once", once), ("--demo", demo)) if on]
+    return supervise([sys.executable, sys.argv[0], "run", *options, *flags])
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def handle(signum: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + signum)
+        stop.set()
+        say("stopping: no more entries, the event at hand is finished and written (again to end at once)")
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, handle)
+
+
+def demo(
+    speed: Annotated[float, typer.Option(min=1, max=3600, help="exchange seconds a second")] = 60,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.05, help="end after so many minutes [default: when told to]")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=1024, max=65535, help="the app's port; the next free one is taken if it is not")
+    ] = 8501,
+    app: Annotated[bool, typer.Option(help="start the app too")] = True,
+) -> None:
+    """A sandbox exchange, the engine on it, and the app, in one go; everything lives in data/demo."""
+    from engine.runtime.demo import run_demo
+
+    raise typer.Exit(run_demo(speed=speed, minutes=minutes, app_port=port, with_app=app))

@@ -1,0 +1,308 @@
+"""The configuration: one frozen object, made from TOML and the environment, or refused in words.
+
+A config is swapped whole, never changed in place. Every setting is declared here once: type, bounds, default and the words
+that config.example.toml prints. Reading files is in `load`; wording of errors in config_errors.py; nothing here opens a
+database, a socket or a strategy (config_check.py looks at strategies).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from engine.market.symbols import canonical, timeframe_ms
+from engine.runtime.config_errors import ConfigError, explain
+
+DAY_MS = 86_400_000
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+class RunSection(_Section):
+    """Which account's history this is, and where prices come from."""
+
+    name: str = Field(
+        "main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="name of the run; `run --new NAME` starts another",
+    )
+    exchange: str = Field("coinbase", pattern=r"^[a-z0-9]+$", description="any exchange ccxt knows, by its id")
+    mode: Literal["paper"] = Field("paper", description="paper: fills are simulated on live prices")
+    base_url: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="REST address; empty: the exchange's own (a sandbox: http://127.0.0.1:8765)",
+    )
+    ws_url: str = Field("", pattern=r"^(wss?://.+)?$", description="WebSocket address; empty: the exchange's own")
+
+
+class AccountSection(_Section):
+    """One cash account in one quote currency."""
+
+    cash: Decimal = Field(
+        Decimal(1000), gt=0, strict=False, description="what the account starts with, in quote currency"
+    )
+    quote: str = Field("USD", pattern=r"^[A-Z0-9]{2,10}$", description="quote currency of every symbol")
+    allow_short: bool = Field(False, description="allow short positions, each using its full notional")
+
+
+class CostsSection(_Section):
+    """What trading costs; fractions of the notional. 0 has to be typed, and is badged on every result."""
+
+    maker: Decimal | None = Field(
+        None, ge=0, lt=1, strict=False, description="fee of resting orders; omitted: the exchange's entry tier"
+    )
+    taker: Decimal | None = Field(
+        None, ge=0, lt=1, strict=False, description="fee of market orders; omitted: the exchange's entry tier"
+    )
+    slippage_bps: float = Field(
+        5.0,
+        ge=0,
+        le=1000,
+        description="slippage of market orders and stops, in hundredths of a percent, beside half the spread",
+    )
+
+
+class SizingSection(_Section):
+    """How much an entry buys."""
+
+    kind: Literal["share", "fixed", "risk", "volatility"] = Field(
+        "share",
+        description="share: of equity; fixed: quote amount; risk: fraction lost at the stop; volatility: deviation a year",
+    )
+    value: float = Field(0.2, gt=0, description="share 0.2 = a fifth of equity; risk 0.01 = one percent")
+
+    @model_validator(mode="after")
+    def _fraction(self) -> Self:
+        if self.kind in ("share", "risk") and self.value > 1:
+            raise ValueError(f"a {self.kind} is a fraction of equity, at most 1 (0.2 = 20 %)")
+        return self
+
+
+class LimitsSection(_Section):
+    """What stops trading. Fractions of equity; 0 switches a limit off."""
+
+    max_positions: int = Field(4, ge=1, le=1000, description="open positions at once")
+    max_gross: float = Field(
+        1.0, gt=0, le=10, description="sum of all positions as a fraction of equity; 1 = no leverage"
+    )
+    per_symbol: float = Field(0.2, ge=0, le=10, description="one symbol's positions as a fraction of equity")
+    consecutive_losses: int = Field(5, ge=0, le=1000, description="losing trades in a row that pause a slot")
+    consecutive_losses_minutes: int = Field(60, ge=1, le=525_600, description="how long such a pause lasts")
+    daily_loss_pause: float = Field(
+        0.03, ge=0, lt=1, description="loss since UTC midnight that pauses entries until the next day"
+    )
+    daily_loss_halt: float = Field(
+        0.05, ge=0, lt=1, description="loss since UTC midnight that halts until a person releases it"
+    )
+    drawdown_reduce: float = Field(
+        0.1, ge=0, lt=1, description="fall from the peak after which positions may only shrink"
+    )
+    drawdown_halt: float = Field(
+        0.2, ge=0, lt=1, description="fall from the peak that halts until a person releases it"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for mild, hard in (("daily_loss_pause", "daily_loss_halt"), ("drawdown_reduce", "drawdown_halt")):
+            if 0 < getattr(self, hard) < getattr(self, mild):
+                raise ValueError(f"{mild} ({getattr(self, mild):g}) must not be above {hard} ({getattr(self, hard):g})")
+        return self
+
+
+class SlotSection(_Section):
+    """One strategy on one or more symbols; each symbol becomes a slot of its own. Slots are served in this order."""
+
+    strategy: str = Field(
+        "sma_cross", pattern=r"^[A-Za-z_]\w*$", description="file name in engine/strategies or my/strategies"
+    )
+    symbols: tuple[str, ...] = Field(
+        ("BTC/USD",), strict=False, description="BTC/USD, BTC-USD and BTCUSD mean the same"
+    )
+    timeframe: str = Field("1m", description="length of a bar; divides a day: 1m, 5m, 15m, 1h, 4h, 1d")
+    label: str = Field("", max_length=40, description="tells two slots apart that are otherwise the same")
+    enabled: bool = Field(True, description="false: no entries, an open position is managed until it is closed")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="the strategy's own parameters (`run_engine.py strategies` lists them)"
+    )
+    stop: float | None = Field(
+        None, gt=0, lt=1, description="stop loss as a fraction of the fill; omitted: the strategy's own"
+    )
+    target: float | None = Field(None, gt=0, le=100, description="take profit as a fraction of the fill")
+    trail: float | None = Field(None, gt=0, lt=1, description="trailing stop as a fraction of the fill")
+    breakeven: float | None = Field(None, gt=0, le=100, description="gain after which the stop moves to the entry")
+    time_stop: int | None = Field(None, ge=1, description="bars after which the position is closed")
+    sizing: SizingSection | None = Field(None, description='overrides [sizing]: { kind = "risk", value = 0.01 }')
+    allow_short: bool | None = Field(None, description="overrides [account] allow_short")
+
+    @field_validator("symbols")
+    @classmethod
+    def _canonical(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        if not symbols:
+            raise ValueError('at least one symbol, as in ["BTC/USD"]')
+        return tuple(canonical(symbol) for symbol in symbols)
+
+    @field_validator("timeframe")
+    @classmethod
+    def _divides_a_day(cls, text: str) -> str:
+        if DAY_MS % timeframe_ms(text):
+            raise ValueError("a length that divides a UTC day: 1m, 5m, 15m, 1h, 4h, 1d")
+        return text
+
+    @property
+    def timeframe_ms(self) -> int:
+        return timeframe_ms(self.timeframe)
+
+
+class StorageSection(_Section):
+    """Where what happens is kept."""
+
+    data_dir: str = Field("data", min_length=1, description="folder of database, candles, tape and logs")
+    database_url: str = Field(
+        "",
+        pattern=r"^((sqlite|postgresql)[+a-z0-9]*:.+)?$",
+        description="empty: evenkeel.db in data_dir; or postgresql+psycopg://...",
+    )
+    tape_days: int = Field(90, ge=1, le=36_500, description="days the tape is kept")
+
+
+class LogSection(_Section):
+    """What the log file and the terminal tell."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is written")
+
+
+class EngineSection(_Section):
+    """How the engine keeps time."""
+
+    grace_ms: int = Field(1000, ge=0, le=60_000, description="exchange time a second stays open for late prints")
+    latency_ms: int = Field(250, ge=0, le=60_000, description="assumed way of an order to the exchange")
+    history_bars: int = Field(
+        500, ge=0, le=100_000, description="bars fetched before the start, beyond the strategies' own warm-up"
+    )
+
+
+class Config(_Section):
+    """Everything a run is told. Frozen."""
+
+    run: RunSection = RunSection()
+    account: AccountSection = AccountSection()
+    costs: CostsSection = CostsSection()
+    sizing: SizingSection = SizingSection()
+    limits: LimitsSection = LimitsSection()
+    storage: StorageSection = StorageSection()
+    log: LogSection = LogSection()
+    engine: EngineSection = EngineSection()
+    slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
+
+    @model_validator(mode="after")
+    def _one_quote_and_no_twins(self) -> Self:
+        if not self.slots:
+            raise ValueError(
+                "[[slots]] is empty: an engine without a strategy has nothing to do; add one [[slots]] table"
+            )
+        seen: set[tuple[str, str, str, str]] = set()
+        for number, slot in enumerate(self.slots, 1):
+            for symbol in slot.symbols:
+                if symbol.partition("/")[2].partition(":")[0] != self.account.quote:
+                    raise ValueError(
+                        f"[[slots]] {number}: {symbol} is not quoted in {self.account.quote}; an account has one quote currency. "
+                        f"Change the symbol, or quote in [account]"
+                    )
+                twin = (slot.strategy, symbol, slot.timeframe, slot.label)
+                if twin in seen:
+                    raise ValueError(
+                        f"[[slots]] {number}: {slot.strategy} on {symbol} at {slot.timeframe} "
+                        "stands there twice; give one a label"
+                    )
+                seen.add(twin)
+        return self
+
+    def database_url(self) -> str:
+        """The database's address; SQLite in the data folder unless another is named."""
+        return self.storage.database_url or f"sqlite:///{Path(self.storage.data_dir) / 'evenkeel.db'}"
+
+
+def load(path: Path | str, env: Mapping[str, str] | None = None) -> Config:
+    """Read `path` and lay the environment over it (os.environ unless given). ConfigError names key, value and remedy."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist. `run_engine.py init` writes one, or copy config.example.toml there."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}. It must be a text file in UTF-8.") from None
+    return parse(text, source=str(path), env=os.environ if env is None else env)
+
+
+def parse(text: str, source: str = "config.toml", env: Mapping[str, str] | None = None) -> Config:
+    """TOML text to a Config; `env` as in `load` (none unless given)."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{source} is not valid TOML: {error}. Look at that line; config.example.toml shows the form."
+        ) from None
+    overlay(data, env or {})
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain(error, Config, source)) from None
+
+
+def overlay(data: dict[str, Any], env: Mapping[str, str]) -> None:
+    """Lay EVENKEEL_<SECTION>_<KEY>, EVENKEEL_DATA and DATABASE_URL over the file's values, in place."""
+    for short, (section, key) in {
+        "EVENKEEL_DATA": ("storage", "data_dir"),
+        "DATABASE_URL": ("storage", "database_url"),
+    }.items():
+        if env.get(short):
+            _put(data, section, key, env[short])
+    for name in sorted(env):
+        section, _, key = name.removeprefix("EVENKEEL_").lower().partition("_")
+        if name.startswith("EVENKEEL_") and key and section in Config.model_fields and section != "slots":
+            _put(data, section, key, _value(env[name], section, key))
+
+
+def _put(data: dict[str, Any], section: str, key: str, value: Any) -> None:
+    table = data.setdefault(section, {})
+    if isinstance(table, dict):
+        table[key] = value
+
+
+def _value(text: str, section: str, key: str) -> Any:
+    """A number or true/false as TOML reads them where the setting is no text; everything else as it stands."""
+    owner = Config.model_fields[section].annotation
+    field = owner.model_fields.get(key) if isinstance(owner, type) and issubclass(owner, BaseModel) else None
+    if field is not None and field.annotation is str:
+        return text
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, (bool, int, float)) else text
+
+
+def home() -> Path:
+    """The person's own folder: EVENKEEL_HOME, or my/ beside the program."""
+    return Path(os.environ.get("EVENKEEL_HOME") or Path(__file__).resolve().parents[2] / "my")
+
+
+def find() -> Path:
+    """The configuration in force: EVENKEEL_CONFIG, else config.toml in the person's folder, else in this folder."""
+    named = os.environ.get("EVENKEEL_CONFIG")
+    if named:
+        return Path(named)
+    own = home() / "config.toml"
+    here = Path("config.toml")
+    return here if not own.exists() and here.exists() else own

@@ -1,0 +1,32 @@
+"""What the schema cannot know: whether the strategies a configuration names exist and take the parameters it gives.
+
+Loads strategy files, so it runs when an engine is about to start or `config check` is asked; never while one is running.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from engine.runtime.config import Config, SlotSection
+from engine.runtime.config_errors import ConfigError, explain, nearest
+
+
+def check_slots(config: Config, source: str = "config.toml") -> None:
+    """ConfigError for the first slot whose strategy is unknown or whose parameters it refuses."""
+    for number, slot in enumerate(config.slots, 1):
+        _check(slot, f"{source}: [[slots]] {number}")
+
+
+def _check(slot: SlotSection, where: str) -> None:
+    from engine.strategies import catalog
+
+    known = sorted(catalog.available())
+    if slot.strategy not in known:
+        close = nearest(slot.strategy, known)
+        hint = f"did you mean {close}?" if close else f"there are {', '.join(known)}"
+        raise ConfigError(f"{where}: no strategy {slot.strategy!r} in engine/strategies or my/strategies; {hint}")
+    strategy = catalog.load(slot.strategy)
+    try:
+        strategy.Params.model_validate(slot.params)
+    except ValidationError as error:
+        raise ConfigError(explain(error, strategy.Params, f"{where} params of {slot.strategy}")) from None
