@@ -1,9 +1,11 @@
 """Prints into one-second execution bars by exchange time, and those into a strategy's timeframe.
 
-Pure: events in, rows out. No socket, no clock; how prints arrive, and what happens when they do not, is market's business.
+Pure: events in, rows out. No socket, no clock; how prints arrive, and what happens when they do not, is market's
+business.
 
-A second's bar is a pure function of the prints that came in time: open and close go by (exchange time, trade id), volume is
-the exactly rounded sum (`math.fsum`), duplicates count once. So the order of arrival within the grace changes nothing.
+A second's bar is a pure function of the prints that came in time: open and close go by (exchange time, trade id),
+volume is the exactly rounded sum (`math.fsum`), duplicates count once. So the order of arrival within the grace
+changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ QUOTE_LIFE_MS = 60_000
 
 
 class Tick(NamedTuple):
-    """A market print. `symbol` is the run's index, `ts` exchange time in ms UTC, `price` in ticks, `qty` in base units."""
+    """A market print. `symbol` is the run's index, `ts` exchange time in ms UTC, `price` in ticks, `qty` in base
+    units.
+    """
 
     symbol: int
     ts: int
@@ -136,9 +140,10 @@ class _Quotes:
 class FrameBuilder:
     """Folds prints, quotes and beats of `n_symbols` symbols into frames.
 
-    The clock is the latest exchange time seen on any event. A second closes `grace_ms` of exchange time after its end and
-    never earlier, however far every stream has come: venues batch and reorder, and a print within the grace must count.
-    Prints and quotes of a closed second are counted in `late` (or `duplicate`, if their id was there) and change nothing.
+    The clock is the latest exchange time seen on any event. A second closes `grace_ms` of exchange time after its end
+    and never earlier, however far every stream has come: venues batch and reorder, and a print within the grace must
+    count. Prints and quotes of a closed second are counted in `late` (or `duplicate`, if their id was there) and
+    change nothing.
     """
 
     def __init__(self, n_symbols: int, grace_ms: int = 1000, quote_life_ms: int = QUOTE_LIFE_MS) -> None:
@@ -233,14 +238,20 @@ class FrameBuilder:
         return {"prints": self.prints, "late": self.late, "duplicate": self.duplicate, "invalid": self.invalid}
 
     def state(self) -> dict[str, Any]:
-        """Everything, as plain JSON-able values; `restore` on a builder of the same shape goes on as if nothing happened."""
+        """Everything, as plain JSON-able values; `restore` on a builder of the same shape goes on as if nothing
+        happened.
+        """
         return {
             "watermark": self.watermark,
             "clock": self.clock,
             "counters": self.counters(),
-            "open": [[ts, [[s, b.state()] for s, b in sorted(rows.items())]] for ts, rows in sorted(self._open.items())],
+            "open": [
+                [ts, [[s, b.state()] for s, b in sorted(rows.items())]] for ts, rows in sorted(self._open.items())
+            ],
             "quotes": [[list(row) for row in quotes.rows] for quotes in self._quotes],
-            "recent": [[ts, [[s, sorted(ids, key=str)] for s, ids in sorted(rows.items())]] for ts, rows in self._recent],
+            "recent": [
+                [ts, [[s, sorted(ids, key=str)] for s, ids in sorted(rows.items())]] for ts, rows in self._recent
+            ],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -34,7 +34,12 @@ def test_a_second_without_prints_has_no_frame_but_the_watermark_moves():
 
 def test_open_and_close_go_by_exchange_time_and_id_not_by_arrival():
     builder = FrameBuilder(1)
-    ticks = [Tick(0, T + 500, 3, 1.0, 9), Tick(0, T + 500, 4, 1.0, 10), Tick(0, T + 100, 2, 1.0, 5), Tick(0, T + 100, 1, 1.0, 4)]
+    ticks = [
+        Tick(0, T + 500, 3, 1.0, 9),
+        Tick(0, T + 500, 4, 1.0, 10),
+        Tick(0, T + 100, 2, 1.0, 5),
+        Tick(0, T + 100, 1, 1.0, 4),
+    ]
     (frame,) = frames_of(builder, *ticks, Beat(T + 3000))
     assert row(frame)[2:6] == (1, 4, 1, 4)
 
@@ -61,7 +66,14 @@ def test_a_quote_dies_of_age():
 
 
 @pytest.mark.parametrize(
-    "bad", [Quote(0, T, 50, 49), Quote(0, T, 0, 49), Tick(0, T, 0, 1.0, 1), Tick(0, T, 5, float("nan"), 1), Tick(1, T, 5, 1.0, 1)]
+    "bad",
+    [
+        Quote(0, T, 50, 49),
+        Quote(0, T, 0, 49),
+        Tick(0, T, 0, 1.0, 1),
+        Tick(0, T, 5, float("nan"), 1),
+        Tick(1, T, 5, 1.0, 1),
+    ],
 )
 def test_what_cannot_be_is_counted_and_changes_nothing(bad):
     builder = FrameBuilder(1)

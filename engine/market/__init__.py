@@ -1,0 +1,1 @@
+"""Market data in: history, files, the store, live feeds. Nothing here decides or books anything."""
