@@ -1,0 +1,1 @@
+"""The database: tables by noun, sessions, migrations, queries. A leaf: it imports nothing of ours."""

@@ -1,0 +1,83 @@
+"""How processes speak to each other: commands to the engine, its heartbeat, its snapshots."""
+
+from typing import Any
+
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field
+
+from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_of, real, words
+
+COMMANDS = ("pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release")
+ENGINE_STATES = ("starting", "recovering", "running", "paused", "reduce_only", "halted", "killed", "stopped")
+
+
+class Command(Table, table=True):
+    """What a person asked; the engine acts on it and writes `state`, `acked_ts` and `result` (in words)."""
+
+    __table_args__ = (
+        UniqueConstraint("uuid"),
+        one_of("kind", COMMANDS),
+        one_of("source", ("app", "cli")),
+        one_of("state", ("new", "done", "refused")),
+        Index(None, "state", "id"),
+        Index(None, "run_id", "id"),
+    )
+
+    id: int | None = key()
+    uuid: str
+    run_id: int | None = link("run.id", nullable=True)
+    kind: str
+    args: dict[str, Any] = mapping()
+    source: str
+    created_ts: int = moment()
+    state: str = words("new")
+    acked_ts: int | None = moment(nullable=True)
+    result: str | None = words(nullable=True)
+
+
+class EngineStatus(Table, table=True):
+    """The engine's sign of life, one row a run. `heartbeat_ts` is the machine's clock, `exchange_ts` the exchange's."""
+
+    __table_args__ = (
+        UniqueConstraint("run_id"),
+        one_of("mode", ("paper", "live")),
+        one_of("state", ENGINE_STATES),
+        *at_least_zero("speed"),
+    )
+
+    id: int | None = key()
+    run_id: int = link("run.id")
+    pid: int
+    host: str = words()
+    version: str = words()
+    mode: str
+    demo: bool = flag()
+    state: str
+    started_ts: int = moment()
+    heartbeat_ts: int = moment()
+    exchange_ts: int | None = moment(nullable=True)
+    last_bar_ts: int | None = moment(nullable=True)
+    speed: float = real(default="1")
+    feed: str = words()
+    lag_ms: float | None = real(nullable=True)
+    rss_mb: float | None = real(nullable=True)
+    counters: dict[str, Any] = mapping()
+    message: str = words()
+
+
+class Snapshot(Table, table=True):
+    """The machine's bytes and the tape position they belong to."""
+
+    __table_args__ = (Index(None, "run_id", "id"), *at_least_zero("tape_offset", "tape_seq"))
+
+    id: int | None = key()
+    run_id: int = link("run.id")
+    created_ts: int = moment()
+    exchange_ts: int = moment()
+    tape_day: str
+    tape_offset: int = moment()
+    tape_seq: int = moment()
+    layout: dict[str, Any] = mapping()
+    kernel_hash: str
+    state: bytes = Field(sa_type=LargeBinary)
+    extra: dict[str, Any] = mapping()

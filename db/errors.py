@@ -1,0 +1,23 @@
+"""Why the database cannot be used, in a sentence that says what to do. Exit code 74 (storage) on the command line."""
+
+
+class StorageError(Exception):
+    """The database is missing, foreign, newer than this code, older than it, or out of reach."""
+
+    exit_code = 74
+
+
+class MissingDatabase(StorageError):
+    """There is no database yet."""
+
+
+class ForeignDatabase(StorageError):
+    """The file or database belongs to another program."""
+
+
+class NewerSchema(StorageError):
+    """A newer Evenkeel wrote it."""
+
+
+class OlderSchema(StorageError):
+    """It has to be migrated first."""

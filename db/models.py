@@ -1,0 +1,34 @@
+"""All tables in one place: importing this fills the metadata. Nothing is defined here."""
+
+from db.base import Table
+from db.control import Command, EngineStatus, Snapshot
+from db.orders import Fill, Order
+from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
+from db.safety import Alert, Breaker, BreakerEvent, Outage
+from db.signals import Signal
+from db.trades import Position, StopMove, Trade
+
+metadata = Table.metadata
+
+__all__ = [
+    "Alert",
+    "Breaker",
+    "BreakerEvent",
+    "Command",
+    "ConfigVersion",
+    "EngineStatus",
+    "Equity",
+    "Fill",
+    "Instrument",
+    "Order",
+    "Outage",
+    "Position",
+    "Run",
+    "RunMarker",
+    "Signal",
+    "Slot",
+    "Snapshot",
+    "StopMove",
+    "Trade",
+    "metadata",
+]

@@ -1,0 +1,151 @@
+"""The schema's life: made and moved forward by migrations, checked before anything is read.
+
+`migrate` is for the process that owns the database (the engine, a backtest that saves); `check_schema` for all others.
+A schema newer than this code and a database of another program are refused, and nothing in them is touched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, StorageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+APPLICATION_ID = 0x45564B4C
+"""Stands in the header of every SQLite file of ours ("EVKL")."""
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
+def head() -> str:
+    """The newest revision this code knows."""
+    return str(_scripts().get_current_head())
+
+
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
+
+
+def migrate(engine: Engine, to: str = "head") -> None:
+    """Bring an empty or older database to revision `to`, all or nothing. Refuses like `check_schema`, before any change."""
+    from alembic import command
+
+    config = _config()
+    with engine.execution_options(write=True).connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        try:
+            if sqlite:
+                _foreign_keys(
+                    connection, on=False
+                )  # tables are rebuilt on SQLite, and rows must not die with the old ones
+            with connection.begin():
+                _refuse_strangers(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, to)
+                if sqlite:
+                    _finish_sqlite(connection)
+        except OperationalError as error:
+            raise StorageError(
+                f"the database cannot be migrated: {error.orig}. Stop what uses it and start again"
+            ) from error
+        except DatabaseError as error:
+            raise _unreadable(error) from error
+        finally:
+            if sqlite and not connection.closed:
+                _foreign_keys(connection, on=True)
+
+
+def _foreign_keys(connection: Connection, on: bool) -> None:
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
+def _finish_sqlite(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise StorageError(f"after migrating, {len(broken)} rows of {broken[0][0]} point nowhere; nothing was changed")
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def check_schema(engine: Engine) -> None:
+    """Return if the database is ours and of this code's schema; raise a StorageError that says what to do otherwise."""
+    try:
+        with engine.connect() as connection:
+            _refuse_strangers(connection)
+            current = _revision(connection)
+    except OperationalError as error:
+        raise _unreachable(engine, error) from error
+    except DatabaseError as error:
+        raise _unreadable(error) from error
+    if current is None:
+        raise MissingDatabase("the database is empty: the engine's first start fills it")
+    if current != head():
+        raise OlderSchema(
+            f"the database is of an older version (schema {current}, this code knows {head()}): starting the engine moves it on"
+        )
+
+
+def _refuse_strangers(connection: Connection) -> None:
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return
+    if "alembic_version" not in tables or not {"run", "slot"} <= tables:
+        raise ForeignDatabase(
+            f"{_name(connection)} belongs to another program (it holds {', '.join(sorted(tables)[:3])}): "
+            "choose another file or database"
+        )
+    current = _revision(connection)
+    if current is not None and current not in revisions():
+        raise NewerSchema(
+            f"{_name(connection)} was written by a newer Evenkeel (schema {current}, this code knows {head()}): upgrade this one"
+        )
+
+
+def _name(connection: Connection) -> str:
+    url = connection.engine.url
+    if url.get_backend_name() == "sqlite":
+        return str(url.database or "the database").removeprefix("file:")
+    return f"the database {url.database}"
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _unreachable(engine: Engine, error: OperationalError) -> StorageError:
+    if engine.url.get_backend_name() == "sqlite":
+        return StorageError(
+            f"{engine.url.database} cannot be opened: {error.orig}. Check the path, its rights and the disk"
+        )
+    return StorageError("the PostgreSQL server does not answer: check DATABASE_URL, and that the server runs")
+
+
+def _unreadable(error: DatabaseError) -> StorageError:
+    if "not a database" in str(error.orig):
+        return ForeignDatabase("the file is no SQLite database: choose another file, or restore it from a backup")
+    return StorageError(f"the database cannot be used: {error.orig}")

@@ -1,0 +1,149 @@
+"""How the database is opened: the engine, its pragmas, and the one way to write.
+
+Reads run in ordinary transactions. Writes go through `write_session`, which takes the write lock at its beginning: a read
+that turns into a write later would fail at once when another process has committed in between. Never do I/O inside it.
+Only the standard library's SQLite may ever open the file. No table or query is in this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from db.errors import MissingDatabase, StorageError
+from db.schema import APPLICATION_ID, check_schema, head, migrate
+
+__all__ = [
+    "APPLICATION_ID",
+    "check_schema",
+    "data_folder",
+    "database_url",
+    "head",
+    "migrate",
+    "open_engine",
+    "sqlite_file",
+    "write_session",
+]
+
+BUSY_MS = 5_000
+FILE_NAME = "evenkeel.db"
+
+
+def data_folder() -> Path:
+    """Where state lives: EVENKEEL_DATA, or data/ in the current folder."""
+    return Path(os.environ.get("EVENKEEL_DATA") or "data")
+
+
+def database_url() -> str:
+    """DATABASE_URL, or the SQLite file in the data folder."""
+    return os.environ.get("DATABASE_URL") or f"sqlite:///{data_folder() / FILE_NAME}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file behind a SQLite address; None for PostgreSQL and for memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def open_engine(url: str | None = None, read_only: bool = False, busy_ms: int = BUSY_MS) -> Engine:
+    """An engine on the database in force (or `url`). Nothing is created or checked: `migrate` and `check_schema` do that.
+
+    read_only refuses every write, whoever asks. busy_ms is how long a statement waits for SQLite's lock. Raises
+    MissingDatabase when a file to be read is not there, StorageError where the address cannot be understood.
+    """
+    address = url or database_url()
+    try:
+        backend = make_url(address).get_backend_name()
+    except Exception as error:
+        raise StorageError(
+            "DATABASE_URL is no database address: write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from error
+    if backend == "sqlite":
+        return _open_sqlite(address, read_only, busy_ms)
+    if backend == "postgresql":
+        return _open_postgres(address, read_only, busy_ms)
+    raise StorageError(f"{backend} is not supported: SQLite and PostgreSQL are")
+
+
+def _open_sqlite(url: str, read_only: bool, busy_ms: int) -> Engine:
+    file = sqlite_file(url)
+    if file is not None and read_only:
+        if not file.exists():
+            raise MissingDatabase(f"there is no database at {file} yet: the engine's first start makes it")
+        url = f"sqlite:///file:{_uri_path(file)}?mode=ro&uri=true"
+    elif file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": busy_ms / 1000}, **_COMMON)
+    event.listen(engine, "connect", lambda raw, _: _set_pragmas(raw, read_only, busy_ms))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _uri_path(file: Path) -> str:
+    return str(file.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _dumps(value: Any) -> str:
+    """JSON without NaN (it becomes null: neither database takes it)."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
+
+
+# hide_parameters: one failed bulk insert would print thousands of rows, whatever they hold.
+_COMMON: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dumps, "json_deserializer": orjson.loads}
+
+
+def _set_pragmas(raw: Any, read_only: bool, busy_ms: int) -> None:
+    raw.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
+    cursor = raw.cursor()
+    pragmas = [f"busy_timeout={busy_ms}", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"]
+    if read_only:
+        pragmas += ["query_only=ON", "mmap_size=268435456"]
+    try:
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        if not read_only and cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            _enter_wal(cursor)
+    finally:
+        cursor.close()
+
+
+def _enter_wal(cursor: Any) -> None:
+    """Switch to WAL, unless the file belongs to another program: its mode is not ours to change."""
+    tables = cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    ours = cursor.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if tables == 0 or ours:
+        cursor.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _open_postgres(url: str, read_only: bool, busy_ms: int) -> Engine:
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    options = f"-c lock_timeout={busy_ms} -c timezone=UTC"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return create_engine(
+        address, connect_args={"options": options, "connect_timeout": 10}, pool_pre_ping=True, **_COMMON
+    )
+
+
+@contextmanager
+def write_session(engine: Engine) -> Iterator[Session]:
+    """A session whose transaction holds the write lock from the start; committed at the end, rolled back on an error."""
+    with Session(engine.execution_options(write=True), expire_on_commit=False) as session:
+        with session.begin():
+            session.connection()  # BEGIN IMMEDIATE now, before anything is read
+            yield session
