@@ -205,17 +205,15 @@ def _typed(word: str, warning: str) -> None:
 
 def _send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
     """Write the command, wait for the engine's answer, print it. 1 where it is refused or nobody answers."""
+    from db.models import Command
     from db.session import write_session
-    from sqlalchemy import text
 
     engine = store.open_database(read_only=False)
     found = store.find_run(engine, run)
     key = str(uuid.uuid4())
+    command = Command(uuid=key, run_id=found["id"], kind=kind, args=args, source="cli", created_ts=store.now_ms())
     with write_session(engine) as session:
-        session.execute(
-            text(_INSERT),
-            {"uuid": key, "run_id": found["id"], "kind": kind, "args": _json(args), "created_ts": store.now_ms()},
-        )
+        session.add(command)
     answer = _await(engine, key, wait)
     if json_out:
         emit_json(
@@ -231,18 +229,6 @@ def _send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_ou
         )
     if answer["state"] == "refused":
         raise typer.Exit(FAILED)
-
-
-_INSERT = (
-    "INSERT INTO command (uuid, run_id, kind, args, source, created_ts, state) "
-    "VALUES (:uuid, :run_id, :kind, :args, 'cli', :created_ts, 'new')"
-)
-
-
-def _json(args: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(args)
 
 
 def _await(engine: Any, key: str, wait: float) -> dict[str, Any]:

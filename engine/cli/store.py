@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.failures import FAILED, STORAGE, Fail
+from engine.cli.failures import FAILED, Fail
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,22 +37,16 @@ def data_dir() -> Path:
 
 
 def open_database(read_only: bool = True) -> Engine:
-    """The database in force, schema checked. Fail (74) where there is none yet."""
+    """The database in force, schema checked; the errors of db say what to do where it is missing, newer or not ours."""
     from db.session import check_schema, database_url, open_engine
 
     point_to_data()
-    url = database_url()
-    file = _sqlite_file(url)
-    if file is not None and not file.exists():
-        raise Fail(f"there is no database at {file} yet: `run_engine.py` (or `run_engine.py demo`) makes one", STORAGE)
-    engine = open_engine(url, read_only=read_only)
+    engine = open_engine(database_url(), read_only=True)
     check_schema(engine)
-    return engine
-
-
-def _sqlite_file(url: str) -> Path | None:
-    prefix = "sqlite:///"
-    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+    if read_only:
+        return engine
+    engine.dispose()
+    return open_engine(database_url())
 
 
 def rows(engine: Engine, sql: str, **params: Any) -> list[dict[str, Any]]:
