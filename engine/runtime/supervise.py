@@ -55,16 +55,16 @@ class Supervisor:
             wait = min(wait * 2, LONGEST_WAIT)
 
     def forward(self, signum: int, _frame: FrameType | None = None) -> None:
-        """A signal handler: pass it on to the child and start no other."""
+        """A signal handler: pass it on to the child and start no other. A closed terminal (SIGHUP) is a wish to stop."""
         self.stopping.set()
         if self.child is not None and self.child.poll() is None:
-            self.child.send_signal(signum)
+            self.child.send_signal(signal.SIGTERM if signum == signal.SIGHUP else signum)
 
 
 def supervise(command: Sequence[str]) -> int:
     """Run `command` under supervision in this process's main thread; returns its last exit code."""
     supervisor = Supervisor(command)
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, supervisor.forward)
     return supervisor.run()
 
