@@ -1,0 +1,1 @@
+"""What Evenkeel claims about speed, runnable by anyone: `python -m benchmarks.single`, `.step`, `.kernel`."""
