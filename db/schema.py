@@ -50,31 +50,39 @@ def revisions() -> list[str]:
 
 def migrate(engine: Engine, to: str = "head") -> None:
     """Bring an empty or older database to revision `to`, all or nothing. Refuses like `check_schema`, before any change."""
+    try:
+        with engine.execution_options(write=True).connect() as connection:
+            if connection.dialect.name == "sqlite":
+                _migrate_sqlite(connection, to)
+            else:
+                with connection.begin():
+                    _upgrade(connection, to)
+    except OperationalError as error:
+        raise StorageError(
+            f"the database cannot be migrated: {error.orig}. Stop what uses it and start again"
+        ) from error
+    except DatabaseError as error:
+        raise _unreadable(error) from error
+
+
+def _upgrade(connection: Connection, to: str) -> None:
     from alembic import command
 
+    _refuse_strangers(connection)
     config = _config()
-    with engine.execution_options(write=True).connect() as connection:
-        sqlite = connection.dialect.name == "sqlite"
-        try:
-            if sqlite:
-                _foreign_keys(
-                    connection, on=False
-                )  # tables are rebuilt on SQLite, and rows must not die with the old ones
-            with connection.begin():
-                _refuse_strangers(connection)
-                config.attributes["connection"] = connection
-                command.upgrade(config, to)
-                if sqlite:
-                    _finish_sqlite(connection)
-        except OperationalError as error:
-            raise StorageError(
-                f"the database cannot be migrated: {error.orig}. Stop what uses it and start again"
-            ) from error
-        except DatabaseError as error:
-            raise _unreadable(error) from error
-        finally:
-            if sqlite and not connection.closed:
-                _foreign_keys(connection, on=True)
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def _migrate_sqlite(connection: Connection, to: str) -> None:
+    """Tables are rebuilt on SQLite, and rows must not die with the old ones: foreign keys are checked at the end."""
+    _foreign_keys(connection, on=False)
+    try:
+        with connection.begin():
+            _upgrade(connection, to)
+            _finish_sqlite(connection)
+    finally:
+        _foreign_keys(connection, on=True)
 
 
 def _foreign_keys(connection: Connection, on: bool) -> None:

@@ -8,6 +8,7 @@ Only the standard library's SQLite may ever open the file. No table or query is 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,20 +78,21 @@ def open_engine(url: str | None = None, read_only: bool = False, busy_ms: int = 
 
 def _open_sqlite(url: str, read_only: bool, busy_ms: int) -> Engine:
     file = sqlite_file(url)
-    if file is not None and read_only:
-        if not file.exists():
-            raise MissingDatabase(f"there is no database at {file} yet: the engine's first start makes it")
-        url = f"sqlite:///file:{_uri_path(file)}?mode=ro&uri=true"
-    elif file is not None:
+    if file is not None and read_only and not file.exists():
+        raise MissingDatabase(f"there is no database at {file} yet: the engine's first start makes it")
+    if file is not None and not read_only:
         file.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": busy_ms / 1000}, **_COMMON)
+    creator = {} if file is None else {"creator": lambda: _connect(file, read_only, busy_ms)}
+    engine = create_engine(url, **creator, **_COMMON)
     event.listen(engine, "connect", lambda raw, _: _set_pragmas(raw, read_only, busy_ms))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _uri_path(file: Path) -> str:
-    return str(file.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def _connect(file: Path, read_only: bool, busy_ms: int) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    address = f"{file.resolve().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=busy_ms / 1000, check_same_thread=False)
 
 
 def _dumps(value: Any) -> str:

@@ -45,10 +45,12 @@ def _runs() -> None:
         sa.Column("params", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("stats", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind IN ('backtest', 'paper', 'live')", name="ck_run_kind"),
-        sa.CheckConstraint("status IN ('writing', 'running', 'stopped', 'complete', 'failed')", name="ck_run_status"),
-        sa.CheckConstraint("cash_start > 0 AND cash_start < 1e300", name="ck_run_cash_start_positive"),
-        sa.CheckConstraint("finest_tf_ms >= 0 AND finest_tf_ms < 1e300", name="ck_run_finest_tf_ms_not_negative"),
+        sa.CheckConstraint("kind IN ('backtest', 'paper', 'live')", name=op.f("ck_run_kind")),
+        sa.CheckConstraint(
+            "status IN ('writing', 'running', 'stopped', 'complete', 'failed')", name=op.f("ck_run_status")
+        ),
+        sa.CheckConstraint("cash_start > 0 AND cash_start < 1e300", name=op.f("ck_run_cash_start_positive")),
+        sa.CheckConstraint("finest_tf_ms >= 0 AND finest_tf_ms < 1e300", name=op.f("ck_run_finest_tf_ms_not_negative")),
         sa.PrimaryKeyConstraint("id", name="pk_run"),
         sa.UniqueConstraint("name", name="uq_run_name"),
     )
@@ -81,7 +83,7 @@ def _runs() -> None:
         sa.Column("maker", sa.String(), nullable=False),
         sa.Column("taker", sa.String(), nullable=False),
         sa.Column("updated_ts", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('spot', 'perp')", name="ck_instrument_kind"),
+        sa.CheckConstraint("kind IN ('spot', 'perp')", name=op.f("ck_instrument_kind")),
         sa.PrimaryKeyConstraint("id", name="pk_instrument"),
         sa.UniqueConstraint("exchange", "symbol", name="uq_instrument_exchange_symbol"),
     )
@@ -104,8 +106,8 @@ def _slots() -> None:
         sa.Column("source_hash", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("source_text", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("config_version_id", sa.Integer(), nullable=True),
-        sa.CheckConstraint("state IN ('enabled', 'exit_only', 'off', 'failed')", name="ck_slot_state"),
-        sa.CheckConstraint("timeframe_ms > 0 AND timeframe_ms < 1e300", name="ck_slot_timeframe_ms_positive"),
+        sa.CheckConstraint("state IN ('enabled', 'exit_only', 'off', 'failed')", name=op.f("ck_slot_state")),
+        sa.CheckConstraint("timeframe_ms > 0 AND timeframe_ms < 1e300", name=op.f("ck_slot_timeframe_ms_positive")),
         sa.ForeignKeyConstraint(
             ["config_version_id"], ["config_version.id"], name="fk_slot_config_version_id", ondelete="CASCADE"
         ),
@@ -121,7 +123,8 @@ def _slots() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("text", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('start', 'stop', 'recovery', 'config', 'code', 'upgrade', 'command')", name="ck_run_marker_kind"
+            "kind IN ('start', 'stop', 'recovery', 'config', 'code', 'upgrade', 'command')",
+            name=op.f("ck_run_marker_kind"),
         ),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_run_marker_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_run_marker"),
@@ -135,9 +138,9 @@ def _slots() -> None:
         sa.Column("equity", sa.Float(), nullable=False),
         sa.Column("cash", sa.Float(), nullable=False),
         sa.Column("exposure", sa.Float(), nullable=False),
-        sa.CheckConstraint("cash > -1e300 AND cash < 1e300", name="ck_equity_cash_finite"),
-        sa.CheckConstraint("equity > -1e300 AND equity < 1e300", name="ck_equity_equity_finite"),
-        sa.CheckConstraint("exposure > -1e300 AND exposure < 1e300", name="ck_equity_exposure_finite"),
+        sa.CheckConstraint("cash > -1e300 AND cash < 1e300", name=op.f("ck_equity_cash_finite")),
+        sa.CheckConstraint("equity > -1e300 AND equity < 1e300", name=op.f("ck_equity_equity_finite")),
+        sa.CheckConstraint("exposure > -1e300 AND exposure < 1e300", name=op.f("ck_equity_exposure_finite")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_equity_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "slot_id", "ts", name="pk_equity"),
         sqlite_with_rowid=False,

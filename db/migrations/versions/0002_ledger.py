@@ -52,18 +52,22 @@ def _orders() -> None:
         sa.Column("config_version_id", sa.Integer(), nullable=True),
         sa.Column("source_hash", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("checks", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
-        sa.CheckConstraint("kind IN ('entry', 'exit', 'flip')", name="ck_signal_kind"),
-        sa.CheckConstraint("status IN ('taken', 'refused', 'missed', 'ignored')", name="ck_signal_status"),
-        sa.CheckConstraint("direction IN (-1, 0, 1)", name="ck_signal_direction"),
-        sa.CheckConstraint("known_ts >= decided_ts", name="ck_signal_known_ts_after_decided_ts"),
-        sa.CheckConstraint("limit_offset >= 0 AND limit_offset < 1e300", name="ck_signal_limit_offset_not_negative"),
-        sa.CheckConstraint("price >= 0 AND price < 1e300", name="ck_signal_price_not_negative"),
-        sa.CheckConstraint("stop_distance >= 0 AND stop_distance < 1e300", name="ck_signal_stop_distance_not_negative"),
+        sa.CheckConstraint("kind IN ('entry', 'exit', 'flip')", name=op.f("ck_signal_kind")),
+        sa.CheckConstraint("status IN ('taken', 'refused', 'missed', 'ignored')", name=op.f("ck_signal_status")),
+        sa.CheckConstraint("direction IN (-1, 0, 1)", name=op.f("ck_signal_direction")),
+        sa.CheckConstraint("known_ts >= decided_ts", name=op.f("ck_signal_known_ts_after_decided_ts")),
         sa.CheckConstraint(
-            "target_distance >= 0 AND target_distance < 1e300", name="ck_signal_target_distance_not_negative"
+            "limit_offset >= 0 AND limit_offset < 1e300", name=op.f("ck_signal_limit_offset_not_negative")
+        ),
+        sa.CheckConstraint("price >= 0 AND price < 1e300", name=op.f("ck_signal_price_not_negative")),
+        sa.CheckConstraint(
+            "stop_distance >= 0 AND stop_distance < 1e300", name=op.f("ck_signal_stop_distance_not_negative")
         ),
         sa.CheckConstraint(
-            "trail_distance >= 0 AND trail_distance < 1e300", name="ck_signal_trail_distance_not_negative"
+            "target_distance >= 0 AND target_distance < 1e300", name=op.f("ck_signal_target_distance_not_negative")
+        ),
+        sa.CheckConstraint(
+            "trail_distance >= 0 AND trail_distance < 1e300", name=op.f("ck_signal_trail_distance_not_negative")
         ),
         sa.ForeignKeyConstraint(
             ["config_version_id"], ["config_version.id"], name="fk_signal_config_version_id", ondelete="CASCADE"
@@ -96,19 +100,19 @@ def _orders() -> None:
         sa.Column("known_ts", sa.BigInteger(), nullable=False),
         sa.Column("done_ts", sa.BigInteger(), nullable=True),
         sa.Column("client_order_id", sa.String(), nullable=True),
-        sa.CheckConstraint(f"purpose IN {PURPOSES}", name="ck_orders_purpose"),
-        sa.CheckConstraint("side IN ('buy', 'sell')", name="ck_orders_side"),
+        sa.CheckConstraint(f"purpose IN {PURPOSES}", name=op.f("ck_orders_purpose")),
+        sa.CheckConstraint("side IN ('buy', 'sell')", name=op.f("ck_orders_side")),
         sa.CheckConstraint(
             "state IN ('queued', 'sent', 'partial', 'filled', 'cancelled', 'refused', 'rejected')",
-            name="ck_orders_state",
+            name=op.f("ck_orders_state"),
         ),
-        sa.CheckConstraint("type IN ('market', 'limit', 'stop')", name="ck_orders_type"),
-        sa.CheckConstraint("filled_qty >= 0 AND filled_qty < 1e300", name="ck_orders_filled_qty_not_negative"),
-        sa.CheckConstraint("known_ts >= created_ts", name="ck_orders_known_ts_after_created_ts"),
-        sa.CheckConstraint("limit_price >= 0 AND limit_price < 1e300", name="ck_orders_limit_price_not_negative"),
-        sa.CheckConstraint("price_ref >= 0 AND price_ref < 1e300", name="ck_orders_price_ref_not_negative"),
-        sa.CheckConstraint("qty >= 0 AND qty < 1e300", name="ck_orders_qty_not_negative"),
-        sa.CheckConstraint("reserved >= 0 AND reserved < 1e300", name="ck_orders_reserved_not_negative"),
+        sa.CheckConstraint("type IN ('market', 'limit', 'stop')", name=op.f("ck_orders_type")),
+        sa.CheckConstraint("filled_qty >= 0 AND filled_qty < 1e300", name=op.f("ck_orders_filled_qty_not_negative")),
+        sa.CheckConstraint("known_ts >= created_ts", name=op.f("ck_orders_known_ts_after_created_ts")),
+        sa.CheckConstraint("limit_price >= 0 AND limit_price < 1e300", name=op.f("ck_orders_limit_price_not_negative")),
+        sa.CheckConstraint("price_ref >= 0 AND price_ref < 1e300", name=op.f("ck_orders_price_ref_not_negative")),
+        sa.CheckConstraint("qty >= 0 AND qty < 1e300", name=op.f("ck_orders_qty_not_negative")),
+        sa.CheckConstraint("reserved >= 0 AND reserved < 1e300", name=op.f("ck_orders_reserved_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_orders_run_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["slot_id"], ["slot.id"], name="fk_orders_slot_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_orders"),
@@ -133,14 +137,14 @@ def _orders() -> None:
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("venue_trade_id", sa.String(), nullable=True),
         sa.Column("cash_after", sa.Float(), nullable=False),
-        sa.CheckConstraint("liquidity IN ('maker', 'taker')", name="ck_fill_liquidity"),
-        sa.CheckConstraint("side IN ('buy', 'sell')", name="ck_fill_side"),
-        sa.CheckConstraint("base_price >= 0 AND base_price < 1e300", name="ck_fill_base_price_not_negative"),
-        sa.CheckConstraint("cash_after > -1e300 AND cash_after < 1e300", name="ck_fill_cash_after_finite"),
-        sa.CheckConstraint("fee > -1e300 AND fee < 1e300", name="ck_fill_fee_finite"),
-        sa.CheckConstraint("notional >= 0 AND notional < 1e300", name="ck_fill_notional_not_negative"),
-        sa.CheckConstraint("price > 0 AND price < 1e300", name="ck_fill_price_positive"),
-        sa.CheckConstraint("qty > 0 AND qty < 1e300", name="ck_fill_qty_positive"),
+        sa.CheckConstraint("liquidity IN ('maker', 'taker')", name=op.f("ck_fill_liquidity")),
+        sa.CheckConstraint("side IN ('buy', 'sell')", name=op.f("ck_fill_side")),
+        sa.CheckConstraint("base_price >= 0 AND base_price < 1e300", name=op.f("ck_fill_base_price_not_negative")),
+        sa.CheckConstraint("cash_after > -1e300 AND cash_after < 1e300", name=op.f("ck_fill_cash_after_finite")),
+        sa.CheckConstraint("fee > -1e300 AND fee < 1e300", name=op.f("ck_fill_fee_finite")),
+        sa.CheckConstraint("notional >= 0 AND notional < 1e300", name=op.f("ck_fill_notional_not_negative")),
+        sa.CheckConstraint("price > 0 AND price < 1e300", name=op.f("ck_fill_price_positive")),
+        sa.CheckConstraint("qty > 0 AND qty < 1e300", name=op.f("ck_fill_qty_positive")),
         sa.ForeignKeyConstraint(
             ["run_id", "order_seq"],
             ["orders.run_id", "orders.seq"],
@@ -191,24 +195,28 @@ def _trades() -> None:
         sa.Column("exit_order_seq", sa.Integer(), nullable=True),
         sa.Column("config_version_id", sa.Integer(), nullable=True),
         sa.Column("source_hash", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint(f"exit_reason IN {PURPOSES}", name="ck_trade_exit_reason"),
-        sa.CheckConstraint("bars_held >= 0 AND bars_held < 1e300", name="ck_trade_bars_held_not_negative"),
-        sa.CheckConstraint("direction IN (-1, 1)", name="ck_trade_direction"),
+        sa.CheckConstraint(f"exit_reason IN {PURPOSES}", name=op.f("ck_trade_exit_reason")),
+        sa.CheckConstraint("bars_held >= 0 AND bars_held < 1e300", name=op.f("ck_trade_bars_held_not_negative")),
+        sa.CheckConstraint("direction IN (-1, 1)", name=op.f("ck_trade_direction")),
         sa.CheckConstraint(
-            "entry_notional >= 0 AND entry_notional < 1e300", name="ck_trade_entry_notional_not_negative"
+            "entry_notional >= 0 AND entry_notional < 1e300", name=op.f("ck_trade_entry_notional_not_negative")
         ),
-        sa.CheckConstraint("entry_price > 0 AND entry_price < 1e300", name="ck_trade_entry_price_positive"),
-        sa.CheckConstraint("exit_notional >= 0 AND exit_notional < 1e300", name="ck_trade_exit_notional_not_negative"),
-        sa.CheckConstraint("exit_price > 0 AND exit_price < 1e300", name="ck_trade_exit_price_positive"),
-        sa.CheckConstraint("exit_ts >= entry_ts", name="ck_trade_exit_ts_after_entry_ts"),
-        sa.CheckConstraint("fees > -1e300 AND fees < 1e300", name="ck_trade_fees_finite"),
-        sa.CheckConstraint("funding > -1e300 AND funding < 1e300", name="ck_trade_funding_finite"),
-        sa.CheckConstraint("kind_pnl > -1e300 AND kind_pnl < 1e300", name="ck_trade_kind_pnl_finite"),
-        sa.CheckConstraint("pnl > -1e300 AND pnl < 1e300", name="ck_trade_pnl_finite"),
-        sa.CheckConstraint("pnl_pct > -1e300 AND pnl_pct < 1e300", name="ck_trade_pnl_pct_finite"),
-        sa.CheckConstraint("qty > 0 AND qty < 1e300", name="ck_trade_qty_positive"),
-        sa.CheckConstraint("risk >= 0 AND risk < 1e300", name="ck_trade_risk_not_negative"),
-        sa.CheckConstraint("stop_initial >= 0 AND stop_initial < 1e300", name="ck_trade_stop_initial_not_negative"),
+        sa.CheckConstraint("entry_price > 0 AND entry_price < 1e300", name=op.f("ck_trade_entry_price_positive")),
+        sa.CheckConstraint(
+            "exit_notional >= 0 AND exit_notional < 1e300", name=op.f("ck_trade_exit_notional_not_negative")
+        ),
+        sa.CheckConstraint("exit_price > 0 AND exit_price < 1e300", name=op.f("ck_trade_exit_price_positive")),
+        sa.CheckConstraint("exit_ts >= entry_ts", name=op.f("ck_trade_exit_ts_after_entry_ts")),
+        sa.CheckConstraint("fees > -1e300 AND fees < 1e300", name=op.f("ck_trade_fees_finite")),
+        sa.CheckConstraint("funding > -1e300 AND funding < 1e300", name=op.f("ck_trade_funding_finite")),
+        sa.CheckConstraint("kind_pnl > -1e300 AND kind_pnl < 1e300", name=op.f("ck_trade_kind_pnl_finite")),
+        sa.CheckConstraint("pnl > -1e300 AND pnl < 1e300", name=op.f("ck_trade_pnl_finite")),
+        sa.CheckConstraint("pnl_pct > -1e300 AND pnl_pct < 1e300", name=op.f("ck_trade_pnl_pct_finite")),
+        sa.CheckConstraint("qty > 0 AND qty < 1e300", name=op.f("ck_trade_qty_positive")),
+        sa.CheckConstraint("risk >= 0 AND risk < 1e300", name=op.f("ck_trade_risk_not_negative")),
+        sa.CheckConstraint(
+            "stop_initial >= 0 AND stop_initial < 1e300", name=op.f("ck_trade_stop_initial_not_negative")
+        ),
         sa.ForeignKeyConstraint(
             ["config_version_id"], ["config_version.id"], name="fk_trade_config_version_id", ondelete="CASCADE"
         ),
@@ -248,19 +256,23 @@ def _trades() -> None:
         sa.Column("trade_seq", sa.Integer(), nullable=True),
         sa.Column("stale", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("updated_ts", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("status IN ('open', 'entering', 'exiting')", name="ck_position_status"),
-        sa.CheckConstraint("bars_held >= 0 AND bars_held < 1e300", name="ck_position_bars_held_not_negative"),
-        sa.CheckConstraint("direction IN (-1, 1)", name="ck_position_direction"),
+        sa.CheckConstraint("status IN ('open', 'entering', 'exiting')", name=op.f("ck_position_status")),
+        sa.CheckConstraint("bars_held >= 0 AND bars_held < 1e300", name=op.f("ck_position_bars_held_not_negative")),
+        sa.CheckConstraint("direction IN (-1, 1)", name=op.f("ck_position_direction")),
         sa.CheckConstraint(
-            "entry_notional >= 0 AND entry_notional < 1e300", name="ck_position_entry_notional_not_negative"
+            "entry_notional >= 0 AND entry_notional < 1e300", name=op.f("ck_position_entry_notional_not_negative")
         ),
-        sa.CheckConstraint("entry_price >= 0 AND entry_price < 1e300", name="ck_position_entry_price_not_negative"),
-        sa.CheckConstraint("qty >= 0 AND qty < 1e300", name="ck_position_qty_not_negative"),
-        sa.CheckConstraint("risk >= 0 AND risk < 1e300", name="ck_position_risk_not_negative"),
-        sa.CheckConstraint("stop >= 0 AND stop < 1e300", name="ck_position_stop_not_negative"),
-        sa.CheckConstraint("stop_initial >= 0 AND stop_initial < 1e300", name="ck_position_stop_initial_not_negative"),
-        sa.CheckConstraint("target >= 0 AND target < 1e300", name="ck_position_target_not_negative"),
-        sa.CheckConstraint("trail >= 0 AND trail < 1e300", name="ck_position_trail_not_negative"),
+        sa.CheckConstraint(
+            "entry_price >= 0 AND entry_price < 1e300", name=op.f("ck_position_entry_price_not_negative")
+        ),
+        sa.CheckConstraint("qty >= 0 AND qty < 1e300", name=op.f("ck_position_qty_not_negative")),
+        sa.CheckConstraint("risk >= 0 AND risk < 1e300", name=op.f("ck_position_risk_not_negative")),
+        sa.CheckConstraint("stop >= 0 AND stop < 1e300", name=op.f("ck_position_stop_not_negative")),
+        sa.CheckConstraint(
+            "stop_initial >= 0 AND stop_initial < 1e300", name=op.f("ck_position_stop_initial_not_negative")
+        ),
+        sa.CheckConstraint("target >= 0 AND target < 1e300", name=op.f("ck_position_target_not_negative")),
+        sa.CheckConstraint("trail >= 0 AND trail < 1e300", name=op.f("ck_position_trail_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_position_run_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["slot_id"], ["slot.id"], name="fk_position_slot_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_position"),
@@ -276,7 +288,7 @@ def _trades() -> None:
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("stop", sa.Float(), nullable=False),
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint("stop >= 0 AND stop < 1e300", name="ck_stop_move_stop_not_negative"),
+        sa.CheckConstraint("stop >= 0 AND stop < 1e300", name=op.f("ck_stop_move_stop_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_stop_move_run_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["slot_id"], ["slot.id"], name="fk_stop_move_slot_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_stop_move"),

@@ -36,12 +36,12 @@ def _safety() -> None:
         sa.Column("since_ts", sa.BigInteger(), nullable=True),
         sa.Column("until_ts", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "level IN ('running', 'paused', 'reduce_only', 'halted', 'killed')", name="ck_breaker_level"
+            "level IN ('running', 'paused', 'reduce_only', 'halted', 'killed')", name=op.f("ck_breaker_level")
         ),
-        sa.CheckConstraint("state IN ('armed', 'tripped')", name="ck_breaker_state"),
-        sa.CheckConstraint("count >= 0 AND count < 1e300", name="ck_breaker_count_not_negative"),
-        sa.CheckConstraint("threshold > -1e300 AND threshold < 1e300", name="ck_breaker_threshold_finite"),
-        sa.CheckConstraint("value > -1e300 AND value < 1e300", name="ck_breaker_value_finite"),
+        sa.CheckConstraint("state IN ('armed', 'tripped')", name=op.f("ck_breaker_state")),
+        sa.CheckConstraint("count >= 0 AND count < 1e300", name=op.f("ck_breaker_count_not_negative")),
+        sa.CheckConstraint("threshold > -1e300 AND threshold < 1e300", name=op.f("ck_breaker_threshold_finite")),
+        sa.CheckConstraint("value > -1e300 AND value < 1e300", name=op.f("ck_breaker_value_finite")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_breaker_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "name", "slot_id", name="pk_breaker"),
     )
@@ -61,11 +61,11 @@ def _safety() -> None:
         sa.Column("numbers", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("until_ts", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("action IN ('trip', 'release', 'end')", name="ck_breaker_event_action"),
+        sa.CheckConstraint("action IN ('trip', 'release', 'end')", name=op.f("ck_breaker_event_action")),
         sa.CheckConstraint(
-            "level IN ('running', 'paused', 'reduce_only', 'halted', 'killed')", name="ck_breaker_event_level"
+            "level IN ('running', 'paused', 'reduce_only', 'halted', 'killed')", name=op.f("ck_breaker_event_level")
         ),
-        sa.CheckConstraint("scope IN ('slot', 'symbol', 'account')", name="ck_breaker_event_scope"),
+        sa.CheckConstraint("scope IN ('slot', 'symbol', 'account')", name=op.f("ck_breaker_event_scope")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_breaker_event_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_breaker_event"),
         sa.UniqueConstraint("run_id", "seq", name="uq_breaker_event_run_id_seq"),
@@ -82,8 +82,8 @@ def _safety() -> None:
         sa.Column("source", sa.Text(), server_default=sa.text("'none'"), nullable=False),
         sa.Column("frames", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint("source IN ('trades', 'candles', 'none')", name="ck_outage_source"),
-        sa.CheckConstraint("frames >= 0 AND frames < 1e300", name="ck_outage_frames_not_negative"),
+        sa.CheckConstraint("source IN ('trades', 'candles', 'none')", name=op.f("ck_outage_source")),
+        sa.CheckConstraint("frames >= 0 AND frames < 1e300", name=op.f("ck_outage_frames_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_outage_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_outage"),
         sa.UniqueConstraint("run_id", "seq", name="uq_outage_run_id_seq"),
@@ -101,8 +101,8 @@ def _safety() -> None:
         sa.Column("dedupe_key", sa.String(), nullable=True),
         sa.Column("state", sa.Text(), server_default=sa.text("'new'"), nullable=False),
         sa.Column("created_ts", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("severity IN ('info', 'warning', 'critical')", name="ck_alert_severity"),
-        sa.CheckConstraint("state IN ('new', 'sent', 'dead')", name="ck_alert_state"),
+        sa.CheckConstraint("severity IN ('info', 'warning', 'critical')", name=op.f("ck_alert_severity")),
+        sa.CheckConstraint("state IN ('new', 'sent', 'dead')", name=op.f("ck_alert_state")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_alert_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
         sa.UniqueConstraint("dedupe_key", name="uq_alert_dedupe_key"),
@@ -125,10 +125,10 @@ def _control() -> None:
         sa.Column("result", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "kind IN ('pause', 'resume', 'kill', 'close', 'tighten_stop', 'slot_on', 'slot_off', 'cash', 'release')",
-            name="ck_command_kind",
+            name=op.f("ck_command_kind"),
         ),
-        sa.CheckConstraint("source IN ('app', 'cli')", name="ck_command_source"),
-        sa.CheckConstraint("state IN ('new', 'done', 'refused')", name="ck_command_state"),
+        sa.CheckConstraint("source IN ('app', 'cli')", name=op.f("ck_command_source")),
+        sa.CheckConstraint("state IN ('new', 'done', 'refused')", name=op.f("ck_command_state")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_command_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_command"),
         sa.UniqueConstraint("uuid", name="uq_command_uuid"),
@@ -155,12 +155,12 @@ def _control() -> None:
         sa.Column("rss_mb", sa.Double(), nullable=True),
         sa.Column("counters", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("message", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint("mode IN ('paper', 'live')", name="ck_engine_status_mode"),
+        sa.CheckConstraint("mode IN ('paper', 'live')", name=op.f("ck_engine_status_mode")),
         sa.CheckConstraint(
             "state IN ('starting', 'recovering', 'running', 'paused', 'reduce_only', 'halted', 'killed', 'stopped')",
-            name="ck_engine_status_state",
+            name=op.f("ck_engine_status_state"),
         ),
-        sa.CheckConstraint("speed >= 0 AND speed < 1e300", name="ck_engine_status_speed_not_negative"),
+        sa.CheckConstraint("speed >= 0 AND speed < 1e300", name=op.f("ck_engine_status_speed_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_engine_status_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_engine_status"),
         sa.UniqueConstraint("run_id", name="uq_engine_status_run_id"),
@@ -178,8 +178,10 @@ def _control() -> None:
         sa.Column("kernel_hash", sa.String(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("extra", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
-        sa.CheckConstraint("tape_offset >= 0 AND tape_offset < 1e300", name="ck_snapshot_tape_offset_not_negative"),
-        sa.CheckConstraint("tape_seq >= 0 AND tape_seq < 1e300", name="ck_snapshot_tape_seq_not_negative"),
+        sa.CheckConstraint(
+            "tape_offset >= 0 AND tape_offset < 1e300", name=op.f("ck_snapshot_tape_offset_not_negative")
+        ),
+        sa.CheckConstraint("tape_seq >= 0 AND tape_seq < 1e300", name=op.f("ck_snapshot_tape_seq_not_negative")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_snapshot_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_snapshot"),
     )

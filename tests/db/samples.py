@@ -1,0 +1,78 @@
+"""One valid row for each table, in the order they may be written. Not a market: numbers only have to be allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db.models import metadata
+
+T = 1_700_000_000_000
+RUN = {"run_id": 1}
+PLACE = {**RUN, "slot_id": 1}
+MONEY = {"qty": 0.01, "entry_price": 30_000.0, "entry_notional": 300.0, "fees": 1.5}
+
+ROWS: dict[str, dict[str, Any]] = {
+    "run": {"id": 1, "name": "main", "kind": "paper", "status": "running", "cash_start": 1000.0, "created_ts": T},
+    "config_version": {"id": 1, **RUN, "created_ts": T, "hash": "abc"},
+    "instrument": {
+        **{"exchange": "coinbase", "symbol": "BTC/USD", "base": "BTC", "quote": "USD", "kind": "spot"},
+        **{"tick": "0.01", "lot": "1e-8", "quantum": "1e-6", "maker": "0.006", "taker": "0.012", "updated_ts": T},
+    },
+    "slot": {
+        **{"id": 1, **RUN, "key": "0123456789ab", "strategy": "sma_cross", "symbol": "BTC/USD"},
+        **{"timeframe_ms": 60_000, "state": "enabled"},
+    },
+    "run_marker": {**RUN, "ts": T, "kind": "start"},
+    "equity": {**RUN, "slot_id": 0, "ts": T, "equity": 1000.0, "cash": 1000.0, "exposure": 0.0},
+    "signal": {
+        **PLACE,
+        **{"seq": 1, "decided_ts": T, "known_ts": T + 250, "kind": "entry", "direction": 1, "status": "taken"},
+    },
+    "orders": {
+        **{**PLACE, "seq": 1, "symbol": "BTC/USD", "side": "buy", "purpose": "entry", "type": "market", "qty": 0.01},
+        **{"state": "filled", "created_ts": T, "known_ts": T + 250},
+    },
+    "fill": {
+        **{**PLACE, "seq": 1, "order_seq": 1, "symbol": "BTC/USD", "side": "buy", "qty": 0.01, "price": 30_000.0},
+        **{"base_price": 29_990.0, "notional": 300.0, "fee": 1.5, "liquidity": "taker", "ts": T, "cash_after": 698.5},
+    },
+    "trade": {
+        **{**PLACE, **MONEY, "seq": 1, "symbol": "BTC/USD", "direction": 1, "entry_ts": T, "exit_ts": T + 60_000},
+        **{"exit_price": 30_100.0, "exit_notional": 301.0, "pnl": -0.5, "pnl_pct": -0.00166, "exit_reason": "stop"},
+    },
+    "position": {
+        **{**PLACE, **MONEY, "symbol": "BTC/USD", "direction": 1, "entry_ts": T, "status": "open", "updated_ts": T},
+    },
+    "stop_move": {**PLACE, "ts": T, "stop": 29_000.0},
+    "breaker": {**RUN, "name": "drawdown_halt", "slot_id": 0, "state": "armed", "level": "halted"},
+    "breaker_event": {
+        **{
+            **RUN,
+            "seq": 1,
+            "ts": T,
+            "breaker": "drawdown_halt",
+            "scope": "account",
+            "action": "trip",
+            "level": "halted",
+        },
+    },
+    "outage": {**RUN, "seq": 1, "from_ts": T},
+    "alert": {"ts": T, "severity": "warning", "kind": "breaker", "title": "halted", "created_ts": T},
+    "command": {**RUN, "uuid": "u-1", "kind": "pause", "source": "app", "created_ts": T},
+    "engine_status": {
+        **{**RUN, "pid": 1, "mode": "paper", "state": "running", "started_ts": T, "heartbeat_ts": T},
+    },
+    "snapshot": {
+        **{**RUN, "created_ts": T, "exchange_ts": T, "tape_day": "2023-11-14", "tape_offset": 0, "tape_seq": 0},
+        **{"kernel_hash": "k", "state": b"\x00\x01"},
+    },
+}
+
+
+def insert_samples(connection: Connection, tables: set[str]) -> None:
+    """Fill the given tables, by core inserts as the recorder makes them."""
+    for name, row in ROWS.items():
+        if name in tables:
+            connection.execute(metadata.tables[name].insert(), row)
