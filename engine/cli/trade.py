@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.failures import USAGE, Fail
 from engine.cli.output import say
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run(
     """Trade until told to stop. SIGTERM and Ctrl-C stop gracefully; a second one ends at once and loses nothing either."""
     settings = _configuration(config, new)
     if supervise:
-        raise typer.Exit(_supervised(config, new, once, demo))
+        raise typer.Exit(_supervised(config, once, demo))
     from engine.runtime.config_text import bare
     from engine.runtime.logs import Terminal, start_logging
 
@@ -58,28 +59,49 @@ def run(
 
 
 def _configuration(path: Path | None, new: str | None) -> Config:
-    """The checked configuration, or ConfigError before anything is touched."""
-    from engine.runtime.config import find, load
+    """The checked configuration, or ConfigError before anything is touched; --new is written into the file."""
+    from engine.runtime.config import find, load, parse
     from engine.runtime.config_check import check_slots
+    from engine.runtime.config_edit import with_setting, write_atomically
 
-    if new:
-        os.environ["EVENKEEL_RUN_NAME"] = new
     source = path or find()
     settings = load(source)
+    text = None
+    if new:
+        text = with_setting(source.read_text(encoding="utf-8"), "run", "name", new)
+        settings = parse(text, str(source), {**os.environ, "EVENKEEL_RUN_NAME": new})
     check_slots(settings, str(source))
     os.environ["EVENKEEL_DATA"] = settings.storage.data_dir
     if settings.storage.database_url:
         os.environ["DATABASE_URL"] = settings.storage.database_url
+    if new and text:
+        _refuse_known(new)
+        write_atomically(source, text)
     return settings
 
 
-def _supervised(config: Path | None, new: str | None, once: bool, demo: bool) -> int:
+def _refuse_known(name: str) -> None:
+    """Fail when a run of that name exists: going on with it is what a start without --new does."""
+    from db.errors import MissingDatabase
+    from engine.cli import store
+
+    try:
+        known = store.rows(store.open_database(), "SELECT id FROM run WHERE name = :name", name=name)
+    except MissingDatabase:
+        return
+    if known:
+        raise Fail(
+            f"there is a run {name} already: choose another name, or start without --new to go on with it", USAGE
+        )
+
+
+def _supervised(config: Path | None, once: bool, demo: bool) -> int:
     import logging
 
     from engine.runtime.supervise import supervise
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    options = [*(["--config", str(config)] if config else []), *(["--new", new] if new else [])]
+    options = ["--config", str(config)] if config else []
     flags = [name for name, on in (("--once", once), ("--demo", demo)) if on]
     return supervise([sys.executable, sys.argv[0], "run", *options, *flags])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engine.runtime.config import Config, parse
+from engine.runtime.config_edit import write_atomically
 from engine.runtime.config_errors import ConfigError
 from engine.runtime.config_text import commented, toml
 
@@ -31,7 +31,7 @@ def write(folder: Path, ask: Ask) -> Path:
     config = from_answers({key: ask(question, default).strip() for key, question, default in QUESTIONS})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "strategies").mkdir(exist_ok=True)
-    _write_atomically(path, commented(config))
+    write_atomically(path, commented(config))
     return path
 
 
@@ -56,15 +56,6 @@ def _quote_of(symbols: list[str]) -> str:
         return canonical(symbols[0]).partition("/")[2].partition(":")[0] if symbols else "USD"
     except ValueError:
         return "USD"
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
 
 
 STRATEGY_TEMPLATE = '''\
@@ -107,5 +98,5 @@ def new_strategy(folder: Path, name: str) -> Path:
         "title": name.replace("_", " ").capitalize(),
         "cls": "".join(part.capitalize() for part in name.split("_")),
     }
-    _write_atomically(path, STRATEGY_TEMPLATE.format(**words))
+    write_atomically(path, STRATEGY_TEMPLATE.format(**words))
     return path
