@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,7 @@ from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_table, say, when
 
 if TYPE_CHECKING:
-    from engine.market.store import Store
+    from engine.market.store import Series, Store
 
 DAY_MS = 86_400_000
 
@@ -55,13 +54,13 @@ def fetch(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Fetch candles into the store; what is there already is not fetched again."""
-    from engine.market.symbols import canonical
+    from engine.market.symbols import canonical, timeframe_ms
 
     start, end = span(days, from_, to)
     results = []
     for name in symbol:
         try:
-            pair = canonical(name)
+            pair, _ = canonical(name), timeframe_ms(timeframe)
         except ValueError as error:
             raise Fail(str(error), USAGE) from None
         results.append(fetch_one(exchange, pair, timeframe, start, end, base_url))
@@ -81,16 +80,17 @@ def span(days: float | None, from_: str | None, to: str | None) -> tuple[int, in
 
 
 def fetch_one(exchange: str, symbol: str, timeframe: str, start: int, end: int, base_url: str | None) -> dict[str, Any]:
-    """One symbol's candles into the store, with a progress line on stderr; what the store then says of them."""
+    """One symbol's candles into the store, with progress and notes on stderr; what the store then says of them."""
     from engine.market.history import fetch as fetch_history
 
-    fetch_history(
+    done = fetch_history(
         exchange, symbol, timeframe, start, end, candle_store(), base_url=base_url, progress=_Progress(symbol)
     )
-    found = [
-        row for row in stored() if (row["exchange"], row["symbol"], row["timeframe"]) == (exchange, symbol, timeframe)
-    ]
-    return found[0] if found else {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "bars": 0}
+    for note in done.notes:
+        say(f"{symbol}: {note}")
+    if done.series is None:
+        return {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "bars": 0, "new": 0}
+    return {**_row(done.series), "new": done.rows}
 
 
 class _Progress:
@@ -99,7 +99,7 @@ class _Progress:
     def __init__(self, label: str) -> None:
         self.label, self.tenth = label, -1
 
-    def __call__(self, done: float, total: float, *_: object) -> None:
+    def __call__(self, done: int, total: int) -> None:
         share = min(1.0, done / total) if total else 1.0
         if sys.stderr.isatty():
             bar = "#" * int(share * 30)
@@ -112,18 +112,26 @@ class _Progress:
 
 def data(json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False) -> None:
     """What candles are stored, from when to when, and how good they are."""
-    rows = stored()
+    store = candle_store()
+    found = store.list()
     if json_out:
-        emit_json({"folder": candle_store_folder(), "stored": rows})
+        emit_json({"folder": store.root, "stored": [{**_row(s), "quality": s.quality.as_dict()} for s in found]})
         return
+    rows = [_row(series) for series in found]
     empty = "nothing is stored yet: `run_engine.py fetch --symbol BTC/USD --timeframe 1m --days 90`"
     emit_table(list(rows[0]) if rows else [], [list(row.values()) for row in rows], empty)
 
 
-def candle_store_folder() -> Path:
-    return place.data_dir() / "candles"
-
-
-def stored() -> list[dict[str, Any]]:
-    """The store's content, one row a series."""
-    return [dict(row) if isinstance(row, dict) else dict(vars(row)) for row in candle_store().list()]
+def _row(series: Series) -> dict[str, Any]:
+    quality = series.quality
+    return {
+        "exchange": series.exchange,
+        "symbol": series.symbol,
+        "timeframe": series.timeframe,
+        "bars": quality.rows,
+        "from": when(quality.start),
+        "to": when(quality.end),
+        "missing": quality.gaps,
+        "revised": series.revised,
+        "grade": quality.grade,
+    }

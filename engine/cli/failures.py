@@ -36,6 +36,8 @@ def describe(error: BaseException) -> tuple[int, str] | None:
 _BY_NAME: dict[tuple[str, str], tuple[int, str]] = {
     ("engine", "DataError"): (FAILED, "{text}"),
     ("engine", "StrategyError"): (FAILED, "{text}"),
+    ("engine", "UnknownSymbol"): (USAGE, "{text}"),
+    ("engine", "VenueError"): (UNAVAILABLE, "{text}"),
     ("ccxt", "BadSymbol"): (USAGE, "the exchange does not know this symbol: {text}"),
     ("ccxt", "NetworkError"): (
         UNAVAILABLE,

@@ -199,8 +199,9 @@ def _database() -> Iterator[Finding]:
 
 
 def _engine() -> Iterator[Finding]:
-    from db.session import database_url, open_engine
     from sqlalchemy import text
+
+    from db.session import database_url, open_engine
 
     url = database_url()
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
