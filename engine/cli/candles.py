@@ -1,0 +1,75 @@
+"""The candles a command works on: from a file or from the store, with the symbol and timeframe they are of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.failures import USAGE, Fail
+from engine.cli.output import say
+
+if TYPE_CHECKING:
+    from engine.core.types import Instrument
+    from engine.market.candles import Candles
+    from engine.market.files import Repair
+
+
+def from_file(path: Path, rows: int | None, repair: str | None, symbol: str | None, timeframe: str | None) -> Candles:
+    """Candles of a file; symbol from the option, the file's column or its name; notes go to stderr."""
+    from engine.market.files import read_candles
+    from engine.market.symbols import timeframe_ms, timeframe_name
+
+    candles = read_candles(path, rows, _repair(repair))
+    if timeframe and timeframe_ms(timeframe) != candles.timeframe_ms:
+        raise Fail(f"{path} holds {timeframe_name(candles.timeframe_ms)} candles, not {timeframe}", USAGE)
+    for note in candles.notes:
+        say(f"{path.name}: {note}")
+    return replace(candles, symbol=_canonical(symbol) if symbol else candles.symbol or symbol_in(path.stem))
+
+
+def from_store(exchange: str, symbol: str, timeframe: str, start: int | None, end: int | None) -> Candles:
+    """Stored candles of [start, end); DataError says how to fetch what is missing."""
+    from engine.cli.data import candle_store
+
+    candles = candle_store().read(exchange, _canonical(symbol), timeframe, start, end)
+    if not len(candles):
+        raise Fail(f"no stored candles of {symbol} lie in that span; `run_engine.py data` shows what there is")
+    return candles
+
+
+def symbol_in(stem: str) -> str:
+    """The pair a file's name begins with: BTCUSDT_20240101 is BTC/USDT. ASSET/USD where it names none."""
+    from engine.market.symbols import QUOTES, canonical
+
+    for text in (re.split(r"_\d", stem)[0], stem.split("_")[0], stem.split("-")[0]):
+        try:
+            pair = canonical(text)
+        except ValueError:
+            continue
+        if pair.partition("/")[2] in QUOTES:
+            return pair
+    return "ASSET/USD"
+
+
+def plain_instrument(candles: Candles) -> Instrument:
+    """The grid of data without instrument facts; finer where prices are below 0.01."""
+    from engine.core.types import Instrument
+
+    return Instrument.unspecified(candles.symbol or "ASSET/USD", low_price=float(candles.low.min()) < 0.01)
+
+
+def _canonical(symbol: str) -> str:
+    from engine.market.symbols import canonical
+
+    try:
+        return canonical(symbol)
+    except ValueError as error:
+        raise Fail(str(error), USAGE) from None
+
+
+def _repair(text: str | None) -> Repair | None:
+    if text in (None, "drop", "fill"):
+        return text
+    raise Fail(f"--repair {text} is not known: drop takes defects out, fill does that and puts flat bars into holes", USAGE)
