@@ -223,10 +223,13 @@ class FrameBuilder:
         for quotes in self._quotes:
             quotes.rows = [row for row in quotes.rows if row[0] >= before]
 
-    def discard_open(self) -> int:
-        """Drops the prints of seconds not yet closed (another source will give them); returns how many there were."""
-        dropped = sum(len(second.qtys) for seconds in self._open.values() for second in seconds.values())
-        self._open.clear()
+    def discard_open(self, start: int, end: int) -> int:
+        """Drops the prints of open seconds in [start, end) (another source gives that time); returns how many there
+        were.
+        """
+        dropped = 0
+        for second in [ts for ts in self._open if start <= ts < end]:
+            dropped += sum(len(bar.qtys) for bar in self._open.pop(second).values())
         self.prints -= dropped
         return dropped
 

@@ -113,15 +113,19 @@ class Store:
         candles = self.read(exchange, symbol, timeframe)
         return assess(candles.ts, candles.ohlcv, candles.timeframe_ms)
 
+    def find(self, exchange: str, symbol: str, timeframe: str) -> Series | None:
+        """The record of one series, None where it is not stored."""
+        path = self.path(exchange, symbol, timeframe)
+        if not path.exists():
+            return None
+        quality = self.quality(exchange, symbol, timeframe)
+        return Series(exchange.lower(), canonical(symbol), timeframe, path, quality, self._revised(path))
+
     def list(self) -> list[Series]:
         """Everything stored, by exchange, timeframe and symbol."""
-        found = []
-        for path in sorted(self.root.glob("*/*/*.arrow")):
-            exchange, timeframe = path.parts[-3:-1]
-            symbol = path.stem.replace("_", ":").replace("-", "/")
-            quality = self.quality(exchange, symbol, timeframe)
-            found.append(Series(exchange, symbol, timeframe, path, quality, self._revised(path)))
-        return found
+        names = [(*path.parts[-3:-1], path.stem) for path in sorted(self.root.glob("*/*/*.arrow"))]
+        found = (self.find(exchange, stem.replace("_", ":"), timeframe) for exchange, timeframe, stem in names)
+        return [series for series in found if series is not None]
 
     def _revised(self, path: Path) -> int:
         record = _record(path)

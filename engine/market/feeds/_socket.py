@@ -1,0 +1,203 @@
+"""One exchange's stream on a thread of its own: connect, subscribe, read, reconnect. Shapes of messages are the
+rooms' own.
+
+Lost data is found by sequence numbers and by exchange time (a beat that is far ahead of the one before), never by how
+late something arrives. Only when nothing at all comes does a wall clock close the socket, as the last resort.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import websocket
+
+from engine.core.bars import Beat, Quote, Tick
+from engine.market.backoff import Backoff
+from engine.market.events import Connected, Disconnected, Event, Malformed, Notice, Sequence, SequenceGap
+from engine.market.wire import Listing
+
+log = logging.getLogger(__name__)
+
+PING_S = 20.0
+WATCHDOG_S = 20.0
+CONNECT_S = 10.0
+JUMP_MS = 3_600_000
+
+
+_DATED = frozenset({Tick, Quote, Beat, Sequence})
+
+
+class Room(Protocol):
+    """What a feed's file holds. `SILENCE_MS`: beats further apart than this (exchange ms) mean that messages were
+    missed.
+    """
+
+    NAME: str
+    URL: str
+    SILENCE_MS: int
+
+    def native(self, symbol: str) -> str: ...
+    def subscribe(self, symbols: list[str]) -> list[str]: ...
+    def parse(self, text: str | bytes, symbols: Listing) -> list[Event]: ...
+
+
+class Continuity:
+    """Watches one connection's sequence numbers and times; pure. `check` says what an event reveals to be lost."""
+
+    def __init__(self, silence_ms: int) -> None:
+        self.silence_ms = silence_ms
+        self.last = -1
+        self.beat = 0
+        self.disorder = 0
+        self._seen = self._suspect = 0
+
+    def plausible(self, ts: int) -> bool:
+        """False for a time more than an hour ahead of all before, until a second event says the same."""
+        if self._seen and ts > self._seen + JUMP_MS:
+            confirmed = abs(ts - self._suspect) < JUMP_MS
+            self._suspect = ts
+            if not confirmed:
+                return False
+        self._seen = max(self._seen, ts)
+        return True
+
+    def check(self, event: Sequence | Beat) -> SequenceGap | None:
+        if type(event) is Sequence:
+            number, expected = event.number, self.last + 1
+            if number < expected:
+                self.disorder += 1
+                return None
+            gap = self.last >= 0 and number > expected
+            self.last = number
+            return SequenceGap(event.ts, f"{number - expected} messages lost") if gap else None
+        gap = 0 < self.beat < event.ts - self.silence_ms
+        silent, self.beat = event.ts - self.beat, max(self.beat, event.ts)
+        return SequenceGap(event.ts, f"silent for {silent // 1000} s of exchange time") if gap else None
+
+
+class StreamFeed:
+    """Streams `symbols` of a room into `on_event`, which is called on this feed's thread and must not block for long.
+
+    `pace` is the speed of exchange time (1 for a real exchange); waits and the watchdog shrink by it.
+    """
+
+    polling = False
+
+    def __init__(
+        self,
+        room: Room,
+        symbols: Listing,
+        on_event: Callable[[Event], None],
+        url: str = "",
+        *,
+        pace: float = 1.0,
+        rng: random.Random | None = None,
+        watchdog_s: float = WATCHDOG_S,
+    ) -> None:
+        self.room, self.symbols, self.on_event = room, symbols, on_event
+        self.url = url or room.URL
+        self.counters: Counter[str] = Counter()
+        self.connected = False
+        self.last_error = ""
+        self.watchdog_s = max(watchdog_s / max(pace, 1e-6), 2.0)
+        self._backoff = Backoff(pace, rng)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"feed-{room.NAME}", daemon=True)
+        self._exchange_ts = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Ends the thread; returns when it is over or after `timeout` seconds."""
+        self._stop.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._session()
+                reason = "closed by the exchange"
+            except (OSError, websocket.WebSocketException, ValueError) as error:
+                reason = f"{type(error).__name__}: {error}".strip(": ")[:200]
+            except Exception as error:
+                # A fault of ours: the stream must go on, and the fault must be seen.
+                log.exception("the %s feed failed", self.room.NAME)
+                reason = f"{type(error).__name__}: {error}"[:200]
+            if self._stop.is_set():
+                break
+            self.last_error = reason
+            self.counters["disconnects" if self.connected else "refused"] += 1
+            if self.connected:
+                self.on_event(Disconnected(self._exchange_ts, reason))
+            self.connected = False
+            self._stop.wait(self._backoff.next())
+        self.connected = False
+
+    def _session(self) -> None:
+        """One connection, from handshake to its end."""
+        socket = websocket.create_connection(self.url, timeout=CONNECT_S, enable_multithread=True)
+        try:
+            for message in self.room.subscribe(list(self.symbols)):
+                socket.send(message)
+            self.connected = True
+            self.counters["connects"] += 1
+            self.on_event(Connected(0))
+            self._read(socket)
+        finally:
+            socket.close(timeout=1)
+
+    def _read(self, socket: websocket.WebSocket) -> None:
+        socket.settimeout(min(0.5, self.watchdog_s / 4))
+        continuity = Continuity(self.room.SILENCE_MS)
+        alive = pinged = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                opcode, data = socket.recv_data()
+            except websocket.WebSocketTimeoutException:
+                if time.monotonic() - alive > self.watchdog_s:
+                    raise TimeoutError(f"nothing came for {self.watchdog_s:.0f} s") from None
+                opcode, data = -1, b""
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return
+            now = time.monotonic()
+            if now - pinged > PING_S:
+                pinged = now
+                socket.ping()
+            if opcode >= 0:
+                alive = now
+                self.take(data, continuity)
+
+    def take(self, data: str | bytes, continuity: Continuity) -> None:
+        """Turns one message into events, what it reveals to be lost before what it brings."""
+        self.counters["messages"] += 1
+        for event in self.room.parse(data, self.symbols):
+            kind = type(event)
+            if kind in _DATED and not continuity.plausible(event.ts):  # type: ignore[union-attr]
+                self.counters["implausible"] += 1
+                continue
+            if kind is Sequence or kind is Beat:
+                gap = continuity.check(event)  # type: ignore[arg-type]
+                if gap is not None:
+                    self.counters["gaps"] += 1
+                    self.on_event(gap)
+                if kind is Sequence:
+                    continue
+                self._exchange_ts = max(self._exchange_ts, event.ts)  # type: ignore[union-attr]
+                self._backoff.reset()
+            elif kind is Malformed:
+                self.counters["malformed"] += 1
+            elif kind is Notice:
+                self.last_error = event.text  # type: ignore[union-attr]
+            elif kind is Tick:
+                self.counters["prints"] += 1
+            elif kind is Quote:
+                self.counters["quotes"] += 1
+            self.on_event(event)
