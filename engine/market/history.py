@@ -5,7 +5,7 @@ The pager is ours: windows with explicit ends, filtered, without duplicates, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +180,13 @@ def trades(venue: Venue, instrument: Instrument, index: int, start: int, end: in
             break
     if asked >= MAX_TRADE_PAGES or not (windowed or any(t.ts <= start for t in found.values())):
         return None
-    return sorted((t for t in found.values() if start <= t.ts < end), key=lambda t: (t.ts, str(t.trade_id)))
+    return _ordered(t for t in found.values() if start <= t.ts < end)
+
+
+def recent_trades(venue: Venue, instrument: Instrument, index: int) -> list[Tick]:
+    """The newest prints the exchange shows in one answer, sorted, as symbol `index`."""
+    listed = listing([instrument], str)[instrument.symbol]._replace(symbol=index)
+    return _ordered(_ticks_of(venue.call("fetch_trades", instrument.symbol, None, TRADES_PAGE), listed))
 
 
 def _trade_page(venue: Venue, symbol: str, listed: Listed, start: int, end: int, found: dict[int | str, Tick]) -> bool:
@@ -188,17 +194,27 @@ def _trade_page(venue: Venue, symbol: str, listed: Listed, start: int, end: int,
     window.
     """
     until = -(-end // 1000) * 1000 + 1000
-    rows = venue.call("fetch_trades", symbol, start, TRADES_PAGE, {"until": until})
-    windowed = True
+    ticks = _ticks_of(venue.call("fetch_trades", symbol, start, TRADES_PAGE, {"until": until}), listed)
+    for tick in ticks:
+        found.setdefault(tick.trade_id, tick)
+    return venue.exchange_id in _FROM_SINCE or all(tick.ts <= until + 1000 for tick in ticks)
+
+
+def _ticks_of(rows: Sequence[dict[str, Any]], listed: Listed) -> list[Tick]:
+    """ccxt's trades as prints; a row that has no time, price, quantity or id is left out."""
+    ticks = []
     for row in rows:
         try:
             ts, price, qty = int(row["timestamp"]), to_ticks(str(row["price"]), listed), to_qty(row["amount"])
-            trade_id = to_id(row["id"])
+            ticks.append(Tick(listed.symbol, ts, price, qty, to_id(row["id"])))
         except (ValueError, TypeError, KeyError):
             continue
-        windowed &= ts <= until + 1000 or venue.exchange_id in _FROM_SINCE
-        found.setdefault(trade_id, Tick(listed.symbol, ts, price, qty, trade_id))
-    return windowed
+    return ticks
+
+
+def _ordered(ticks: Iterable[Tick]) -> list[Tick]:
+    """By time, then id: numbers as numbers."""
+    return sorted(ticks, key=lambda t: (t.ts, t.trade_id if type(t.trade_id) is int else -1, str(t.trade_id)))
 
 
 def _missing(

@@ -113,9 +113,8 @@ class Venue:
 
     def now(self) -> int:
         """The exchange's time in ms UTC where it tells it, else this machine's."""
-        if not self.has("fetchTime"):
-            return int(time.time() * 1000)
-        return int(self.call("fetch_time", *_time_params(self.exchange_id)))
+        told = self.call("fetch_time", *_time_params(self.exchange_id)) if self.has("fetchTime") else None
+        return int(told) if told else int(time.time() * 1000)
 
     def _unreachable(self, error: Exception) -> str:
         where = self.base_url or self.exchange_id

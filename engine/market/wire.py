@@ -68,7 +68,7 @@ def _slow_ticks(text: str, listed: Listed) -> int:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"price {text!r} is no number") from None
-    if "_" in text or not value.is_finite() or not 0 < value < _MAX_TICKS:
+    if "_" in text or not text.isascii() or not value.is_finite() or not 0 < value < _MAX_TICKS:
         raise ValueError(f"price {text!r} is out of range")
     ticks = int((value * _TEN[listed.digits] / listed.tn).to_integral_value(ROUND_HALF_EVEN))
     if not 0 < ticks < _MAX_TICKS:

@@ -30,12 +30,12 @@ CONNECT_S = 10.0
 JUMP_MS = 3_600_000
 
 
-_DATED = frozenset({Tick, Quote, Beat, Sequence})
+_COUNTED: dict[type, str] = {Tick: "prints", Quote: "quotes", Beat: "beats", Malformed: "malformed", Notice: "notices"}
 
 
 class Room(Protocol):
     """What a feed's file holds. `SILENCE_MS`: beats further apart than this (exchange ms) mean that messages were
-    missed.
+    missed. A file may also hold `PING`, a text to send each second of exchange time.
     """
 
     NAME: str
@@ -106,6 +106,7 @@ class StreamFeed:
         self.connected = False
         self.last_error = ""
         self.watchdog_s = max(watchdog_s / max(pace, 1e-6), 2.0)
+        self._ask_s = max(1.0 / max(pace, 1e-6), 0.02)
         self._backoff = Backoff(pace, rng)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"feed-{room.NAME}", daemon=True)
@@ -157,7 +158,8 @@ class StreamFeed:
     def _read(self, socket: websocket.WebSocket) -> None:
         socket.settimeout(min(0.5, self.watchdog_s / 4))
         continuity = Continuity(self.room.SILENCE_MS)
-        alive = pinged = time.monotonic()
+        alive = pinged = asked = time.monotonic()
+        ask = getattr(self.room, "PING", None)
         while not self._stop.is_set():
             try:
                 opcode, data = socket.recv_data()
@@ -171,6 +173,9 @@ class StreamFeed:
             if now - pinged > PING_S:
                 pinged = now
                 socket.ping()
+            if ask and now - asked > self._ask_s:
+                asked = now
+                socket.send(ask)
             if opcode >= 0:
                 alive = now
                 self.take(data, continuity)
@@ -179,25 +184,23 @@ class StreamFeed:
         """Turns one message into events, what it reveals to be lost before what it brings."""
         self.counters["messages"] += 1
         for event in self.room.parse(data, self.symbols):
-            kind = type(event)
-            if kind in _DATED and not continuity.plausible(event.ts):  # type: ignore[union-attr]
+            if isinstance(event, Quote) and not event.ts:
+                event = event._replace(ts=self._exchange_ts)
+            if isinstance(event, Sequence | Beat | Tick | Quote) and not continuity.plausible(event.ts):
                 self.counters["implausible"] += 1
                 continue
-            if kind is Sequence or kind is Beat:
-                gap = continuity.check(event)  # type: ignore[arg-type]
-                if gap is not None:
-                    self.counters["gaps"] += 1
-                    self.on_event(gap)
-                if kind is Sequence:
-                    continue
-                self._exchange_ts = max(self._exchange_ts, event.ts)  # type: ignore[union-attr]
-                self._backoff.reset()
-            elif kind is Malformed:
-                self.counters["malformed"] += 1
-            elif kind is Notice:
-                self.last_error = event.text  # type: ignore[union-attr]
-            elif kind is Tick:
-                self.counters["prints"] += 1
-            elif kind is Quote:
-                self.counters["quotes"] += 1
-            self.on_event(event)
+            if isinstance(event, Sequence | Beat):
+                self._in_order(event, continuity)
+            if isinstance(event, Notice):
+                self.last_error = event.text
+            if not isinstance(event, Sequence):
+                self.counters[_COUNTED.get(type(event), "other")] += 1
+                self.on_event(event)
+
+    def _in_order(self, event: Sequence | Beat, continuity: Continuity) -> None:
+        gap = continuity.check(event)
+        if gap is not None:
+            self.counters["gaps"] += 1
+            self.on_event(gap)
+        self._exchange_ts = max(self._exchange_ts, event.ts)
+        self._backoff.reset()
