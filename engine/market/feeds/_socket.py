@@ -64,6 +64,7 @@ class Continuity:
             self._suspect = ts
             if not confirmed:
                 return False
+        self._suspect = 0
         self._seen = max(self._seen, ts)
         return True
 
@@ -153,10 +154,10 @@ class StreamFeed:
             self.on_event(Connected(0))
             self._read(socket)
         finally:
-            socket.close(timeout=1)
+            socket.close(timeout=0.1)
 
     def _read(self, socket: websocket.WebSocket) -> None:
-        socket.settimeout(min(0.5, self.watchdog_s / 4))
+        socket.settimeout(0.25)
         continuity = Continuity(self.room.SILENCE_MS)
         alive = pinged = asked = time.monotonic()
         ask = getattr(self.room, "PING", None)
