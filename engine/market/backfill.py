@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.core.bars import Frame, Tick
 from engine.core.types import EXEC_BAR, Instrument
-from engine.market import history
+from engine.market import rest
 from engine.market.venue import Venue
 from engine.market.wire import listing, to_qty, to_ticks
 
@@ -37,7 +37,7 @@ class RestBackfill:
     def trades(self, start: int, end: int) -> list[Tick] | None:
         found: list[Tick] = []
         for index, instrument in enumerate(self.instruments):
-            ticks = history.trades(self.venue, instrument, index, start, end)
+            ticks = rest.trades(self.venue, instrument, index, start, end)
             if ticks is None:
                 return None
             found += ticks
@@ -55,9 +55,9 @@ class RestBackfill:
 
     def _rows(self, symbol: str, start: int, end: int) -> list[list[Any]]:
         rows: dict[int, list[Any]] = {}
-        width = history.page_size(self.venue) * MINUTE_MS
+        width = rest.page_size(self.venue) * MINUTE_MS
         for low in range(start // MINUTE_MS * MINUTE_MS, end, width):
-            for row in history.raw_candles(self.venue, symbol, "1m", low, min(low + width, end)):
+            for row in rest.raw_candles(self.venue, symbol, "1m", low, min(low + width, end)):
                 if start <= int(row[0]) < end:
                     rows[int(row[0])] = row
         return [rows[ts] for ts in sorted(rows)]

@@ -306,3 +306,19 @@ def test_whatever_is_lost_the_frames_are_the_markets(outages, seed, snapshot):
     assert rows(desk.frames()) == market.whole()
     marks = [i.ts for i in desk.items if isinstance(i, Watermark)]
     assert marks == sorted(set(marks))
+
+
+@settings(max_examples=30, deadline=None)
+@given(cuts, st.integers(0, 5))
+def test_where_only_candles_are_served_the_minutes_are_the_markets(outages, seed):
+    market = Market(100, seed, serves_trades=False)
+    desk = resumed(market)
+    events: list = []
+    at = 0
+    for start, length, closed in sorted(outages):
+        if start >= at:
+            events += market.stream(at, start)
+            at = start + length
+            events += [Disconnected(T + start, "reset"), Connected(0)] if closed else [SequenceGap(T + at)]
+    desk.feed([*events, *market.stream(at), *(Beat(T + s * 1000) for s in range(110, 200))])
+    assert minutes(desk.frames()) == pytest.approx(minutes_of_whole(market))

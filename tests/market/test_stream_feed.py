@@ -3,6 +3,8 @@
 import asyncio
 import queue
 import random
+import subprocess
+import sys
 from decimal import Decimal
 
 import orjson
@@ -244,3 +246,13 @@ def test_an_exchange_without_a_file_is_polled():
     feed = feeds.open("bitstamp", ["BTC/USD"], [BTC], print)
     assert isinstance(feed, PollingFeed)
     assert feed.polling
+
+
+def test_the_live_path_loads_neither_pandas_nor_arrow_nor_ccxt():
+    code = (
+        "import sys, engine.market.feeds, engine.market.assembler, engine.market.backfill, engine.market.instruments;"
+        "[engine.market.feeds.room(name) for name in engine.market.feeds.available()];"
+        "sys.exit(str([m for m in ('pandas', 'pyarrow', 'ccxt', 'numba') if m in sys.modules] or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

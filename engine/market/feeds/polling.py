@@ -15,7 +15,7 @@ from engine.core.bars import Beat, Tick
 from engine.core.types import Instrument
 from engine.market.backoff import Backoff
 from engine.market.events import Connected, Disconnected, Event, SequenceGap
-from engine.market.history import recent_trades
+from engine.market.rest import recent_trades
 from engine.market.venue import Venue, VenueError
 
 log = logging.getLogger(__name__)
