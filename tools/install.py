@@ -106,17 +106,8 @@ def _install(folder: Path, lock: Path) -> None:
     uv = _find_uv(folder)
     if uv:
         _say(f"installing up to {count} packages from {lock.name} with uv")
-        _run(
-            *uv,
-            "pip",
-            "install",
-            "--python",
-            str(_python(folder)),
-            "--compile-bytecode",
-            "--require-hashes",
-            "-r",
-            str(lock),
-        )
+        target = ["--python", str(_python(folder))]
+        _run(*uv, "pip", "install", *target, "--require-hashes", "-r", str(lock))
     else:
         _say(f"installing up to {count} packages from {lock.name} with pip (about a minute)")
         _run(str(_python(folder)), "-m", "pip", "install", "--require-hashes", "-r", str(lock))
