@@ -8,7 +8,7 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -39,7 +39,9 @@ class Scene:
         return Machine(self.account, self.instruments, self.slots, self.breakers)
 
     def frames(self) -> Frames:
-        return Frames.of_rows(self.ts, self.rows)
+        """As a feed gives them; without the columns for quotes where there is none, as from candles."""
+        frames = Frames.of_rows(self.ts, self.rows)
+        return frames if frames.quotes.any() else replace(frames, quotes=np.zeros((0, 4), np.int64))
 
     def payments(self) -> Any:
         return np.array([tuple(row) for row in self.funding], dtype=FUNDING)

@@ -113,12 +113,15 @@ def breaker(draw: st.DrawFn, number: int) -> BreakerSpec:
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    """One run: 1-3 symbols, 1-4 slots, up to 90 frames, decisions at strategy bars' ends, limits and breakers."""
+    """One run: 1-3 symbols, 1-4 slots, up to 90 frames (300 for one slot), decisions at strategy bars' ends, limits
+    and breakers.
+    """
     research = draw(st.integers(0, 4)) == 0
-    symbols = draw(st.integers(1, 3))
+    single = draw(st.integers(0, 2)) == 0  # one slot on one symbol's candles, as most backtests are
+    symbols = 1 if single else draw(st.integers(1, 3))
     kinds = draw(instruments(symbols, research))
-    slots = [draw(slot(n, symbols)) for n in range(draw(st.integers(1, 4)))]
-    breakers = [draw(breaker(n)) for n in range(draw(st.integers(0, 3)))]
+    slots = [draw(slot(n, symbols)) for n in range(1 if single else draw(st.integers(1, 4)))]
+    breakers = [] if single else [draw(breaker(n)) for n in range(draw(st.integers(0, 3)))]
     account = AccountSpec(
         cash=Decimal(draw(st.sampled_from(["1000", "100", "25000.5"]))),
         quote="USD",
@@ -133,10 +136,12 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     step = draw(st.sampled_from([MINUTE, 20_000, 1_000]))
-    quotes, gaps = draw(st.booleans()), draw(st.booleans())
+    quotes, gaps = not single and draw(st.booleans()), draw(st.booleans())
     wild = draw(st.sampled_from([0.002, 0.006, 0.05]))
-    ts, rows = market(rng, kinds, draw(st.integers(20, 90)), step, wild, quotes, gaps)
-    decisions = decisions_for(rng, slots, kinds, ts, rows, account.delay_ms, draw(st.sampled_from([0.1, 0.35, 0.8])))
+    ts, rows = market(rng, kinds, draw(st.integers(20, 300 if single else 90)), step, wild, quotes, gaps)
+    decisions = decisions_for(
+        rng, slots, kinds, ts, rows, account.delay_ms, draw(st.sampled_from([0.03, 0.1, 0.35, 0.8]))
+    )
     funding = payments(rng, symbols, ts) if draw(st.booleans()) else np.zeros(0, FUNDING)
     return Scene(account, kinds, slots, ts, rows, decisions, breakers, funding, int(ts[-1]) + 10 * MINUTE)
 
