@@ -1,0 +1,227 @@
+"""Figures: frames in, plotly figures out. No database, no Streamlit. One height a role, the same mark for the same thing.
+
+Times are ms UTC and shown in UTC. Gains are teal triangles up, losses orange triangles down, outages grey bands, changes of
+the run dotted lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from app import formats
+from app.palette import Palette
+
+CURVE_HEIGHT, LINE_HEIGHT, PATH_HEIGHT = 360, 240, 230
+FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+
+
+def moments(ts: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
+    """ms UTC as plotly takes them."""
+    return np.asarray(ts, np.int64).astype("datetime64[ms]")
+
+
+def _figure(colors: Palette, height: int) -> go.Figure:
+    figure = go.Figure()
+    axis = {
+        "gridcolor": colors.grid,
+        "zerolinecolor": colors.border,
+        "linecolor": colors.border,
+        "tickfont": {"size": 11},
+    }
+    figure.update_layout(
+        template="none", height=height, margin={"l": 8, "r": 8, "t": 8, "b": 28}, showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", hovermode="x unified", dragmode="zoom",
+        font={"family": FONT, "size": 12, "color": colors.muted},
+        hoverlabel={"bgcolor": colors.panel, "bordercolor": colors.border, "font": {"color": colors.text, "size": 12}},
+        xaxis={**axis, "showgrid": False, "showline": True, "hoverformat": "%d %b %Y %H:%M", "automargin": True},
+        yaxis={**axis, "side": "right", "automargin": True, "zeroline": False},
+    )  # fmt: skip
+    return figure
+
+
+def equity(
+    curve: Mapping[str, Any],
+    marks: Mapping[str, Any],
+    outages: Sequence[Mapping[str, Any]],
+    markers: Sequence[Mapping[str, Any]],
+    colors: Palette,
+    *,
+    quote: str,
+    start: float,
+    limit: float | None = None,
+) -> go.Figure:
+    """Equity above, drawdown below on the same time axis; exits as triangles on the curve, what happened as bands and lines."""
+    figure = _figure(colors, CURVE_HEIGHT)
+    x = moments(curve["ts"])
+    figure.add_scatter(
+        x=x, y=curve["equity"], mode="lines", name="equity", line={"color": colors.accent, "width": 1.6},
+        hovertemplate=f"equity %{{y:,.2f}} {quote}<extra></extra>",
+    )  # fmt: skip
+    figure.add_hline(y=start, line={"color": colors.border, "width": 1, "dash": "dot"}, yref="y")
+    _exits(figure, curve, marks, colors)
+    figure.add_scatter(
+        x=x, y=np.asarray(curve["drawdown"]) * 100, yaxis="y2", mode="lines", fill="tozeroy", name="drawdown",
+        line={"color": colors.loss, "width": 1}, fillcolor=_faint(colors.loss, 0.16),
+        hovertemplate="drawdown %{y:.2f} %<extra></extra>",
+    )  # fmt: skip
+    if limit and len(x) and float(np.min(curve["drawdown"])) < -limit / 2:
+        figure.add_hline(y=-limit * 100, line={"color": colors.loss, "width": 1, "dash": "dash"}, yref="y2")
+    _bands(figure, outages, curve, colors)
+    _changes(figure, markers, curve, colors)
+    figure.update_layout(
+        yaxis={"domain": [0.3, 1], "tickformat": ",.0f"},
+        yaxis2={
+            "domain": [0, 0.24], "side": "right", "ticksuffix": " %", "tickfont": {"size": 11}, "gridcolor": colors.grid,
+            "zeroline": False, "automargin": True, "nticks": 4, "rangemode": "tozero",
+        },
+        xaxis={"anchor": "y2"}, uirevision="keep",
+    )  # fmt: skip
+    return figure
+
+
+def _exits(figure: go.Figure, curve: Mapping[str, Any], marks: Mapping[str, Any], colors: Palette) -> None:
+    ts, pnl = np.asarray(marks["ts"]), np.asarray(marks["pnl"])
+    if not len(ts) or not len(curve["ts"]):
+        return
+    height = np.interp(ts, curve["ts"], curve["equity"])
+    for won, color, shape in ((pnl > 0, colors.gain, "triangle-up"), (pnl < 0, colors.loss, "triangle-down")):
+        if not won.any():
+            continue
+        figure.add_scatter(
+            x=moments(ts[won]), y=height[won], mode="markers", name="won" if shape == "triangle-up" else "lost",
+            marker={"symbol": shape, "size": 7, "color": color, "line": {"width": 0.6, "color": colors.ground}},
+            customdata=np.stack([np.asarray(marks["symbol"])[won], pnl[won]], axis=1),
+            hovertemplate="%{customdata[0]} %{customdata[1]:+,.2f}<extra></extra>",
+        )  # fmt: skip
+
+
+def _bands(figure: go.Figure, outages: Sequence[Mapping[str, Any]], curve: Mapping[str, Any], colors: Palette) -> None:
+    """Outages as grey bands, at least wide enough to be seen."""
+    if not len(curve["ts"]):
+        return
+    first, last = int(curve["ts"][0]), int(curve["ts"][-1])
+    least = (last - first) // 400
+    for outage in outages:
+        begin, end = outage["from_ts"], outage["to_ts"] or last
+        a, b = moments([max(begin, first), min(max(end, begin + least), last)])
+        if a < b:
+            figure.add_vrect(x0=str(a), x1=str(b), fillcolor=colors.outage, opacity=0.22, line_width=0, layer="below")
+
+
+def _changes(
+    figure: go.Figure, markers: Sequence[Mapping[str, Any]], curve: Mapping[str, Any], colors: Palette
+) -> None:
+    inside = [m for m in markers if len(curve["ts"]) and curve["ts"][0] < m["ts"] < curve["ts"][-1]]
+    if not inside:
+        return
+    x = moments([m["ts"] for m in inside])
+    for moment in x:
+        figure.add_vline(x=str(moment), line={"color": colors.muted, "width": 1, "dash": "dot"}, layer="below")
+    low = float(np.min(curve["equity"]))
+    figure.add_scatter(
+        x=x, y=np.full(len(inside), low), mode="markers", name="changed", text=[f"{m['kind']} {m['text']}"[:80] for m in inside],
+        marker={"symbol": "diamond-open", "size": 7, "color": colors.muted}, hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+
+
+def running(curve: Mapping[str, Any], colors: Palette, *, quote: str) -> go.Figure:
+    """P&L of trades added up, filled to zero in the colour of where it ends."""
+    figure = _figure(colors, LINE_HEIGHT)
+    total = np.asarray(curve["total"])
+    color = colors.gain if not len(total) or total[-1] >= 0 else colors.loss
+    figure.add_scatter(
+        x=moments(curve["ts"]), y=total, mode="lines", line={"color": color, "width": 1.6, "shape": "hv"},
+        fill="tozeroy", fillcolor=_faint(color, 0.1), hovertemplate=f"%{{y:+,.2f}} {quote}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(yaxis={"tickformat": ",.0f", "zeroline": True}, uirevision="keep")
+    return figure
+
+
+def stop_path(
+    item: Mapping[str, Any],
+    stops: Sequence[Mapping[str, Any]],
+    until: int,
+    colors: Palette,
+    bars: Mapping[str, Any] | None = None,
+) -> go.Figure:
+    """A position or trade from its entry on: entry, where the stop stood, target, the price where bars are stored, and now.
+
+    item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed).
+    """
+    figure = _figure(colors, PATH_HEIGHT)
+    start = int(item["entry_ts"])
+    ends = moments([start, until])
+    last = item["exit_price"] if "exit_price" in item else item["mark"]
+    _price_line(figure, item, bars, ends, last, colors)
+    _level(figure, ends, item["entry_price"], "entry", colors.muted, "dot")
+    if item.get("target"):
+        _level(figure, ends, item["target"], "target", colors.gain, "dash")
+    steps = [*((s["ts"], s["stop"]) for s in stops), *([(until, stops[-1]["stop"])] if stops else [])]
+    if not steps and item.get("stop"):
+        steps = [(start, item["stop"]), (until, item["stop"])]
+    if steps:
+        figure.add_scatter(
+            x=moments([s[0] for s in steps]), y=[s[1] for s in steps], mode="lines", name="stop",
+            line={"color": colors.loss, "width": 1.8, "shape": "hv"}, hovertemplate="stop %{y:,.6~f}<extra></extra>",
+        )  # fmt: skip
+        _label(figure, ends[1], steps[-1][1], "stop", colors.loss)
+    figure.update_layout(margin={"r": 58}, xaxis={"nticks": 6}, yaxis={"side": "left", "nticks": 6, "zeroline": False})
+    return figure
+
+
+def _price_line(
+    figure: go.Figure, item: Mapping[str, Any], bars: Mapping[str, Any] | None, ends: Any, last: Any, colors: Palette
+) -> None:
+    known = bars is not None and len(bars["ts"])
+    x = moments(bars["ts"]) if bars is not None and known else ends
+    y = bars["close"] if bars is not None and known else [item["entry_price"], last]
+    figure.add_scatter(
+        x=x, y=y, mode="lines", name="price", hovertemplate="price %{y:,.6~f}<extra></extra>",
+        line={"color": colors.accent, "width": 1.5, "dash": "solid" if known else "dot"},
+    )  # fmt: skip
+    if last is None:
+        return
+    shape = "triangle-up" if item["direction"] > 0 else "triangle-down"
+    figure.add_scatter(
+        x=ends, y=[item["entry_price"], last], mode="markers", hoverinfo="skip",
+        marker={"symbol": [shape, "circle"], "size": [10, 8], "color": colors.accent},
+    )  # fmt: skip
+    _label(figure, ends[1], last, "exit" if "exit_price" in item else "now", colors.accent)
+
+
+def _level(figure: go.Figure, ends: Any, y: float, name: str, color: str, dash: str) -> None:
+    figure.add_scatter(
+        x=ends, y=[y, y], mode="lines", name=name, line={"color": color, "width": 1.2, "dash": dash},
+        hovertemplate=f"{name} %{{y:,.6~f}}<extra></extra>",
+    )  # fmt: skip
+    _label(figure, ends[1], y, name, color)
+
+
+def _label(figure: go.Figure, x: Any, y: float, text: str, color: str) -> None:
+    """Direct labels, right of the last point, instead of a legend."""
+    figure.add_annotation(
+        x=str(x), y=y, text=text, showarrow=False, xanchor="left", xshift=7, font={"size": 11, "color": color}
+    )
+
+
+def _faint(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def describe_curve(curve: Mapping[str, Any], quote: str) -> str:
+    """The chart in one sentence, for those who do not see it."""
+    if not len(curve["ts"]):
+        return "no equity stored yet"
+    first, last = float(curve["equity"][0]), float(curve["equity"][-1])
+    worst = float(np.min(curve["drawdown"]))
+    return (
+        f"Equity from {formats.money(first, quote)} to {formats.money(last, quote)}, "
+        f"{formats.when(curve['ts'][0])} to {formats.when(curve['ts'][-1])} UTC, deepest drawdown {formats.percent(worst)}"
+    )

@@ -1,0 +1,129 @@
+"""Asking the engine for something: a button, one confirmation that says what will happen, one command row.
+
+The answer is shown by the frame's strip, from the command's own row, so that it survives a reload. What closes positions
+at once wants a typed word.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import data, formats
+
+if TYPE_CHECKING:
+    from app.ui import Page
+
+WAITING = "confirm"
+
+
+def ask(kind: str, **context: Any) -> None:
+    """Remember what was clicked and let the whole page run, which opens the confirmation."""
+    st.session_state[WAITING] = {"kind": kind, **context}
+    st.rerun(scope="app")
+
+
+def pending(page: Page) -> None:
+    """Open the confirmation of what was clicked, once."""
+    waiting = st.session_state.pop(WAITING, None)
+    if waiting and page.trading:
+        kind = waiting.pop("kind")
+        _DIALOGS[kind](page, **waiting)
+
+
+def _send(page: Page, kind: str, **args: Any) -> None:
+    data.send(kind, page.run_id, **args)
+    st.rerun()
+
+
+def _buttons(label: str, *, danger: bool = False, enabled: bool = True) -> bool:
+    """Confirm and cancel; True when confirmed."""
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="confirm_cancel"):
+            st.rerun()
+        return st.button(label, key="confirm_danger" if danger else "confirm_do", type="primary", disabled=not enabled)
+
+
+@st.dialog("Pause trading")
+def _pause(page: Page) -> None:
+    st.write(
+        "No new entries. Open positions are managed on: stops and targets still act. Queued entries are cancelled."
+    )
+    if _buttons("Pause entries"):
+        _send(page, "pause")
+
+
+@st.dialog("Resume trading")
+def _resume(page: Page) -> None:
+    st.write("Slots may open positions again from the next decision on.")
+    if _buttons("Resume"):
+        _send(page, "resume")
+
+
+@st.dialog("Kill")
+def _kill(page: Page) -> None:
+    st.write(
+        "Stops all trading at once, and stays so across restarts until it is released on the command line. "
+        "Stops no longer act on open positions unless a venue holds them."
+    )
+    flatten = st.checkbox("Also close every position at the market", key="kill_flatten")
+    typed = st.text_input("Type flatten to confirm", key="kill_word").strip().lower() if flatten else "flatten"
+    if _buttons("Kill and close everything" if flatten else "Kill", danger=True, enabled=typed == "flatten"):
+        _send(page, "kill", flatten=flatten)
+
+
+@st.dialog("Close position")
+def _close(page: Page, position: dict[str, Any]) -> None:
+    unrealized = formats.money(position["unrealized"], page.quote, sign=True)
+    st.write(f"Sells at the market as soon as the engine sees it ({unrealized} at the last mark, before the exit's fee)."
+             if position["direction"] > 0 else
+             f"Buys back at the market as soon as the engine sees it ({unrealized} at the last mark, before the exit's fee).")  # fmt: skip
+    st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
+    if _buttons("Close at the market"):
+        _send(page, "close", slot=position["key"])
+
+
+@st.dialog("Tighten stop")
+def _tighten(page: Page, position: dict[str, Any]) -> None:
+    mark, stop, long = position["mark"], position["stop"], position["direction"] > 0
+    st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
+    st.caption(
+        f"The mark is {formats.price(mark)}, the stop {'stands at ' + formats.price(stop) if stop else 'is not set'}. It only ever moves closer."
+    )
+    low, high = (stop or 0.0, mark) if long else (mark, stop or mark * 2)
+    start = (low + high) / 2 if stop else mark * (0.98 if long else 1.02)
+    price = st.number_input("New stop", min_value=0.0, value=float(f"{start:.8g}"), format="%.8g", key="tighten_price")
+    good = low < price < high
+    if not good:
+        st.warning(f"Write a price between {formats.price(low)} and {formats.price(high)}.")
+    else:
+        loss = (price - position["entry_price"]) * position["qty"] * (1 if long else -1)
+        st.caption(
+            f"{abs(price / mark - 1):.2%} from the mark; a fill there makes {formats.money(loss, page.quote, sign=True)} before fees."
+        )
+    if _buttons("Move the stop", enabled=good):
+        _send(page, "tighten_stop", slot=position["key"], price=price)
+
+
+@st.dialog("Slot")
+def _slot(page: Page, position: dict[str, Any]) -> None:
+    off = position["slot_state"] == "enabled"
+    st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
+    st.write(
+        "No new entries from this slot; its open position is managed on."
+        if off
+        else "The slot may open positions again."
+    )
+    if _buttons("Switch off" if off else "Switch on"):
+        _send(page, "slot_off" if off else "slot_on", slot=position["key"])
+
+
+_DIALOGS: dict[str, Any] = {
+    "pause": _pause,
+    "resume": _resume,
+    "kill": _kill,
+    "close": _close,
+    "tighten_stop": _tighten,
+    "slot": _slot,
+}

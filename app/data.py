@@ -1,0 +1,153 @@
+"""The app's way to the database, and its only cache.
+
+What is cheap is read anew on every script run; what is not is cached by a stamp (the newest row it depends on), never by
+the clock alone. Reading goes through a read-only engine; the one thing written is a command row.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Engine, insert
+
+from app.clock import now_ms
+from app.read import overview, runs, system, trades
+from db.errors import StorageError
+from db.models import Command
+from db.queries import scalar
+from db.session import check_schema, database_url, open_engine, sqlite_file, write_session
+
+
+def database() -> Engine:
+    """The read-only engine, schema checked. Raises StorageError with what to do where there is nothing to read."""
+    url = database_url()
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return open_engine(url, read_only=True)  # raises MissingDatabase
+    identity = file.stat().st_ino if file is not None else 0
+    return _reader(url, identity)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda engine: engine.dispose())
+def _reader(url: str, identity: int) -> Engine:
+    """One engine for each file: a file that was replaced (restored, another demo) has another identity."""
+    engine = open_engine(url, read_only=True)
+    check_schema(engine)
+    return engine
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda engine: engine.dispose())
+def _writer(url: str, identity: int) -> Engine:
+    return open_engine(url)
+
+
+def send(kind: str, run_id: int, **args: Any) -> str:
+    """Ask the engine for something: one row in `command`, taken off by its loop. Returns the row's uuid."""
+    url = database_url()
+    file = sqlite_file(url)
+    name = str(uuid.uuid4())
+    row = {"uuid": name, "run_id": run_id, "kind": kind, "args": args, "source": "app", "created_ts": now_ms()}
+    with write_session(_writer(url, file.stat().st_ino if file is not None else 0)) as session:
+        session.execute(insert(Command), row)
+    return name
+
+
+def problem() -> StorageError | None:
+    """Why nothing can be read, or None."""
+    try:
+        database()
+    except StorageError as error:
+        return error
+    return None
+
+
+def _stamp(engine: Engine, sql: str, run_id: int) -> Any:
+    return scalar(engine, sql, {"run": run_id})
+
+
+def run(engine: Engine, run_id: int) -> dict[str, Any]:
+    """The run's row, parameters and statistics included."""
+    return runs.run(engine, run_id)
+
+
+def trades_stamp(engine: Engine, run_id: int) -> int:
+    """Grows with each closed trade."""
+    return int(_stamp(engine, "SELECT max(seq) FROM trade WHERE run_id = :run", run_id) or 0)
+
+
+def equity_stamp(engine: Engine, run_id: int) -> int:
+    """Grows with each stored equity point of the account."""
+    return int(_stamp(engine, "SELECT max(ts) FROM equity WHERE run_id = :run AND slot_id = 0", run_id) or 0)
+
+
+def _place(engine: Engine) -> str:
+    url = engine.url
+    file = sqlite_file(url.render_as_string(hide_password=True))
+    return f"{url.render_as_string(hide_password=True)}#{file.stat().st_ino if file else ''}"
+
+
+def curve(engine: Engine, run: dict[str, Any], since: int) -> dict[str, Any]:
+    """The account's curve from `since` on; see read.overview.curve."""
+    return _curve(engine, _place(engine), run["id"], equity_stamp(engine, run["id"]), run["cash_start"], since)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _curve(_engine: Engine, place: str, run_id: int, stamp: int, cash: float, since: int) -> dict[str, Any]:
+    return overview.curve(_engine, run_id, cash, since)
+
+
+def slot_lines(engine: Engine, run_id: int) -> dict[int, list[float]]:
+    """Sparklines of the slots; see read.overview.slot_lines."""
+    return _slot_lines(engine, _place(engine), run_id, trades_stamp(engine, run_id))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _slot_lines(_engine: Engine, place: str, run_id: int, stamp: int) -> dict[int, list[float]]:
+    return overview.slot_lines(_engine, run_id)
+
+
+def slots(engine: Engine, run_id: int) -> list[dict[str, Any]]:
+    """The slots; their trades are summed once for each new trade, their state is read anew."""
+    sums = _slot_sums(engine, _place(engine), run_id, trades_stamp(engine, run_id))
+    return overview.slots(engine, run_id, sums)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _slot_sums(_engine: Engine, place: str, run_id: int, stamp: int) -> dict[int, dict[str, Any]]:
+    return overview.slot_sums(_engine, run_id)
+
+
+def trade_totals(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str, Any]:
+    """Totals of the chosen trades; see read.trades.totals."""
+    return _totals(engine, _place(engine), run_id, trades_stamp(engine, run_id), chosen)
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
+def _totals(_engine: Engine, place: str, run_id: int, stamp: int, chosen: trades.Filter) -> dict[str, Any]:
+    return trades.totals(_engine, run_id, chosen)
+
+
+def trade_curve(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str, Any]:
+    """The chosen trades' P&L added up, thinned for a chart."""
+    return _running(engine, _place(engine), run_id, trades_stamp(engine, run_id), chosen)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _running(_engine: Engine, place: str, run_id: int, stamp: int, chosen: trades.Filter) -> dict[str, Any]:
+    from app.thin import thin
+
+    got = trades.running(_engine, run_id, chosen)
+    kept = thin(got["total"])
+    return {"ts": got["ts"][kept], "total": got["total"][kept]}
+
+
+def table_sizes(engine: Engine) -> dict[str, int]:
+    """Rows of the big tables, counted at most once a minute."""
+    return _sizes(engine, _place(engine))
+
+
+@st.cache_data(show_spinner=False, max_entries=4, ttl=60)
+def _sizes(_engine: Engine, place: str) -> dict[str, int]:
+    return system.sizes(_engine)

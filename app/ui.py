@@ -1,0 +1,223 @@
+"""The frame that every page stands in: which run, what kind it is, how the engine is, and the two buttons that matter.
+
+Only the strip with the engine's state refreshes by itself. Nothing from the database is rendered as HTML: the strip's HTML
+is made of our own words and of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from app import data, formats
+from app.clock import now_ms
+from app.confirm import ask, pending
+from app.palette import Palette, palette
+from app.read import runs
+from db.errors import StorageError
+
+STYLE = Path(__file__).parent / "style.css"
+KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page gets from the frame."""
+
+    engine: Engine
+    run: Mapping[str, Any]
+    colors: Palette
+
+    @property
+    def run_id(self) -> int:
+        return int(self.run["id"])
+
+    @property
+    def quote(self) -> str:
+        return str(self.run["quote"])
+
+    @property
+    def trading(self) -> bool:
+        """Whether an engine may act on this run: anything but a backtest."""
+        return self.run["kind"] != "backtest"
+
+
+def colors() -> Palette:
+    """The palette of the theme on screen."""
+    return palette(st.context.theme.type)
+
+
+def style(kind: str | None) -> None:
+    """Our style sheet, and the colour of the whole page by the kind of run."""
+    shade = colors()
+    mode = getattr(shade, kind) if kind in KINDS else "transparent"
+    names = {
+        "mode": mode,
+        "on": shade.on_badge,
+        "demo": shade.demo,
+        "gain": shade.gain,
+        "loss": shade.loss,
+        "accent": shade.accent,
+    }
+    variables = "".join(f"--ek-{name}:{value};" for name, value in names.items())
+    st.html(STYLE)
+    st.html(f"<style>:root{{{variables}}}</style>")
+
+
+def current() -> Page:
+    """What the frame gave the page that is being drawn."""
+    page: Page = st.session_state["page"]
+    return page
+
+
+def frame() -> Page | None:
+    """Draw the frame; None where there is no run to show (then the person has been told why)."""
+    try:
+        engine = data.database()
+        found = runs.runs(engine)
+    except StorageError as error:
+        style(None)
+        return _nothing(error)
+    if not found:
+        style(None)
+        return _nothing(None)
+    with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="medium"):
+        place = st.empty()
+        chosen = _pick(found)
+        style(chosen["kind"])
+        place.html(_badges(chosen))
+        _strip(engine, chosen)
+    page = Page(engine, chosen, colors())
+    pending(page)
+    return page
+
+
+def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run in the URL, else the one heard last. The URL always names it, so that a link shows the same."""
+    by_name = {row["name"]: row for row in found}
+    if st.session_state.get("run") not in by_name:
+        wanted = st.query_params.get("run")
+        st.session_state["run"] = wanted if wanted in by_name else found[0]["name"]
+    name = st.selectbox(
+        "Run",
+        list(by_name),
+        key="run",
+        format_func=lambda n: _run_label(by_name[n]),
+        label_visibility="collapsed",
+        width=230,
+    )
+    if st.query_params.get("run") != name:
+        st.query_params["run"] = name
+    return by_name[name]
+
+
+def _run_label(row: Mapping[str, Any]) -> str:
+    return f"{row['name']} · {row['kind']}{' demo' if row['demo'] else ''}"
+
+
+def _badges(row: Mapping[str, Any]) -> str:
+    demo = '<span class="ek-badge demo">DEMO</span>' if row["demo"] else ""
+    return f'<span class="ek-badge">{KINDS[row["kind"]]}</span>{demo}'
+
+
+@st.fragment(run_every=2)
+def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
+    """Engine state, ages and the last command's fate, every two seconds; and the buttons, which follow the state."""
+    try:
+        status = runs.status(engine, row["id"])
+        command = runs.last_command(engine, row["id"])
+    except Exception:  # the file may vanish under an open page: the next full run says so in words
+        st.html('<div class="ek-strip"><span class="bad">database out of reach</span></div>')
+        return
+    now = now_ms()
+    health = runs.health(dict(row), status, now)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.html(_health_html(health) + _command_html(command, now))
+        if row["kind"] != "backtest":
+            _buttons(health)
+
+
+def _buttons(health: runs.Health) -> None:
+    paused = health.state == "paused"
+    with st.container(horizontal=True, gap="small", width="content"):
+        if st.button(
+            "Resume" if paused else "Pause", key="pause", help="no new entries; open positions are managed on"
+        ):
+            ask("resume" if paused else "pause")
+        if st.button("Kill", key="kill", help="stop all trading now; stays so until released"):
+            ask("kill")
+
+
+def _health_html(health: runs.Health) -> str:
+    if health.heartbeat_age is None and not health.down:
+        return f'<div class="ek-strip"><span><i class="ek-dot off"></i><b>{escape(health.word)}</b></span></div>'
+    dot = "" if health.alive and health.state == "running" else "off" if health.state == "stopped" else "bad"
+    tone = "bad" if health.down or health.state in ("halted", "killed") else ""
+    parts = [f'<span class="{tone}"><i class="ek-dot {dot}"></i><b>Engine {escape(health.word)}</b></span>']
+    if health.heartbeat_age is not None:
+        parts.append(_age("heard", health.heartbeat_age, health.down))
+    if health.data_age is not None:
+        parts.append(_age("newest bar", health.data_age, health.stale))
+    if health.stale and health.heartbeat_age is not None:
+        parts.append('<span class="bad">stale data</span>')
+    return f'<div class="ek-strip">{"".join(parts)}</div>'
+
+
+def _age(label: str, ms: float, bad: bool) -> str:
+    return f'<span><span class="dim">{label}</span> <span class="{"bad" if bad else ""}">{formats.duration(ms)} ago</span></span>'
+
+
+def _command_html(command: Mapping[str, Any] | None, now: int) -> str:
+    """The newest command for two minutes after its answer, or until it is answered."""
+    if command is None or (command["state"] != "new" and now - (command["acked_ts"] or 0) > 120_000):
+        return ""
+    kind = escape(formats.words(command["kind"]))
+    if command["state"] == "new":
+        waited = formats.duration(now - command["created_ts"])
+        return f'<div class="ek-strip"><span><b>{kind}</b> <span class="dim">sent, no answer for {waited}</span></span></div>'
+    took = formats.duration((command["acked_ts"] or 0) - command["created_ts"])
+    word, tone = ("done", "good") if command["state"] == "done" else ("refused", "bad")
+    return f'<div class="ek-strip"><span><b>{kind}</b> <span class="{tone}">{word}</span> <span class="dim">after {took}</span></span></div>'
+
+
+def _nothing(error: StorageError | None) -> None:
+    from app.welcome import welcome
+
+    welcome(error)
+
+
+def title(text: str, sentence: str = "") -> None:
+    """What this page shows, said once."""
+    st.header(text, anchor=False)
+    if sentence:
+        st.caption(sentence)
+
+
+def empty(what: str, why: str, command: str = "") -> None:
+    """An empty place says why it is empty and what fills it."""
+    with st.container(border=True):
+        st.markdown(f"**{what}**")
+        st.caption(why)
+        if command:
+            st.code(command, language="bash")
+
+
+def in_url(name: str, default: str, allowed: Callable[[str], bool]) -> str:
+    """A page's setting as the URL has it, or the default."""
+    value = st.query_params.get(name, default)
+    return value if allowed(value) else default
+
+
+def to_url(**values: str | int) -> None:
+    """Write a page's settings into the URL; empty ones leave it."""
+    for name, value in values.items():
+        if value in ("", 0):
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)

@@ -1,0 +1,46 @@
+"""What Home says when there is nothing to show: three ways to begin, or why the database cannot be read and what to do."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from db.errors import MissingDatabase, StorageError
+
+DOORS = (
+    (
+        "Watch the demo",
+        "A small exchange on this machine, an engine that trades on it and this app beside it. No account, no network, "
+        "nothing real; its data stays in a folder of its own.",
+        "make demo",
+    ),
+    (
+        "Backtest BTC over 90 days",
+        "Fetches 90 days of one-minute candles and runs a moving-average cross over them, at the exchange's real fees. "
+        "With --save the result appears here.",
+        "python run_engine.py fetch --exchange coinbase --symbol BTC/USD --timeframe 1m --days 90\n"
+        "python run_engine.py backtest sma_cross --exchange coinbase --symbol BTC/USD --timeframe 1m --save",
+    ),
+    (
+        "Paper trade without a key",
+        "Live prices, simulated fills, 1,000 of play money. Asks five questions, writes my/config.toml and starts.",
+        "python run_engine.py init\npython run_engine.py run",
+    ),
+)
+
+
+def welcome(error: StorageError | None) -> None:
+    """The empty page: doors where nothing is there yet, the trouble and its remedy where something is."""
+    if error is not None and not isinstance(error, MissingDatabase):
+        st.header("The database cannot be shown", anchor=False)
+        with st.container(border=True):
+            st.text(str(error))
+            st.caption("This looks at everything and says what is wrong:")
+            st.code("python run_engine.py doctor", language="bash")
+        return
+    st.header("Nothing has run here yet", anchor=False)
+    st.caption("Three ways to begin. Each is one or two commands in this folder; this page fills by itself on reload.")
+    for column, (name, words, command) in zip(st.columns(3, border=True), DOORS, strict=True):
+        with column:
+            st.subheader(name, anchor=False)
+            st.write(words)
+            st.code(command, language="bash", wrap_lines=True)

@@ -1,0 +1,178 @@
+"""Positions: what is held, how far is each from its stop, why was it opened, and what can I do about it?"""
+
+from typing import Any
+
+import streamlit as st
+
+from app import charts, formats, tables, ui
+from app.clock import now_ms
+from app.confirm import ask
+from app.read import overview, positions
+
+
+def main(page: ui.Page) -> None:
+    """Totals, then one card for each position."""
+    held = positions.open_positions(page.engine, page.run_id)
+    summary(page, held)
+    if not held:
+        nothing(page)
+        return
+    for position in held:
+        card(page, position)
+
+
+def nothing(page: ui.Page) -> None:
+    if not page.trading:
+        ui.empty(
+            "A backtest holds nothing now",
+            "Its trades are on the page Trades. Choose a paper or live run above to see positions.",
+        )
+        return
+    words = "Positions appear here the moment an entry fills. Signals that were refused are among the events of the overview, with the reason."
+    ui.empty("Flat: nothing is held", words)
+
+
+def summary(page: ui.Page, held: list[dict[str, Any]]) -> None:
+    """A line of totals, and the table for download."""
+    frame = tables.frame_of(
+        [{**p, "slot": formats.slot(p["strategy"], p["symbol"], p["label"])} for p in held],
+        ["slot", "key", "symbol", "direction", "qty", "entry_ts", "entry_price", "mark", "stop", "target", "unrealized", "r", "to_stop",
+         "risk", "mae", "mfe", "bars_held", "status"],
+    )  # fmt: skip
+    tables.heading("Open positions", "positions", frame)
+    if held:
+        open_pnl = sum(p["unrealized"] or 0.0 for p in held)
+        risk = sum(p["risk"] or 0.0 for p in held)
+        bare = sum(1 for p in held if p["stop"] is None)
+        words = f"{len(held)} held · {formats.money(open_pnl, page.quote, sign=True)} unrealised · {formats.money(risk, page.quote)} at risk to the stops"
+        st.caption(words + (f" · {bare} without a stop" if bare else ""))
+
+
+def card(page: ui.Page, position: dict[str, Any]) -> None:
+    """One position: header and actions, numbers, stop path, reasons."""
+    key = position["key"]
+    with st.container(border=True, key=f"position_{key}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.subheader(formats.slot(position["strategy"], position["symbol"], position["label"]), anchor=False)
+            if page.trading:
+                actions(position)
+        flags(position)
+        left, right = st.columns([5, 6], gap="medium")
+        with left:
+            numbers(page, position)
+        with right:
+            path(page, position)
+        why(position)
+        orders(page, position)
+
+
+def actions(position: dict[str, Any]) -> None:
+    """Each asks once more, then writes a command that the engine answers."""
+    key, busy = position["key"], position["status"] != "open"
+    with st.container(horizontal=True, width="content", gap="small"):
+        if st.button("Tighten stop", key=f"tighten_{key}", disabled=busy or position["mark"] is None):
+            ask("tighten_stop", position=position)
+        off = position["slot_state"] == "enabled"
+        if st.button(
+            "Switch slot off" if off else "Switch slot on",
+            key=f"slot_{key}",
+            disabled=position["slot_state"] == "failed",
+        ):
+            ask("slot", position=position)
+        if st.button("Close", key=f"close_{key}", disabled=busy):
+            ask("close", position=position)
+
+
+def flags(position: dict[str, Any]) -> None:
+    """What one must know before reading the numbers."""
+    if position["stale"]:
+        st.warning("The mark is stale: no bar has come for this symbol.")
+    if position["stop"] is None:
+        st.warning("No stop protects this position.")
+    if position["status"] != "open":
+        st.info(f"The position is {position['status']}: an order is on its way.")
+
+
+def numbers(page: ui.Page, position: dict[str, Any]) -> None:
+    """The position in nine numbers."""
+    p, quote = position, page.quote
+    unrealized = p["unrealized"]
+    grid = (
+        ("P&L", formats.number(unrealized, sign=True), formats.percent(p["pnl_fraction"], sign=True), f"unrealised, {quote}, net of the entry's fee", unrealized),
+        ("R", formats.number(p["r"], sign=True), None, "unrealised against what was risked at entry", None),
+        ("At risk", formats.number(p["risk"]), None, f"what the stop would lose from here, {quote}", None),
+        ("Entry", formats.price(p["entry_price"]), f"{formats.quantity(p['qty'])} {p['symbol'].split('/')[0]}", "average fill price and quantity", None),
+        ("Mark", formats.price(p["mark"]), formats.when(p["mark_ts"])[11:], "last price of the symbol, and when (UTC)", None),
+        ("To stop", formats.percent(p["to_stop"]), formats.price(p["stop"]), "how far the mark may move before the stop at this price fills", None),
+        ("Worst", formats.percent(p["mae"], sign=True), None, "maximum adverse excursion while held, against the entry price", None),
+        ("Best", formats.percent(p["mfe"], sign=True), None, "maximum favourable excursion while held, against the entry price", None),
+        ("Held", *age(page, p), "since the entry; usual is the median of this slot's closed trades", None),
+    )  # fmt: skip
+    for start in range(0, len(grid), 3):
+        with st.container(horizontal=True, gap="small"):
+            for label, value, delta, help, sign in grid[start : start + 3]:
+                number(label, value, delta, help, sign)
+
+
+def number(label: str, value: str, delta: str | None, help: str, sign: float | None) -> None:
+    plain = not sign
+    st.metric(label, value, delta, help=help, delta_color="off" if plain else "normal" if sign > 0 else "inverse",
+              delta_arrow="off" if plain else "up" if sign > 0 else "down")  # fmt: skip
+
+
+def age(page: ui.Page, position: dict[str, Any]) -> tuple[str, str]:
+    """(time held, what is usual)."""
+    held = (position["mark_ts"] or now_ms()) - position["entry_ts"]
+    usual, count = positions.usual_age(page.engine, page.run_id, position["slot_id"])
+    return formats.duration(held), f"usual {formats.duration(usual)}, of {count}" if count else "first trade"
+
+
+def path(page: ui.Page, position: dict[str, Any]) -> None:
+    """Where the stop stood since the entry."""
+    stops = positions.stop_path(page.engine, page.run_id, position["slot_id"], position["entry_ts"])
+    until = max(position["mark_ts"] or position["updated_ts"], position["entry_ts"] + 60_000)
+    figure = charts.stop_path(position, stops, until, page.colors)
+    words = f"Entry {formats.price(position['entry_price'])}, now {formats.price(position['mark'])}, stop {formats.price(position['stop'])}"
+    st.plotly_chart(figure, theme=None, key=f"path_{position['key']}", config=charts.CONFIG, alt=words)
+
+
+def why(position: dict[str, Any]) -> None:
+    """The signal that opened it, in one sentence and its named conditions."""
+    if position["decided_ts"] is None:
+        st.caption("Opened without a stored signal.")
+        return
+    parts = [
+        f"Opened {formats.side(position['direction'])} on the signal of {formats.when(position['decided_ts'])} UTC"
+    ]
+    if position["tag"]:
+        parts.append(f"tag {position['tag']}")
+    if position["strength"] is not None:
+        parts.append(f"strength {formats.number(position['strength'])}")
+    if position["signal_price"]:
+        slip = (position["entry_price"] / position["signal_price"] - 1) * (1 if position["direction"] > 0 else -1)
+        parts.append(f"filled {formats.percent(slip, sign=True)} from the price it was said at")
+    st.text(", ".join(parts) + ".")
+    checks = overview.as_json(position["checks"])
+    if checks:
+        st.text("   ".join(f"{'✓' if good else '✗'} {formats.words(name)}" for name, good in checks.items()))
+
+
+def orders(page: ui.Page, position: dict[str, Any]) -> None:
+    """Orders since the entry."""
+    rows = positions.orders_of(page.engine, page.run_id, position["slot_id"], position["entry_ts"] - 60_000)
+    if not rows:
+        return
+    with st.expander(f"Orders ({len(rows)})"):
+        names = ["created_ts", "side", "purpose", "type", "qty", "average", "fee", "state", "reason"]
+        frame = tables.frame_of(rows, names)
+        frame["created_ts"] = tables.utc(frame["created_ts"])
+        columns = {
+            "created_ts": tables.moment("Time", seconds=True), "side": tables.text("Side"), "purpose": tables.text("Purpose"),
+            "type": tables.text("Type"), "qty": tables.plain("Quantity"), "average": tables.plain("Filled at"),
+            "fee": tables.amount("Fee"), "state": tables.text("State"), "reason": tables.text("Reason"),
+        }  # fmt: skip
+        tables.table(frame, columns, key=f"orders_{position['key']}")
+        tables.downloads(frame, f"orders-{position['key']}")
+
+
+main(ui.current())

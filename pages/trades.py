@@ -1,0 +1,250 @@
+"""Trades: which trades were made, what did they earn, and what was each like?"""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import charts, data, formats, tables, ui
+from app.read import overview, trades
+
+SIZE = 100
+DAY_MS = 86_400_000
+PERIODS = {"all": 0, "today": -1, "7 d": 7, "30 d": 30, "90 d": 90}
+RESULTS = {"": "any result", "won": "won", "lost": "lost", "ambiguous": "ambiguous"}
+SIDES = {"": "long and short", "long": "long", "short": "short"}
+SORTS = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "best": "best first",
+    "worst": "worst first",
+    "longest": "longest first",
+}
+
+
+def main(page: ui.Page) -> None:
+    """Filters, totals, curve, table, detail."""
+    chosen, order = filters(page)
+    sums = data.trade_totals(page.engine, page.run_id, chosen)
+    if not sums["trades"]:
+        nothing(page, chosen)
+        return
+    totals(page, sums)
+    figure = charts.running(data.trade_curve(page.engine, page.run_id, chosen), page.colors, quote=page.quote)
+    words = f"{sums['trades']} trades, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
+    st.plotly_chart(figure, theme=None, key="running", config=charts.CONFIG, alt=words)
+    seq = listing(page, chosen, order, int(sums["trades"]))
+    if seq is not None:
+        detail(page, seq)
+
+
+def choice(label: str, name: str, options: dict[str, str], default: str = "") -> str:
+    """A filter that lives in the URL."""
+    now = ui.in_url(name, default, options.__contains__)
+    keys = list(options)
+    picked = st.selectbox(label, keys, index=keys.index(now), format_func=options.__getitem__, key=f"pick_{name}")
+    ui.to_url(**{name: "" if picked == default else picked})
+    return picked
+
+
+def filters(page: ui.Page) -> tuple[trades.Filter, str]:
+    """The filter row."""
+    offered = trades.choices(page.engine, page.run_id)
+    symbols = {"": "all symbols", **{name: name for name in offered["symbol"]}}
+    strategies = {"": "all strategies", **{name: formats.strategy(name) for name in offered["strategy"]}}
+    reasons = {"": "any exit", **formats.REASONS}
+    cells = st.columns(7, gap="small")
+    with cells[0]:
+        period = choice("Period", "period", {name: "all time" if name == "all" else name for name in PERIODS}, "all")
+    with cells[1]:
+        symbol = choice("Symbol", "symbol", symbols)
+    with cells[2]:
+        strategy = choice("Strategy", "strategy", strategies)
+    with cells[3]:
+        side = choice("Side", "side", SIDES)
+    with cells[4]:
+        reason = choice("Exit", "exit", reasons)
+    with cells[5]:
+        result = choice("Result", "result", RESULTS)
+    with cells[6]:
+        order = choice("Order", "order", SORTS, "newest")
+    return trades.Filter(symbol, strategy, side, reason, result, _since(page, period)), order
+
+
+def _since(page: ui.Page, period: str) -> int:
+    """Counted from the run's last stored moment, not from this machine's clock: a replayed run has its own present."""
+    days = PERIODS[period]
+    last = data.equity_stamp(page.engine, page.run_id)
+    if not days or not last:
+        return 0
+    midnight = last // DAY_MS * DAY_MS
+    return midnight if days < 0 else midnight - (days - 1) * DAY_MS
+
+
+def nothing(page: ui.Page, chosen: trades.Filter) -> None:
+    if chosen != trades.Filter():
+        ui.empty("No trade fits these filters", "Widen them; they are kept in the address of this page.")
+    elif page.trading:
+        ui.empty(
+            "No trade has been closed yet",
+            "An open position is on the page Positions; it becomes a trade when it is closed.",
+        )
+    else:
+        ui.empty(
+            "This backtest closed no trade",
+            "Its strategy may never have signalled, or every entry was refused: try a longer span.",
+        )
+
+
+def totals(page: ui.Page, sums: dict[str, Any]) -> None:
+    """What the chosen trades add up to."""
+    few = "; below 30 trades this says little" if sums["trades"] < 30 else ""
+    cells = st.columns(6, gap="small")
+    grid = (
+        ("Trades", f"{sums['trades']:,}", f"{sums['wins']:,} won, {sums['losses']:,} lost", "closed trades; zero is a draw", None),
+        ("P&L", formats.number(sums["pnl"], sign=True), f"{formats.number(sums['expectancy'], sign=True)} a trade", f"{page.quote}, net of fees and funding", sums["pnl"]),
+        ("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}", None),
+        ("Profit factor", formats.number(sums["profit_factor"]), "no loss yet" if sums["profit_factor"] is None else None, f"gains over losses, in money net of fees{few}", None),
+        ("Fees", formats.number(sums["fees"]), None, f"{page.quote}, entries and exits", None),
+        ("Held", formats.duration(sums["held"]), f"{sums['ambiguous']} ambiguous" if sums["ambiguous"] else None, "mean time; ambiguous: stop and target lay in the same bar, the stop was taken", None),
+    )  # fmt: skip
+    for cell, (label, value, delta, help, sign) in zip(cells, grid, strict=True):
+        with cell:
+            plain = not sign
+            st.metric(label, value, delta, help=help, border=True, height="stretch", delta_color="off" if plain else "normal" if sign > 0 else "inverse",
+                      delta_arrow="off" if plain else "up" if sign > 0 else "down")  # fmt: skip
+
+
+COLUMNS = {
+    "exit_ts": tables.moment("Closed"),
+    "slot": tables.text("Strategy"),
+    "side": tables.text("Side"),
+    "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
+    "pnl_pct": tables.fraction("P&L %", "of the entry's notional", sign=True),
+    "r_multiple": tables.amount("R", "P&L against what the first stop risked", sign=True),
+    "exit": tables.text("Exit"),
+    "held": tables.text("Held"),
+    "entry_price": tables.plain("Entry"),
+    "exit_price": tables.plain("Exit price"),
+    "qty": tables.plain("Quantity"),
+    "fees": tables.amount("Fees"),
+    "mae": tables.fraction("Worst", "maximum adverse excursion", sign=True),
+    "mfe": tables.fraction("Best", "maximum favourable excursion", sign=True),
+}
+
+
+def shown(raw: dict[str, Any]) -> pd.DataFrame:
+    """A page of trades as the table shows them."""
+    frame = pd.DataFrame(raw)
+    frame["slot"] = [
+        formats.slot(s, y, label) for s, y, label in zip(raw["strategy"], raw["symbol"], raw["label"], strict=True)
+    ]
+    frame["side"] = [formats.side(d) for d in raw["direction"]]
+    frame["exit"] = [formats.exit_reason(code) for code in raw["exit_reason"]]
+    frame["held"] = [formats.duration(ms) for ms in raw["exit_ts"] - raw["entry_ts"]]
+    frame["exit_ts"] = tables.utc(frame["exit_ts"])
+    for name in ("pnl_pct", "mae", "mfe"):
+        frame[name] = pd.to_numeric(frame[name]) * 100
+    return frame
+
+
+def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int | None:
+    """One page of the table; returns the chosen trade's number, which lives in the URL."""
+    tables.heading(
+        "Trades",
+        "trades",
+        lambda: pd.DataFrame(trades.everything(page.engine, page.run_id, chosen)),
+        "The download holds every trade of the filters, with times in ms UTC",
+    )
+    pages = (count + SIZE - 1) // SIZE
+    number = 1
+    if pages > 1:
+        wanted = ui.in_url("page", "1", lambda text: text.isdigit() and 1 <= int(text) <= pages)
+        number = st.pagination(pages, default=int(wanted), key=f"page_{hash((chosen, order))}")
+        ui.to_url(page="" if number == 1 else number)
+    raw = trades.page(page.engine, page.run_id, chosen, order, number, SIZE)
+    key = f"trades_{page.run_id}_{hash((chosen, order))}_{number}"
+    row = tables.table(
+        tables.colored(shown(raw), ["pnl", "pnl_pct", "r_multiple"], page.colors),
+        COLUMNS,
+        key=key,
+        height=430,
+        select=True,
+    )
+    seq = int(raw["seq"][row]) if row is not None and row < len(raw["seq"]) else None
+    if seq is not None:
+        ui.to_url(trade=seq)
+        return seq
+    wanted = ui.in_url("trade", "", str.isdigit)
+    if not wanted:
+        st.caption("Select a row to see the trade: its path, its fills, and why it was made.")
+    return int(wanted) if wanted else None
+
+
+def detail(page: ui.Page, seq: int) -> None:
+    """One trade: numbers, stop path, signal, fills."""
+    trade = trades.detail(page.engine, page.run_id, seq)
+    if trade is None:
+        st.caption(f"There is no trade {seq} in this run.")
+        return
+    with st.container(border=True, key="trade_detail"):
+        st.subheader(f"Trade {seq}: {formats.slot(trade['strategy'], trade['symbol'], trade['label'])}", anchor=False)
+        left, right = st.columns([5, 6], gap="medium")
+        with left:
+            facts(page, trade)
+        with right:
+            stops = trades.stops_of(page.engine, page.run_id, trade)
+            figure = charts.stop_path({**trade, "stop": trade["stop_initial"]}, stops, trade["exit_ts"], page.colors)
+            words = f"From {formats.price(trade['entry_price'])} to {formats.price(trade['exit_price'])}"
+            st.plotly_chart(figure, theme=None, key="trade_path", config=charts.CONFIG, alt=words)
+        fills(page, trade)
+
+
+def facts(page: ui.Page, trade: dict[str, Any]) -> None:
+    """The trade in words and numbers."""
+    rows = (
+        ("Result", f"{formats.money(trade['pnl'], page.quote, sign=True)}, {formats.percent(trade['pnl_pct'], sign=True)}, {formats.number(trade['r_multiple'], sign=True)} R"),
+        ("Side", f"{formats.side(trade['direction'])} {formats.quantity(trade['qty'])} {trade['symbol'].split('/')[0]}"),
+        ("Entry", f"{formats.price(trade['entry_price'])} at {formats.when(trade['entry_ts'], seconds=True)} UTC"),
+        ("Exit", f"{formats.price(trade['exit_price'])} at {formats.when(trade['exit_ts'], seconds=True)} UTC, {formats.exit_reason(trade['exit_reason'])}"),
+        ("Held", f"{formats.duration(trade['exit_ts'] - trade['entry_ts'])}, {trade['bars_held']} bars of {formats.timeframe(trade['timeframe_ms'])}"),
+        ("Excursions", f"worst {formats.percent(trade['mae'], sign=True)}, best {formats.percent(trade['mfe'], sign=True)}"),
+        ("Costs", f"fees {formats.money(trade['fees'], page.quote)}, funding {formats.money(trade['funding'], page.quote)}"),
+        ("First stop", f"{formats.price(trade['stop_initial'])}, {formats.money(trade['risk'], page.quote)} risked"),
+        ("Signal", _signal(trade)),
+    )  # fmt: skip
+    st.table(
+        pd.DataFrame(rows, columns=["", "value"]).astype(str), border="horizontal", hide_index=True, hide_header=True
+    )
+    if trade["ambiguous"]:
+        st.caption(
+            f"Stop and target lay in the same bar; the stop was taken. With the target: {formats.money(trade['kind_pnl'], page.quote, sign=True)}."
+        )
+
+
+def _signal(trade: dict[str, Any]) -> str:
+    if trade["decided_ts"] is None:
+        return "none stored"
+    checks = overview.as_json(trade["checks"])
+    strength = "" if trade["strength"] is None else f", strength {formats.number(trade['strength'])}"
+    met = "".join(f", {'✓' if good else '✗'} {formats.words(name)}" for name, good in checks.items())
+    return f"{formats.when(trade['decided_ts'])} UTC{', ' + trade['tag'] if trade['tag'] else ''}{strength}{met}"
+
+
+def fills(page: ui.Page, trade: dict[str, Any]) -> None:
+    """What was traded, fill by fill."""
+    frame = tables.frame_of(
+        trades.fills_of(page.engine, page.run_id, trade),
+        ["ts", "side", "purpose", "qty", "price", "base_price", "fee", "liquidity"],
+    )
+    frame["ts"] = tables.utc(frame["ts"])
+    tables.heading("Fills", "fills", frame)
+    columns = {
+        "ts": tables.moment("Time", seconds=True), "side": tables.text("Side"), "purpose": tables.text("Purpose"),
+        "qty": tables.plain("Quantity"), "price": tables.plain("Price"), "base_price": tables.plain("Before slippage"),
+        "fee": tables.amount("Fee", page.quote, digits=4), "liquidity": tables.text("Liquidity"),
+    }  # fmt: skip
+    tables.table(frame, columns, key="fills")
+
+
+main(ui.current())
