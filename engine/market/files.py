@@ -3,7 +3,8 @@
 What refuses a file: duplicate times, rows out of order, values that are no number, prices not above zero or negative
 volume, impossible rows, rows off the grid. Missing bars alone do not (a market without a trade in a minute has no bar
 for it): they are counted, graded and said in a note. `drop` sorts, keeps the last of rows with one time, and takes
-bad rows out; `fill` does the same and then puts a flat bar without volume at the last close into every hole.
+bad rows out; `fill` does the same, sets a missing volume to 0, and puts a flat bar without volume at the last close
+into every hole.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def read_candles(path: str | os.PathLike[str], rows: int | None = None, repair: 
 def check(candles: Candles, place: str, repair: Repair | None = None) -> Candles:
     """Refuses or repairs candles of any origin; `place` names them in messages."""
     candles = replace(candles, timeframe_ms=candles.timeframe_ms or infer_timeframe(candles.ts))
+    if repair == "fill":
+        candles = _volumes_filled(candles)
     masks = defect_masks(candles.ts, candles.ohlcv, candles.timeframe_ms)
     counts = {name: int(mask.sum()) for name, mask in masks.items() if mask.any()}
     if counts and repair is None:
@@ -171,6 +174,15 @@ def _dropped(candles: Candles, masks: dict[str, npt.NDArray[np.bool_]], counts: 
     if conflicts:
         note += f"; {conflicts:,} of the repeated times came with different values, the last row of each was kept"
     return replace(kept, notes=(*candles.notes, note))
+
+
+def _volumes_filled(candles: Candles) -> Candles:
+    """Volume 0 where only the volume is missing (mark and index prices have none)."""
+    missing = np.isnan(candles.volume)
+    if not missing.any():
+        return candles
+    note = f"repaired: {int(missing.sum()):,} missing volumes set to 0"
+    return replace(candles, volume=np.where(missing, 0.0, candles.volume), notes=(*candles.notes, note))
 
 
 def _conflicts(candles: Candles, rows: npt.NDArray[np.int64]) -> int:

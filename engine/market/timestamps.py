@@ -5,7 +5,9 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,8 @@ def to_ms(column: pa.ChunkedArray, name: str, place: str) -> tuple[Ints, list[st
         return to_numpy(pc.cast(moments, pa.int64())), [] if zone else [_assumed(name)]
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _numbers(to_numpy(column), where)
+    with suppress(pa.ArrowInvalid):
+        return _numbers(to_numpy(pc.cast(column, pa.int64())), where)
     return _texts([str(text).strip() for text in column.to_pylist()], name, where)
 
 
@@ -125,7 +129,7 @@ def _number_texts(texts: Sequence[str], where: str) -> tuple[Ints, list[str]]:
 
 def _is_number(text: str) -> bool:
     try:
-        return np.isfinite(float(text)) and "_" not in text
+        return isfinite(float(text)) and "_" not in text
     except ValueError:
         return False
 

@@ -133,6 +133,16 @@ def test_the_last_of_two_different_rows_of_one_time_is_kept_and_said(tmp_path):
     assert any("1 of the repeated times came with different values" in note for note in read.notes)
 
 
+def test_a_missing_volume_alone_is_filled_with_none_traded(tmp_path):
+    rows = [[*row[:5], ""] for row in rows_of(GOOD)]
+    path = write_csv(tmp_path / "mark.csv", rows)
+    with pytest.raises(DataError, match="50 rows hold a value that is no number"):
+        read_candles(path)
+    read = read_candles(path, repair="fill")
+    assert (read.close.tolist(), set(read.volume)) == (GOOD.close.tolist(), {0.0})
+    assert "repaired: 50 missing volumes set to 0" in read.notes
+
+
 def test_missing_bars_do_not_refuse_but_are_told(tmp_path):
     read = read_candles(write_csv(tmp_path / "c.csv", rows_of(GOOD.take(np.arange(50) % 10 != 3))))
     assert len(read) == 45
