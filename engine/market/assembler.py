@@ -39,7 +39,8 @@ from engine.market.filling import NOTHING, Filling, Found, Missing
 
 log = logging.getLogger(__name__)
 
-FUTURE_MS = 60_000
+FUTURE_MS = 36_000_000
+"""A print this far ahead of the exchange's clock is not believed (an accelerated exchange is hours ahead of its beats)."""
 BUFFER_LIMIT = 2_000_000
 
 LIVE, MISSING, SETTLING, FILLING = "live", "missing", "settling", "filling"

@@ -50,17 +50,17 @@ class Room(Protocol):
 class Continuity:
     """Watches one connection's sequence numbers and times; pure. `check` says what an event reveals to be lost."""
 
-    def __init__(self, silence_ms: int) -> None:
-        self.silence_ms = silence_ms
+    def __init__(self, silence_ms: int, jump_ms: int = JUMP_MS) -> None:
+        self.silence_ms, self.jump_ms = silence_ms, jump_ms
         self.last = -1
         self.beat = 0
         self.disorder = 0
         self._seen = self._suspect = 0
 
     def plausible(self, ts: int) -> bool:
-        """False for a time more than an hour ahead of all before, until a second event says the same."""
-        if self._seen and ts > self._seen + JUMP_MS:
-            confirmed = abs(ts - self._suspect) < JUMP_MS
+        """False for a time more than `jump_ms` ahead of all before, until a second event says the same."""
+        if self._seen and ts > self._seen + self.jump_ms:
+            confirmed = abs(ts - self._suspect) < self.jump_ms
             self._suspect = ts
             if not confirmed:
                 return False
@@ -107,6 +107,7 @@ class StreamFeed:
         self.connected = False
         self.last_error = ""
         self.watchdog_s = max(watchdog_s / max(pace, 1e-6), 2.0)
+        self.pace = pace
         self._ask_s = max(1.0 / max(pace, 1e-6), 0.02)
         self._backoff = Backoff(pace, rng)
         self._stop = threading.Event()
@@ -158,7 +159,8 @@ class StreamFeed:
 
     def _read(self, socket: websocket.WebSocket) -> None:
         socket.settimeout(0.25)
-        continuity = Continuity(self.room.SILENCE_MS)
+        # An accelerated exchange sends its seconds in bursts: a second of ours is never a silence there.
+        continuity = Continuity(max(self.room.SILENCE_MS, int(1000 * self.pace)), max(JUMP_MS, int(10_000 * self.pace)))
         alive = pinged = asked = time.monotonic()
         ask = getattr(self.room, "PING", None)
         while not self._stop.is_set():
