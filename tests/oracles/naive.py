@@ -49,6 +49,7 @@ class Naive(Desk):
             now, kind = min(queue, default=(ts + 1, 0))
             if now > ts:
                 return
+            now = self.clock = max(now, self.clock)  # what fell due under a kill is done when the kill ends
             if kind == 0:
                 self._pay(self.funding.pop(0))
             elif kind == 1:
@@ -84,7 +85,7 @@ class Naive(Desk):
         for k, slot in enumerate(self.slots):
             if self._has_time_stop(k) and (due := self._time_stop(k)) <= now and slot.position:
                 slot.exit = self._order(
-                    k, -slot.position.direction, "time", slot.position.lots, due, due + self.account.delay_ms
+                    k, -slot.position.direction, "time", slot.position.lots, now, due + self.account.delay_ms
                 )
         if self.breakers.expire(now, self.equity()):
             self._cancel_barred(now)
@@ -99,6 +100,7 @@ class Naive(Desk):
         for symbol, bar in bars.items():
             self._mark(symbol, bar)
         self._break(ts)
+        self.clock = ts
         self.midnight = self.midnight or (ts // MS_DAY + 1) * MS_DAY
         self.bucket_end = (ts // self.finest + 1) * self.finest
 

@@ -29,6 +29,7 @@ class Desk:
         self.finest = min(spec.timeframe_ms for spec in slots)
         self.mark: dict[int, int] = {}
         self.close: dict[int, int] = {}
+        self.clock = -1
         self.bucket_end: int | None = None
         self.midnight: int | None = None
         self.out = Result()
