@@ -1,0 +1,64 @@
+"""Exchange time: how it runs, when it stands still. The only place of the sandbox that reads a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+IDLE_S = 0.02
+MAX_STEP_S = 0.25
+
+
+class Clock:
+    """Exchange time in ms UTC; `speed` exchange seconds pass in a second.
+
+    `limit()` says how far it may go just now (slow clients, a hold); time it could not go is not caught up. It ends at
+    `until` and stands there.
+    """
+
+    def __init__(self, start: int, speed: float, until: int | None, limit: Callable[[int], int | None],
+                 wall: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
+        self.start, self.speed, self.until = start, speed, until
+        self.now = start
+        self.standing = False
+        self.changed = asyncio.Event()
+        self._limit, self._wall = limit, wall
+        self._wake = asyncio.Event()
+        self._exact = float(start)
+
+    def nudge(self) -> None:
+        """What limits the clock may have changed: look again at once."""
+        self._wake.set()
+
+    @property
+    def ended(self) -> bool:
+        return self.until is not None and self.now >= self.until
+
+    def step(self, seconds: float) -> None:
+        """Lets `seconds` of wall time pass."""
+        wanted = self._exact + min(seconds, MAX_STEP_S) * self.speed * 1000.0
+        bounds = [bound for bound in (self._limit(self.now), self.until) if bound is not None]
+        self._exact = max(self._exact, min([wanted, *map(float, bounds)]))
+        moved = int(self._exact)
+        self.standing = moved == self.now and wanted - self._exact > 0
+        if moved > self.now:
+            self.now = moved
+            self.tell()
+
+    def tell(self) -> None:
+        """Wakes everybody who waits for `changed`."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Goes on until cancelled."""
+        last = self._wall()
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+            self._wake.clear()
+            now = self._wall()
+            self.step(now - last)
+            last = now

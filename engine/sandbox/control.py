@@ -1,0 +1,80 @@
+"""/sandbox/...: what a tester sees and switches. These paths answer whatever fault acts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.sandbox.faults import Fault
+from engine.sandbox.rest import Refused, answer
+
+if TYPE_CHECKING:
+    from engine.sandbox.exchange import Exchange
+
+_Model = TypeVar("_Model", bound=BaseModel)
+MIN_SPEED, MAX_SPEED = 1.0, 3600.0
+
+
+class ClockChange(BaseModel):
+    """What POST /sandbox/clock takes; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    speed: float | None = Field(None, ge=MIN_SPEED, le=MAX_SPEED)
+    hold: bool | None = None
+    seconds: float | None = Field(None, gt=0, description="stop so many exchange seconds from now")
+
+
+class Control:
+    """Handlers over one exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/sandbox/status", self.status),
+            web.get("/sandbox/faults", self.listed),
+            web.post("/sandbox/faults", self.add),
+            web.delete("/sandbox/faults", self.clear),
+            web.post("/sandbox/clock", self.clock),
+        ]
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return answer(self.exchange.status())
+
+    async def listed(self, _request: web.Request) -> web.Response:
+        return answer({"faults": self.exchange.faults.report()})
+
+    async def add(self, request: web.Request) -> web.Response:
+        """One fault, or a list of them."""
+        body = await _body(request)
+        asked = [_parsed(Fault, item) for item in (body if isinstance(body, list) else [body])]
+        made = [self.exchange.add_fault(fault) for fault in asked]
+        return answer({"faults": [fault.model_dump(exclude_none=True) for fault in made]}, 201)
+
+    async def clear(self, request: web.Request) -> web.Response:
+        return answer({"cleared": self.exchange.clear_faults(request.query.get("kind", ""))})
+
+    async def clock(self, request: web.Request) -> web.Response:
+        change = _parsed(ClockChange, await _body(request))
+        self.exchange.change_clock(change.speed, change.hold, change.seconds)
+        return answer(self.exchange.status())
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "INVALID_ARGUMENT", f"the body is not JSON: {error}") from None
+
+
+def _parsed(kind: type[_Model], body: Any) -> _Model:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        words = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise Refused(400, "INVALID_ARGUMENT", words) from None
