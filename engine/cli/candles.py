@@ -72,4 +72,6 @@ def _canonical(symbol: str) -> str:
 def _repair(text: str | None) -> Repair | None:
     if text in (None, "drop", "fill"):
         return text
-    raise Fail(f"--repair {text} is not known: drop takes defects out, fill does that and puts flat bars into holes", USAGE)
+    raise Fail(
+        f"--repair {text} is not known: drop takes defects out, fill does that and puts flat bars into holes", USAGE
+    )

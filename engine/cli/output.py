@@ -15,6 +15,7 @@ from typing import Any
 def emit_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line; what is not a finite number becomes null."""
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def plain(value: Any) -> Any:

@@ -31,7 +31,7 @@ CONFIG = """\
 name = "{name}"
 exchange = "coinbase"
 base_url = "http://{host}:{port}"
-ws_url = "ws://{host}:{port}"
+ws_url = "ws://{host}:{port}/ws"
 
 [account]
 cash = 10000

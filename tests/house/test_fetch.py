@@ -1,0 +1,80 @@
+"""`fetch`, `data` and `sandbox` from the command line, against a real sandbox exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.cli.candles import symbol_in
+from engine.cli.failures import Fail
+from engine.cli.sandbox import parse_fault
+from engine.sandbox.server import Sandbox
+from tests.house.conftest import Cli
+
+DAY = ("--from", "2026-01-04T23:00", "--to", "2026-01-05T06:00")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox.running(seed=3, start="2026-01-05T08:00", hold=True) as running:
+        yield running
+
+
+def test_candles_come_into_the_store_once(cli: Cli, sandbox: Sandbox) -> None:
+    argv = ("fetch", "--symbol", "btc-usd", "--timeframe", "1m", *DAY, "--base-url", sandbox.rest_url, "--json")
+    first = cli(*argv)
+    assert first.code == 0, first.err
+    row = first.json["fetched"][0]
+    assert (row["symbol"], row["bars"], row["new"], row["grade"]) == ("BTC/USD", 420, 420, "A")
+    assert (row["from"], row["to"]) == ("2026-01-04 23:00:00Z", "2026-01-05 05:59:00Z")
+    assert "100%" in first.err
+    assert cli(*argv).json["fetched"][0]["new"] == 0
+    listed = cli("data", "--json").json["stored"]
+    assert [(row["symbol"], row["bars"]) for row in listed] == [("BTC/USD", 420)]
+    assert "BTC/USD" in cli("data").out
+
+
+def test_an_unknown_symbol_is_usage(cli: Cli, sandbox: Sandbox) -> None:
+    outcome = cli("fetch", "--symbol", "NOPE/USD", *DAY, "--base-url", sandbox.rest_url)
+    assert outcome.code == 2
+    assert "does not list NOPE/USD" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["--symbol", "BTC/USD", "--from", "yesterday"], "2026-01-31"),
+        (["--symbol", "BTC/USD", "--from", "2026-01-05", "--to", "2026-01-01"], "before it begins"),
+        (["--symbol", "B", "--days", "1"], "not a pair"),
+        (["--symbol", "BTC/USD", "--timeframe", "7x"], "timeframe"),
+    ],
+)
+def test_what_cannot_be_meant_is_usage(cli: Cli, argv: list[str], word: str) -> None:
+    outcome = cli("fetch", *argv)
+    assert (outcome.code, word in outcome.err) == (2, True), outcome.err
+
+
+def test_an_empty_store_says_how_to_fill_it(cli: Cli) -> None:
+    assert "run_engine.py fetch" in cli("data").out
+
+
+def test_a_fault_is_read_or_refused_in_words() -> None:
+    assert parse_fault("silence:seconds=30,at=1000") == {"kind": "silence", "seconds": "30", "at": "1000"}
+    for text, word in (("nope", "disconnect"), ("silence", "needs seconds"), ("http:status=9", "status")):
+        with pytest.raises(Fail, match=word):
+            parse_fault(text)
+
+
+@pytest.mark.parametrize(
+    ("stem", "pair"),
+    [
+        ("BTCUSDT_20240101_20240906", "BTC/USDT"),
+        ("BTC-USD_1m", "BTC/USD"),
+        ("ETH_USD", "ETH/USD"),
+        ("XRPETH_20191011", "XRP/ETH"),
+        ("candles", "ASSET/USD"),
+    ],
+)
+def test_a_files_name_says_its_symbol(stem: str, pair: str) -> None:
+    assert symbol_in(stem) == pair
