@@ -80,9 +80,16 @@ def equity(
             "domain": [0, 0.24], "side": "right", "ticksuffix": " %", "tickfont": {"size": 11}, "gridcolor": colors.grid,
             "zeroline": False, "automargin": True, "nticks": 4, "rangemode": "tozero",
         },
-        xaxis={"anchor": "y2"}, uirevision="keep",
+        xaxis={"anchor": "y2", "range": _span(curve["ts"])}, uirevision="keep",
     )  # fmt: skip
     return figure
+
+
+def _span(ts: npt.ArrayLike) -> list[str]:
+    """The time axis: all of it, and a little air at its end."""
+    values = np.asarray(ts, np.int64)
+    first, last = int(values[0]), int(values[-1])
+    return [str(moment) for moment in moments([first, last + max((last - first) // 80, 60_000)])]
 
 
 def _exits(figure: go.Figure, curve: Mapping[str, Any], marks: Mapping[str, Any], colors: Palette) -> None:
@@ -143,56 +150,53 @@ def running(curve: Mapping[str, Any], colors: Palette, *, quote: str) -> go.Figu
     return figure
 
 
-def stop_path(
-    item: Mapping[str, Any],
-    stops: Sequence[Mapping[str, Any]],
-    until: int,
-    colors: Palette,
-    bars: Mapping[str, Any] | None = None,
-) -> go.Figure:
-    """A position or trade from its entry on: entry, where the stop stood, target, the price where bars are stored, and now.
+def stop_path(item: Mapping[str, Any], stops: Sequence[Mapping[str, Any]], until: int, colors: Palette) -> go.Figure:
+    """A position or trade from its entry on: entry, where the stop stood, target, and where it is now or ended.
 
-    item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed).
+    item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed). The dotted line
+    joins two known prices; it is not the market's path.
     """
     figure = _figure(colors, PATH_HEIGHT)
     start = int(item["entry_ts"])
     ends = moments([start, until])
     last = item["exit_price"] if "exit_price" in item else item["mark"]
-    _price_line(figure, item, bars, ends, last, colors)
+    labels = [(item["entry_price"], "entry", colors.muted)]
     _level(figure, ends, item["entry_price"], "entry", colors.muted, "dot")
     if item.get("target"):
         _level(figure, ends, item["target"], "target", colors.gain, "dash")
-    steps = [*((s["ts"], s["stop"]) for s in stops), *([(until, stops[-1]["stop"])] if stops else [])]
-    if not steps and item.get("stop"):
-        steps = [(start, item["stop"]), (until, item["stop"])]
+        labels.append((item["target"], "target", colors.gain))
+    if last is not None:
+        _two_prices(figure, item, ends, last, colors)
+        labels.append((last, "exit" if "exit_price" in item else "now", colors.accent))
+    steps = _steps(item, stops, start, until)
     if steps:
         figure.add_scatter(
             x=moments([s[0] for s in steps]), y=[s[1] for s in steps], mode="lines", name="stop",
             line={"color": colors.loss, "width": 1.8, "shape": "hv"}, hovertemplate="stop %{y:,.6~f}<extra></extra>",
         )  # fmt: skip
-        _label(figure, ends[1], steps[-1][1], "stop", colors.loss)
-    figure.update_layout(margin={"r": 58}, xaxis={"nticks": 6}, yaxis={"side": "left", "nticks": 6, "zeroline": False})
+        labels.append((steps[-1][1], "stop", colors.loss))
+    _labels(figure, ends[1], labels, [y for _, y in steps])
+    figure.update_layout(
+        margin={"r": 58}, xaxis={"nticks": 5, "tickangle": 0}, yaxis={"side": "left", "nticks": 6, "zeroline": False}
+    )
     return figure
 
 
-def _price_line(
-    figure: go.Figure, item: Mapping[str, Any], bars: Mapping[str, Any] | None, ends: Any, last: Any, colors: Palette
-) -> None:
-    known = bars is not None and len(bars["ts"])
-    x = moments(bars["ts"]) if bars is not None and known else ends
-    y = bars["close"] if bars is not None and known else [item["entry_price"], last]
-    figure.add_scatter(
-        x=x, y=y, mode="lines", name="price", hovertemplate="price %{y:,.6~f}<extra></extra>",
-        line={"color": colors.accent, "width": 1.5, "dash": "solid" if known else "dot"},
-    )  # fmt: skip
-    if last is None:
-        return
+def _steps(
+    item: Mapping[str, Any], stops: Sequence[Mapping[str, Any]], start: int, until: int
+) -> list[tuple[int, float]]:
+    if stops:
+        return [*((int(s["ts"]), float(s["stop"])) for s in stops), (until, float(stops[-1]["stop"]))]
+    return [(start, float(item["stop"])), (until, float(item["stop"]))] if item.get("stop") else []
+
+
+def _two_prices(figure: go.Figure, item: Mapping[str, Any], ends: Any, last: float, colors: Palette) -> None:
     shape = "triangle-up" if item["direction"] > 0 else "triangle-down"
     figure.add_scatter(
-        x=ends, y=[item["entry_price"], last], mode="markers", hoverinfo="skip",
+        x=ends, y=[item["entry_price"], last], mode="lines+markers", name="price", opacity=1,
+        line={"color": colors.accent, "width": 1.2, "dash": "dot"}, hovertemplate="price %{y:,.6~f}<extra></extra>",
         marker={"symbol": [shape, "circle"], "size": [10, 8], "color": colors.accent},
     )  # fmt: skip
-    _label(figure, ends[1], last, "exit" if "exit_price" in item else "now", colors.accent)
 
 
 def _level(figure: go.Figure, ends: Any, y: float, name: str, color: str, dash: str) -> None:
@@ -200,14 +204,21 @@ def _level(figure: go.Figure, ends: Any, y: float, name: str, color: str, dash: 
         x=ends, y=[y, y], mode="lines", name=name, line={"color": color, "width": 1.2, "dash": dash},
         hovertemplate=f"{name} %{{y:,.6~f}}<extra></extra>",
     )  # fmt: skip
-    _label(figure, ends[1], y, name, color)
 
 
-def _label(figure: go.Figure, x: Any, y: float, text: str, color: str) -> None:
-    """Direct labels, right of the last point, instead of a legend."""
-    figure.add_annotation(
-        x=str(x), y=y, text=text, showarrow=False, xanchor="left", xshift=7, font={"size": 11, "color": color}
-    )
+def _labels(figure: go.Figure, x: Any, labels: Sequence[tuple[float, str, str]], others: Sequence[float]) -> None:
+    """Direct labels right of the last point instead of a legend, moved apart where they would cover each other."""
+    values = [y for y, _, _ in labels] + list(others)
+    pixels = (PATH_HEIGHT - 50) / ((max(values) - min(values)) * 1.1 or 1.0)
+    before = -1e9
+    for y, text, color in sorted(labels):
+        wanted = y * pixels
+        place = max(wanted, before + 13)
+        before = place
+        figure.add_annotation(
+            x=str(x), y=y, text=text, showarrow=False, xanchor="left", xshift=7, yshift=round(place - wanted),
+            font={"size": 11, "color": color},
+        )  # fmt: skip
 
 
 def _faint(color: str, alpha: float) -> str:

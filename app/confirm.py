@@ -76,9 +76,10 @@ def _kill(page: Page) -> None:
 @st.dialog("Close position")
 def _close(page: Page, position: dict[str, Any]) -> None:
     unrealized = formats.money(position["unrealized"], page.quote, sign=True)
-    st.write(f"Sells at the market as soon as the engine sees it ({unrealized} at the last mark, before the exit's fee)."
-             if position["direction"] > 0 else
-             f"Buys back at the market as soon as the engine sees it ({unrealized} at the last mark, before the exit's fee).")  # fmt: skip
+    what = "Sells" if position["direction"] > 0 else "Buys back"
+    st.write(
+        f"{what} at the market as soon as the engine sees it: {unrealized} at the last mark, before the exit's fee."
+    )
     st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
     if _buttons("Close at the market"):
         _send(page, "close", slot=position["key"])
@@ -88,9 +89,8 @@ def _close(page: Page, position: dict[str, Any]) -> None:
 def _tighten(page: Page, position: dict[str, Any]) -> None:
     mark, stop, long = position["mark"], position["stop"], position["direction"] > 0
     st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
-    st.caption(
-        f"The mark is {formats.price(mark)}, the stop {'stands at ' + formats.price(stop) if stop else 'is not set'}. It only ever moves closer."
-    )
+    where = f"stands at {formats.price(stop)}" if stop else "is not set"
+    st.caption(f"The mark is {formats.price(mark)}, the stop {where}. It only ever moves closer.")
     low, high = (stop or 0.0, mark) if long else (mark, stop or mark * 2)
     start = (low + high) / 2 if stop else mark * (0.98 if long else 1.02)
     price = st.number_input("New stop", min_value=0.0, value=float(f"{start:.8g}"), format="%.8g", key="tighten_price")
@@ -99,9 +99,8 @@ def _tighten(page: Page, position: dict[str, Any]) -> None:
         st.warning(f"Write a price between {formats.price(low)} and {formats.price(high)}.")
     else:
         loss = (price - position["entry_price"]) * position["qty"] * (1 if long else -1)
-        st.caption(
-            f"{abs(price / mark - 1):.2%} from the mark; a fill there makes {formats.money(loss, page.quote, sign=True)} before fees."
-        )
+        makes = formats.money(loss, page.quote, sign=True)
+        st.caption(f"{formats.percent(abs(price / mark - 1))} from the mark; a fill there makes {makes} before fees.")
     if _buttons("Move the stop", enabled=good):
         _send(page, "tighten_stop", slot=position["key"], price=price)
 

@@ -24,11 +24,22 @@ def utc(values: Any) -> Any:
     return pd.to_datetime(pd.Series(values, dtype="float64"), unit="ms", utc=True)
 
 
+def written(frame: pd.DataFrame, **writers: Callable[[float | None], str]) -> None:
+    """Write the named columns out, each with its writer, for columns of kind `figure`."""
+    for name, write in writers.items():
+        frame[name] = [write(value) for value in frame[name]]
+
+
 def moment(label: str, help: str | None = None, *, seconds: bool = False) -> Any:
     """A column of times, shown in UTC."""
     return COLUMN.DatetimeColumn(
         label, help=help or "UTC", format="YYYY-MM-DD HH:mm:ss" if seconds else "YYYY-MM-DD HH:mm", timezone="UTC"
     )
+
+
+def short_moment(label: str) -> Any:
+    """A narrow column of times: day and minute, UTC."""
+    return COLUMN.DatetimeColumn(label, help="UTC", format="DD MMM HH:mm", timezone="UTC", width=100)
 
 
 def text(label: str, help: str | None = None, width: Any = None) -> Any:
@@ -46,9 +57,9 @@ def fraction(label: str, help: str | None = None, *, digits: int = 2, sign: bool
     return COLUMN.NumberColumn(label, help=help, format=f"%{'+' if sign else ''}.{digits}f %%")
 
 
-def plain(label: str, help: str | None = None) -> Any:
-    """A column of numbers with all their digits: prices, quantities."""
-    return COLUMN.NumberColumn(label, help=help, format="plain")
+def figure(label: str, help: str | None = None) -> Any:
+    """A column of numbers already written out (prices, quantities: each with the digits its size needs)."""
+    return COLUMN.TextColumn(label, help=help, alignment="right")
 
 
 def colored(frame: pd.DataFrame, columns: Sequence[str], colors: Palette) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
+from streamlit.runtime.pages_manager import PagesManager
 
 from app import data, formats
 from app.clock import now_ms
@@ -71,7 +72,14 @@ def style(kind: str | None) -> None:
 
 
 def current() -> Page:
-    """What the frame gave the page that is being drawn."""
+    """What the frame gave the page that is being drawn.
+
+    Until Home.py has run once, a server takes pages/ for Streamlit's older kind of multipage app and runs a deep-linked page
+    without Home.py. Then it is told that this is none, as st.navigation would have, and the run is done again.
+    """
+    if "page" not in st.session_state:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
     page: Page = st.session_state["page"]
     return page
 
@@ -91,7 +99,7 @@ def frame() -> Page | None:
         place = st.empty()
         chosen = _pick(found)
         style(chosen["kind"])
-        place.html(_badges(chosen))
+        place.html(_badges(chosen), width="content")
         _strip(engine, chosen)
     page = Page(engine, chosen, colors())
     pending(page)
@@ -137,7 +145,7 @@ def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
         return
     now = now_ms()
     health = runs.health(dict(row), status, now)
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="strip"):
         st.html(_health_html(health) + _command_html(command, now))
         if row["kind"] != "backtest":
             _buttons(health)
@@ -183,7 +191,8 @@ def _command_html(command: Mapping[str, Any] | None, now: int) -> str:
         return f'<div class="ek-strip"><span><b>{kind}</b> <span class="dim">sent, no answer for {waited}</span></span></div>'
     took = formats.duration((command["acked_ts"] or 0) - command["created_ts"])
     word, tone = ("done", "good") if command["state"] == "done" else ("refused", "bad")
-    return f'<div class="ek-strip"><span><b>{kind}</b> <span class="{tone}">{word}</span> <span class="dim">after {took}</span></span></div>'
+    result = f'<span class="{tone}">{word}</span> <span class="dim">after {took}</span>'
+    return f'<div class="ek-strip"><span><b>{kind}</b> {result}</span></div>'
 
 
 def _nothing(error: StorageError | None) -> None:

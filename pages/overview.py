@@ -1,9 +1,13 @@
 """Overview: how is the account doing, right now, in five seconds?"""
 
+from itertools import pairwise
+from typing import Any
+
 import streamlit as st
 
 from app import charts, data, formats, tables, ui
 from app.read import events, overview, positions, system
+from app.tiles import Tile, halves, tiles
 
 RANGES = {"1 d": 1, "7 d": 7, "30 d": 30, "90 d": 90, "all": 0}
 DAY_MS = 86_400_000
@@ -11,9 +15,9 @@ DAY_MS = 86_400_000
 
 def main(page: ui.Page) -> None:
     """The page, top to bottom."""
-    tiles(page)
+    account(page)
     curve(page)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = halves("overview")
     with left:
         holding(page)
         slots(page)
@@ -23,75 +27,70 @@ def main(page: ui.Page) -> None:
 
 
 @st.fragment(run_every=5)
-def tiles(page: ui.Page) -> None:
-    """The account's numbers."""
+def account(page: ui.Page) -> None:
+    """The account's numbers; the one part of this page that refreshes by itself."""
     now = overview.account(page.engine, data.run(page.engine, page.run_id))
-    backtest = not page.trading
-    with st.container(key="tiles"):
-        cells = st.columns(5, gap="small")
-        gained = now.equity - page.run["cash_start"]
-        total = gained / page.run["cash_start"]
-        with cells[0]:
-            tile("Equity", formats.number(now.equity), f"{formats.percent(total, sign=True)} in all",
-                 f"Cash plus positions at their mark, net of fees, in {page.quote}; the change is from starting capital.", total)  # fmt: skip
-        with cells[1]:
-            if backtest:
-                tile(
-                    "Profit or loss",
-                    formats.number(gained, sign=True),
-                    formats.percent(total, sign=True),
-                    "From starting capital to the last point.",
-                    total,
-                )
-            else:
-                share = now.today / now.day_start if now.day_start else None
-                tile("Today", formats.number(now.today, sign=True), formats.percent(share, sign=True),
-                     f"Equity now against the last mark before UTC midnight, in {page.quote}.", now.today)  # fmt: skip
-        with cells[2]:
-            limit = now.drawdown_limit
-            tile("Drawdown", formats.percent(now.drawdown), f"acts at {formats.percent(-limit, 0)}" if limit else "no limit set",
-                 "Equity now against its highest value so far, and the nearest drawdown breaker.")  # fmt: skip
-            bar(-now.drawdown / limit if limit else None)
-        with cells[3]:
-            share = now.open_risk / now.equity if now.equity > 0 else None
-            words = f"{now.unprotected} without a stop" if now.unprotected else f"{formats.percent(share)} of equity"
-            tile("At risk", formats.number(now.open_risk), words,
-                 f"What open positions lose if every stop fills at its price, in {page.quote}. Positions without a stop are not in it.")  # fmt: skip
-        with cells[4]:
-            of = f" of {now.max_positions}" if now.max_positions else ""
-            used = formats.percent(
-                now.exposure / now.equity if now.equity > 0 and now.exposure > 1.5 else now.exposure, 0
-            )
-            tile("Positions", f"{now.positions}{of}", "stale marks" if now.stale_positions else f"exposure {used}",
-                 "Open positions and how many are allowed; exposure is their notional against equity.")  # fmt: skip
-            bar(now.positions / now.max_positions if now.max_positions else None)
+    gained = now.equity - page.run["cash_start"]
+    total = gained / page.run["cash_start"]
+    note = f"{formats.percent(total, sign=True)} in all"
+    words = f"Cash plus positions at their mark, net of fees, in {page.quote}. Below: the change from starting capital."
+    equity = Tile("Equity", formats.number(now.equity), note, words, total)
+    second = today(page, now) if page.trading else profit(gained, total)
+    tiles([equity, second, drawdown(now), risk(page, now), held(now)], "account")
 
 
-def tile(label: str, value: str, delta: str, help: str, sign: float | None = None) -> None:
-    """A number with what it compares to; coloured with an arrow only where it is a gain or a loss."""
-    plain = sign is None or abs(sign) < 1e-12
-    st.metric(label, value, delta, help=help, border=True, delta_color="off" if plain else "normal" if sign > 0 else "inverse",
-              delta_arrow="off" if plain else "up" if sign > 0 else "down")  # fmt: skip
+def today(page: ui.Page, now: overview.Account) -> Tile:
+    """Since the last mark before UTC midnight."""
+    share = now.today / now.day_start if now.day_start else None
+    words = f"Equity now against the last mark before UTC midnight, in {page.quote}."
+    return Tile("Today", formats.number(now.today, sign=True), formats.percent(share, sign=True), words, now.today)
 
 
-def bar(share: float | None) -> None:
-    """How much of a limit is used."""
-    if share is not None:
-        width = min(max(share, 0.0), 1.0) * 100
-        st.html(f'<div class="ek-bar {"high" if share > 0.75 else ""}"><i style="width:{width:.1f}%"></i></div>')
+def profit(gained: float, total: float) -> Tile:
+    """A backtest has no today."""
+    words = "From starting capital to the last point."
+    return Tile("Profit or loss", formats.number(gained, sign=True), formats.percent(total, sign=True), words, total)
+
+
+def drawdown(now: overview.Account) -> Tile:
+    """Against the highest equity so far, and how near the nearest breaker is."""
+    limit = now.drawdown_limit
+    note = f"acts at {formats.percent(-limit, 0)}" if limit else "no limit set"
+    words = "Equity now against its highest value so far, and the nearest drawdown breaker."
+    share = -now.drawdown / limit if limit else None
+    return Tile("Drawdown", formats.percent(now.drawdown), note, words, share=share)
+
+
+def risk(page: ui.Page, now: overview.Account) -> Tile:
+    """What the stops would lose."""
+    share = now.open_risk / now.equity if now.equity > 0 else None
+    note = f"{now.unprotected} without a stop" if now.unprotected else f"{formats.percent(share)} of equity"
+    words = (
+        f"What open positions lose from here if every stop fills at its price, in {page.quote}. "
+        "Positions without a stop are not in it."
+    )
+    return Tile("At risk", formats.number(now.open_risk), note, words)
+
+
+def held(now: overview.Account) -> Tile:
+    """How many positions, of how many."""
+    most = now.max_positions
+    note = (
+        f"{now.stale_positions} with a stale mark"
+        if now.stale_positions
+        else f"{formats.percent(now.used, 0)} of equity"
+    )
+    words = "Open positions and how many are allowed. Below: their notional against equity."
+    share = now.positions / most if most else None
+    return Tile("Positions", f"{now.positions} of {most}" if most else str(now.positions), note, words, share=share)
 
 
 def curve(page: ui.Page) -> None:
     """Equity and drawdown with trades, outages and changes."""
     chosen = ui.in_url("range", "all", RANGES.__contains__)
-    with tables.section(
-        "Equity and drawdown",
-        "curve",
-        "One point a close of the finest timeframe, thinned for the screen. Times are UTC.",
-    ):
-        picked = st.segmented_control(
-            "Range", list(RANGES), default=chosen, key="range_pick", label_visibility="collapsed", required=True
-        )
+    with tables.section("Equity and drawdown", "curve", "Closes of the finest timeframe, thinned for the screen, UTC"):
+        options: dict[str, Any] = {"key": "range_pick", "label_visibility": "collapsed", "required": True}
+        picked = st.segmented_control("Range", list(RANGES), default=chosen, **options)
     ui.to_url(range="" if picked == "all" else str(picked))
     last = data.equity_stamp(page.engine, page.run_id)
     days = RANGES[str(picked)]
@@ -119,24 +118,16 @@ def curve(page: ui.Page) -> None:
 
 def holding(page: ui.Page) -> None:
     """Open positions with their distance to the stop."""
-    held = positions.open_positions(page.engine, page.run_id)
-    rows = [
-        {
-            "slot": formats.slot(p["strategy"], p["symbol"], p["label"]), "side": formats.side(p["direction"]),
-            "unrealized": p["unrealized"], "to_stop": None if p["to_stop"] is None else p["to_stop"] * 100,
-            "r": p["r"], "entry_price": p["entry_price"], "mark": p["mark"], "stop": p["stop"], "entry_ts": p["entry_ts"],
-        }
-        for p in held
-    ]  # fmt: skip
+    rows = [_position(p) for p in positions.open_positions(page.engine, page.run_id)]
     columns = {
         "slot": tables.text("Position"),
         "unrealized": tables.amount("P&L", f"unrealised, {page.quote}, net of the entry's fee", sign=True),
         "to_stop": tables.fraction("To stop", "how far the mark may move before the stop fills; empty: no stop"),
         "r": tables.amount("R", "unrealised against what was risked at entry", sign=True),
         "side": tables.text("Side"),
-        "entry_price": tables.plain("Entry"),
-        "mark": tables.plain("Mark"),
-        "stop": tables.plain("Stop"),
+        "stop": tables.figure("Stop"),
+        "mark": tables.figure("Mark"),
+        "entry_price": tables.figure("Entry"),
         "entry_ts": tables.moment("Since"),
     }
     frame = tables.frame_of(rows, list(columns))
@@ -148,21 +139,30 @@ def holding(page: ui.Page) -> None:
         tables.table(tables.colored(frame, ["unrealized", "r"], page.colors), columns, key="open")
 
 
+def _position(p: dict[str, Any]) -> dict[str, Any]:
+    prices = {name: formats.price(p[name]) for name in ("entry_price", "mark", "stop")}
+    to_stop = None if p["to_stop"] is None else p["to_stop"] * 100
+    names = {"slot": formats.slot(p["strategy"], p["symbol"], p["label"]), "side": formats.side(p["direction"])}
+    return {
+        **names,
+        **prices,
+        "to_stop": to_stop,
+        "unrealized": p["unrealized"],
+        "r": p["r"],
+        "entry_ts": p["entry_ts"],
+    }
+
+
 def slots(page: ui.Page) -> None:
     """Every slot: what it earned, and why it stopped if it did."""
     found = data.slots(page.engine, page.run_id)
     lines = data.slot_lines(page.engine, page.run_id)
-    rows = [
-        {
-            "slot": formats.slot(s["strategy"], s["symbol"], s["label"]), "timeframe": formats.timeframe(s["timeframe_ms"]),
-            "state": formats.words(s["state"]), "pnl": s["pnl"], "trades": s["trades"],
-            "win_rate": s["wins"] / s["trades"] * 100 if s["trades"] else None, "line": lines.get(s["id"], []), "error": s["error"] or "",
-        }
-        for s in found
-    ]  # fmt: skip
+    rows = [{**_slot(s), "line": lines.get(s["id"], [])} for s in found]
     columns = {
         "slot": tables.text("Strategy"),
-        "line": st.column_config.LineChartColumn("Last 40 trades", help="running P&L", width="small"),
+        "line": st.column_config.LineChartColumn(
+            "Lately", help="running P&L of the last 40 closed trades", width="small"
+        ),
         "pnl": tables.amount("P&L", f"closed trades, {page.quote}, net of fees", sign=True),
         "trades": tables.amount("Trades", digits=0),
         "win_rate": tables.fraction("Won", "share of closed trades above zero", digits=0),
@@ -174,10 +174,26 @@ def slots(page: ui.Page) -> None:
     tables.heading("Strategies", "strategies", frame.drop(columns="line"))
     for slot in found:
         if slot["error"]:
-            with st.container(border=True, key=f"failed_{slot['id']}"):
+            with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"failed_{slot['id']}"):
                 st.badge("stopped", color="orange")
                 st.text(f"{formats.slot(slot['strategy'], slot['symbol'], slot['label'])}: {slot['error']}")
     tables.table(tables.colored(frame, ["pnl"], page.colors), columns, key="slots")
+
+
+def _slot(s: dict[str, Any]) -> dict[str, Any]:
+    names = {
+        "slot": formats.slot(s["strategy"], s["symbol"], s["label"]),
+        "timeframe": formats.timeframe(s["timeframe_ms"]),
+    }
+    won = s["wins"] / s["trades"] * 100 if s["trades"] else None
+    return {
+        **names,
+        "state": formats.words(s["state"]),
+        "pnl": s["pnl"],
+        "trades": s["trades"],
+        "win_rate": won,
+        "error": s["error"],
+    }
 
 
 def timeline(page: ui.Page) -> None:
@@ -189,33 +205,27 @@ def timeline(page: ui.Page) -> None:
         st.caption("Nothing has happened in this run yet.")
         return
     columns = {
-        "ts": st.column_config.DatetimeColumn("Time", format="DD MMM HH:mm", timezone="UTC", width=92, help="UTC"),
-        "what": tables.text("Event", width="medium"),
-        "detail": tables.text("Detail", width="large"),
+        "ts": tables.short_moment("Time"),
+        "what": tables.text("Event", width=170),
+        "detail": tables.text("Detail"),
     }
     tables.table(frame, columns, key="events", height=360)
 
 
 def changes(page: ui.Page) -> None:
     """What changed about the run: configuration and tripped breakers."""
-    versions = system.config_versions(page.engine, page.run_id, 8)
-    tripped = [b for b in system.breakers(page.engine, page.run_id) if b["state"] == "tripped"]
     rows = [
         {
             "ts": b["since_ts"],
-            "what": f"breaker {formats.words(b['name'])} is tripped",
+            "what": f"{formats.words(b['name'])} tripped",
             "detail": f"account {formats.words(b['level'])}",
         }
-        for b in tripped
+        for b in system.breakers(page.engine, page.run_id)
+        if b["state"] == "tripped"
     ]
-    for newer, older in zip(versions, versions[1:], strict=False):
-        rows.append(
-            {
-                "ts": newer["created_ts"],
-                "what": "configuration",
-                "detail": overview.difference(older["text"], newer["text"]),
-            }
-        )
+    for newer, older in pairwise(system.config_versions(page.engine, page.run_id, 8)):
+        change = overview.difference(older["text"], newer["text"])
+        rows.append({"ts": newer["created_ts"], "what": "configuration", "detail": change})
     frame = tables.frame_of(rows, ["ts", "what", "detail"])
     frame["ts"] = tables.utc(frame["ts"])
     tables.heading("What changed", "changes", frame)
@@ -223,9 +233,9 @@ def changes(page: ui.Page) -> None:
         st.caption("No change of configuration, no tripped breaker.")
         return
     columns = {
-        "ts": st.column_config.DatetimeColumn("Time", format="DD MMM HH:mm", timezone="UTC", width=92, help="UTC"),
-        "what": tables.text("Change", width="medium"),
-        "detail": tables.text("Detail", width="large"),
+        "ts": tables.short_moment("Time"),
+        "what": tables.text("Change", width=170),
+        "detail": tables.text("Detail"),
     }
     tables.table(frame, columns, key="changes")
 

@@ -8,6 +8,7 @@ from app import charts, formats, tables, ui
 from app.clock import now_ms
 from app.confirm import ask
 from app.read import overview, positions
+from app.tiles import Tile, halves, numbers
 
 
 def main(page: ui.Page) -> None:
@@ -28,24 +29,24 @@ def nothing(page: ui.Page) -> None:
             "Its trades are on the page Trades. Choose a paper or live run above to see positions.",
         )
         return
-    words = "Positions appear here the moment an entry fills. Signals that were refused are among the events of the overview, with the reason."
-    ui.empty("Flat: nothing is held", words)
+    why = "Positions appear here the moment an entry fills. Refused signals are among the overview's events, with the reason."
+    ui.empty("Flat: nothing is held", why)
 
 
 def summary(page: ui.Page, held: list[dict[str, Any]]) -> None:
     """A line of totals, and the table for download."""
-    frame = tables.frame_of(
-        [{**p, "slot": formats.slot(p["strategy"], p["symbol"], p["label"])} for p in held],
-        ["slot", "key", "symbol", "direction", "qty", "entry_ts", "entry_price", "mark", "stop", "target", "unrealized", "r", "to_stop",
-         "risk", "mae", "mfe", "bars_held", "status"],
-    )  # fmt: skip
+    names = "slot key symbol direction qty entry_ts entry_price mark stop target "
+    names += "unrealized r to_stop risk mae mfe bars_held status"
+    rows = [{**p, "slot": formats.slot(p["strategy"], p["symbol"], p["label"])} for p in held]
+    frame = tables.frame_of(rows, names.split())
     tables.heading("Open positions", "positions", frame)
     if held:
         open_pnl = sum(p["unrealized"] or 0.0 for p in held)
         risk = sum(p["risk"] or 0.0 for p in held)
         bare = sum(1 for p in held if p["stop"] is None)
-        words = f"{len(held)} held · {formats.money(open_pnl, page.quote, sign=True)} unrealised · {formats.money(risk, page.quote)} at risk to the stops"
-        st.caption(words + (f" · {bare} without a stop" if bare else ""))
+        parts = [f"{len(held)} held", f"{formats.money(open_pnl, page.quote, sign=True)} unrealised"]
+        parts.append(f"{formats.money(risk, page.quote)} at risk to the stops")
+        st.caption(" · ".join([*parts, *([f"{bare} without a stop"] if bare else [])]))
 
 
 def card(page: ui.Page, position: dict[str, Any]) -> None:
@@ -57,9 +58,9 @@ def card(page: ui.Page, position: dict[str, Any]) -> None:
             if page.trading:
                 actions(position)
         flags(position)
-        left, right = st.columns([5, 6], gap="medium")
+        left, right = halves(key)
         with left:
-            numbers(page, position)
+            facts(page, position)
         with right:
             path(page, position)
         why(position)
@@ -93,46 +94,53 @@ def flags(position: dict[str, Any]) -> None:
         st.info(f"The position is {position['status']}: an order is on its way.")
 
 
-def numbers(page: ui.Page, position: dict[str, Any]) -> None:
+def facts(page: ui.Page, p: dict[str, Any]) -> None:
     """The position in nine numbers."""
-    p, quote = position, page.quote
-    unrealized = p["unrealized"]
-    grid = (
-        ("P&L", formats.number(unrealized, sign=True), formats.percent(p["pnl_fraction"], sign=True), f"unrealised, {quote}, net of the entry's fee", unrealized),
-        ("R", formats.number(p["r"], sign=True), None, "unrealised against what was risked at entry", None),
-        ("At risk", formats.number(p["risk"]), None, f"what the stop would lose from here, {quote}", None),
-        ("Entry", formats.price(p["entry_price"]), f"{formats.quantity(p['qty'])} {p['symbol'].split('/')[0]}", "average fill price and quantity", None),
-        ("Mark", formats.price(p["mark"]), formats.when(p["mark_ts"])[11:], "last price of the symbol, and when (UTC)", None),
-        ("To stop", formats.percent(p["to_stop"]), formats.price(p["stop"]), "how far the mark may move before the stop at this price fills", None),
-        ("Worst", formats.percent(p["mae"], sign=True), None, "maximum adverse excursion while held, against the entry price", None),
-        ("Best", formats.percent(p["mfe"], sign=True), None, "maximum favourable excursion while held, against the entry price", None),
-        ("Held", *age(page, p), "since the entry; usual is the median of this slot's closed trades", None),
-    )  # fmt: skip
-    for start in range(0, len(grid), 3):
-        with st.container(horizontal=True, gap="small"):
-            for label, value, delta, help, sign in grid[start : start + 3]:
-                number(label, value, delta, help, sign)
+    profit = formats.number(p["unrealized"], sign=True)
+    share = formats.percent(p["pnl_fraction"], sign=True)
+    base = p["symbol"].split("/")[0]
+    net = f"unrealised, {page.quote}, net of the entry's fee"
+    numbers(
+        [
+            Tile("P&L", profit, share, net, p["unrealized"]),
+            Tile("R", formats.number(p["r"], sign=True), None, "unrealised against what was risked at entry"),
+            Tile("At risk", formats.number(p["risk"]), None, f"what the stop would lose from here, {page.quote}"),
+            Tile(
+                "Entry",
+                formats.price(p["entry_price"]),
+                f"{formats.quantity(p['qty'])} {base}",
+                "average fill, quantity",
+            ),
+            Tile("Mark", formats.price(p["mark"]), f"{formats.when(p['mark_ts'])[11:]} UTC", "last price, and when"),
+            Tile("To stop", formats.percent(p["to_stop"]), _stop(p), "how far the mark may move before the stop fills"),
+            Tile("Worst", formats.percent(p["mae"], sign=True), None, "maximum adverse excursion, of the entry price"),
+            Tile(
+                "Best", formats.percent(p["mfe"], sign=True), None, "maximum favourable excursion, of the entry price"
+            ),
+            Tile("Held", *age(page, p), "since the entry; usual is the median of this slot's closed trades"),
+        ],
+        p["key"],
+    )
 
 
-def number(label: str, value: str, delta: str | None, help: str, sign: float | None) -> None:
-    plain = not sign
-    st.metric(label, value, delta, help=help, delta_color="off" if plain else "normal" if sign > 0 else "inverse",
-              delta_arrow="off" if plain else "up" if sign > 0 else "down")  # fmt: skip
+def _stop(position: dict[str, Any]) -> str | None:
+    return None if position["stop"] is None else f"stop {formats.price(position['stop'])}"
 
 
 def age(page: ui.Page, position: dict[str, Any]) -> tuple[str, str]:
     """(time held, what is usual)."""
     held = (position["mark_ts"] or now_ms()) - position["entry_ts"]
     usual, count = positions.usual_age(page.engine, page.run_id, position["slot_id"])
-    return formats.duration(held), f"usual {formats.duration(usual)}, of {count}" if count else "first trade"
+    return formats.duration(held), f"usual {formats.duration(usual)}" if count else "first trade"
 
 
 def path(page: ui.Page, position: dict[str, Any]) -> None:
     """Where the stop stood since the entry."""
-    stops = positions.stop_path(page.engine, page.run_id, position["slot_id"], position["entry_ts"])
+    stops = positions.stop_path(page.engine, page.run_id, position)
     until = max(position["mark_ts"] or position["updated_ts"], position["entry_ts"] + 60_000)
     figure = charts.stop_path(position, stops, until, page.colors)
-    words = f"Entry {formats.price(position['entry_price'])}, now {formats.price(position['mark'])}, stop {formats.price(position['stop'])}"
+    entry, mark, stop = (formats.price(position[name]) for name in ("entry_price", "mark", "stop"))
+    words = f"Entry {entry}, now {mark}, stop {stop}"
     st.plotly_chart(figure, theme=None, key=f"path_{position['key']}", config=charts.CONFIG, alt=words)
 
 
@@ -166,11 +174,18 @@ def orders(page: ui.Page, position: dict[str, Any]) -> None:
         names = ["created_ts", "side", "purpose", "type", "qty", "average", "fee", "state", "reason"]
         frame = tables.frame_of(rows, names)
         frame["created_ts"] = tables.utc(frame["created_ts"])
+        tables.written(frame, qty=formats.quantity, average=formats.price)
         columns = {
-            "created_ts": tables.moment("Time", seconds=True), "side": tables.text("Side"), "purpose": tables.text("Purpose"),
-            "type": tables.text("Type"), "qty": tables.plain("Quantity"), "average": tables.plain("Filled at"),
-            "fee": tables.amount("Fee"), "state": tables.text("State"), "reason": tables.text("Reason"),
-        }  # fmt: skip
+            "created_ts": tables.moment("Time", seconds=True),
+            "side": tables.text("Side"),
+            "purpose": tables.text("Purpose"),
+            "type": tables.text("Type"),
+            "qty": tables.figure("Quantity"),
+            "average": tables.figure("Filled at"),
+            "fee": tables.amount("Fee"),
+            "state": tables.text("State"),
+            "reason": tables.text("Reason"),
+        }
         tables.table(frame, columns, key=f"orders_{position['key']}")
         tables.downloads(frame, f"orders-{position['key']}")
 

@@ -7,13 +7,14 @@ import streamlit as st
 from app import data, formats, tables, ui
 from app.clock import now_ms
 from app.read import overview, runs, system
+from app.tiles import halves
 
 PERCENT_BREAKERS = ("daily_loss", "drawdown")
 
 
 def main(page: ui.Page) -> None:
     """Engine and database above, then what happened."""
-    left, right = st.columns(2, gap="medium")
+    left, right = halves("system")
     with left:
         engine_facts(page)
     with right:
@@ -49,13 +50,20 @@ def engine_facts(page: ui.Page) -> None:
         ("State", health.word + (f", {status['message']}" if status["message"] else "")),
         ("Heard", f"{formats.duration(health.heartbeat_age)} ago"),
         ("Up since", f"{formats.when(status['started_ts'])} UTC"),
-        ("Exchange time", f"{formats.when(status['exchange_ts'], seconds=True)} UTC" + (f", {status['speed']:g} times as fast as life" if status["speed"] != 1 else "")),
-        ("Newest bar", f"{formats.when(status['last_bar_ts'], seconds=True)} UTC, {formats.duration(health.data_age)} old"),
+        (
+            "Exchange time",
+            f"{formats.when(status['exchange_ts'], seconds=True)} UTC"
+            + (f", {status['speed']:g} times as fast as life" if status["speed"] != 1 else ""),
+        ),
+        (
+            "Newest bar",
+            f"{formats.when(status['last_bar_ts'], seconds=True)} UTC, {formats.duration(health.data_age)} old",
+        ),
         ("Feed", status["feed"] or formats.DASH),
         ("Loop lag", formats.DASH if status["lag_ms"] is None else f"{status['lag_ms']:.0f} ms"),
         ("Memory", formats.DASH if status["rss_mb"] is None else f"{status['rss_mb']:.0f} MB"),
         ("Process", f"{status['pid']} on {status['host']}, version {status['version'] or formats.DASH}"),
-    ]  # fmt: skip
+    ]
     counters = overview.as_json(status["counters"])
     pairs(
         [
@@ -107,15 +115,25 @@ def breakers(page: ui.Page) -> None:
     """The breakers as they stand, then their history."""
     rows = [
         {
-            "name": formats.words(b["name"]), "scope": formats.slot(b["strategy"], b["symbol"]) if b["strategy"] else "account",
-            "state": b["state"], "value": _value(b, "value"), "threshold": _value(b, "threshold"), "level": formats.words(b["level"]), "until_ts": b["until_ts"],
+            "name": formats.words(b["name"]),
+            "scope": formats.slot(b["strategy"], b["symbol"]) if b["strategy"] else "account",
+            "state": b["state"],
+            "value": _value(b, "value"),
+            "threshold": _value(b, "threshold"),
+            "level": formats.words(b["level"]),
+            "until_ts": b["until_ts"],
         }
         for b in system.breakers(page.engine, page.run_id)
-    ]  # fmt: skip
+    ]
     columns = {
-        "name": tables.text("Breaker"), "scope": tables.text("Guards"), "state": tables.text("State"), "value": tables.text("Now"),
-        "threshold": tables.text("Acts at"), "level": tables.text("Then"), "until_ts": tables.moment("Until"),
-    }  # fmt: skip
+        "name": tables.text("Breaker"),
+        "scope": tables.text("Guards"),
+        "state": tables.text("State"),
+        "value": tables.text("Now"),
+        "threshold": tables.text("Acts at"),
+        "level": tables.text("Then"),
+        "until_ts": tables.moment("Until"),
+    }
     frame = tables.frame_of(rows, list(columns))
     frame["until_ts"] = tables.utc(frame["until_ts"])
     tables.heading("Breakers", "breakers", frame)
@@ -136,16 +154,27 @@ def _value(row: dict[str, Any], name: str) -> str:
 def history(page: ui.Page) -> None:
     """Trips, releases, ends."""
     columns = {
-        "ts": tables.moment("Time", seconds=True), "breaker": tables.text("Breaker"), "action": tables.text("What"), "scope": tables.text("Scope"),
-        "level": tables.text("Then"), "value": tables.plain("Value"), "threshold": tables.plain("Limit"), "reason": tables.text("Reason"),
-    }  # fmt: skip
+        "ts": tables.moment("Time", seconds=True),
+        "breaker": tables.text("Breaker"),
+        "action": tables.text("What"),
+        "scope": tables.text("Scope"),
+        "level": tables.text("Then"),
+        "value": tables.figure("Value"),
+        "threshold": tables.figure("Limit"),
+        "reason": tables.text("Reason"),
+    }
     frame = tables.frame_of(system.breaker_events(page.engine, page.run_id), list(columns))
     frame["ts"] = tables.utc(frame["ts"])
+    tables.written(frame, value=_short, threshold=_short)
     tables.heading("Trips and releases", "breaker-events", frame)
     if frame.empty:
         st.caption("No breaker has tripped in this run.")
     else:
         tables.table(frame, columns, key="trips")
+
+
+def _short(value: float | None) -> str:
+    return formats.DASH if value is None or formats.missing(value) else f"{value:.6g}"
 
 
 def outages(page: ui.Page) -> None:
@@ -156,9 +185,14 @@ def outages(page: ui.Page) -> None:
         for row in found
     ]
     columns = {
-        "from_ts": tables.moment("From", seconds=True), "to_ts": tables.moment("To", seconds=True), "lasted": tables.text("Lasted"),
-        "cause": tables.text("Cause"), "source": tables.text("Filled from"), "frames": tables.amount("Frames filled", digits=0), "reason": tables.text("Remark"),
-    }  # fmt: skip
+        "from_ts": tables.moment("From", seconds=True),
+        "to_ts": tables.moment("To", seconds=True),
+        "lasted": tables.text("Lasted"),
+        "cause": tables.text("Cause"),
+        "source": tables.text("Filled from"),
+        "frames": tables.amount("Frames filled", digits=0),
+        "reason": tables.text("Remark"),
+    }
     frame = tables.frame_of(rows, list(columns))
     for name in ("from_ts", "to_ts"):
         frame[name] = tables.utc(frame[name])
@@ -174,9 +208,13 @@ def outages(page: ui.Page) -> None:
 def commands(page: ui.Page) -> None:
     """What people asked of the engine."""
     columns = {
-        "created_ts": tables.moment("Asked", seconds=True), "kind": tables.text("Command"), "source": tables.text("From"),
-        "state": tables.text("State"), "acked_ts": tables.moment("Answered", seconds=True), "result": tables.text("Answer", width="large"),
-    }  # fmt: skip
+        "created_ts": tables.moment("Asked", seconds=True),
+        "kind": tables.text("Command"),
+        "source": tables.text("From"),
+        "state": tables.text("State"),
+        "acked_ts": tables.moment("Answered", seconds=True),
+        "result": tables.text("Answer", width="large"),
+    }
     frame = tables.frame_of(system.commands(page.engine, page.run_id), list(columns))
     for name in ("created_ts", "acked_ts"):
         frame[name] = tables.utc(frame[name])

@@ -1,5 +1,6 @@
 """Trades: which trades were made, what did they earn, and what was each like?"""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,7 @@ import streamlit as st
 
 from app import charts, data, formats, tables, ui
 from app.read import overview, trades
+from app.tiles import Tile, halves, tiles
 
 SIZE = 100
 DAY_MS = 86_400_000
@@ -87,32 +89,49 @@ def nothing(page: ui.Page, chosen: trades.Filter) -> None:
     elif page.trading:
         ui.empty(
             "No trade has been closed yet",
-            "An open position is on the page Positions; it becomes a trade when it is closed.",
+            "What is open is on the page Positions; it becomes a trade when closed.",
         )
     else:
         ui.empty(
             "This backtest closed no trade",
-            "Its strategy may never have signalled, or every entry was refused: try a longer span.",
+            "Its strategy never signalled, or every entry was refused.",
         )
 
 
 def totals(page: ui.Page, sums: dict[str, Any]) -> None:
     """What the chosen trades add up to."""
     few = "; below 30 trades this says little" if sums["trades"] < 30 else ""
-    cells = st.columns(6, gap="small")
-    grid = (
-        ("Trades", f"{sums['trades']:,}", f"{sums['wins']:,} won, {sums['losses']:,} lost", "closed trades; zero is a draw", None),
-        ("P&L", formats.number(sums["pnl"], sign=True), f"{formats.number(sums['expectancy'], sign=True)} a trade", f"{page.quote}, net of fees and funding", sums["pnl"]),
-        ("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}", None),
-        ("Profit factor", formats.number(sums["profit_factor"]), "no loss yet" if sums["profit_factor"] is None else None, f"gains over losses, in money net of fees{few}", None),
-        ("Fees", formats.number(sums["fees"]), None, f"{page.quote}, entries and exits", None),
-        ("Held", formats.duration(sums["held"]), f"{sums['ambiguous']} ambiguous" if sums["ambiguous"] else None, "mean time; ambiguous: stop and target lay in the same bar, the stop was taken", None),
-    )  # fmt: skip
-    for cell, (label, value, delta, help, sign) in zip(cells, grid, strict=True):
-        with cell:
-            plain = not sign
-            st.metric(label, value, delta, help=help, border=True, height="stretch", delta_color="off" if plain else "normal" if sign > 0 else "inverse",
-                      delta_arrow="off" if plain else "up" if sign > 0 else "down")  # fmt: skip
+    each = f"{formats.number(sums['expectancy'], sign=True)} a trade"
+    factor = sums["profit_factor"]
+    ambiguous = f"{sums['ambiguous']} ambiguous" if sums["ambiguous"] else None
+    both = "mean time; ambiguous: stop and target lay in the same bar, the stop was taken"
+    tiles(
+        [
+            Tile(
+                "Trades",
+                f"{sums['trades']:,}",
+                f"{sums['wins']:,} won, {sums['losses']:,} lost",
+                "closed; zero is a draw",
+            ),
+            Tile(
+                "P&L",
+                formats.number(sums["pnl"], sign=True),
+                each,
+                f"{page.quote}, net of fees and funding",
+                sums["pnl"],
+            ),
+            Tile("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}"),
+            Tile(
+                "Profit factor",
+                formats.number(factor),
+                None if factor else "no loss yet",
+                f"gains over losses, net{few}",
+            ),
+            Tile("Fees", formats.number(sums["fees"]), None, f"{page.quote}, entries and exits"),
+            Tile("Held", formats.duration(sums["held"]), ambiguous, both),
+        ],
+        "totals",
+    )
 
 
 COLUMNS = {
@@ -124,9 +143,9 @@ COLUMNS = {
     "r_multiple": tables.amount("R", "P&L against what the first stop risked", sign=True),
     "exit": tables.text("Exit"),
     "held": tables.text("Held"),
-    "entry_price": tables.plain("Entry"),
-    "exit_price": tables.plain("Exit price"),
-    "qty": tables.plain("Quantity"),
+    "entry_price": tables.figure("Entry"),
+    "exit_price": tables.figure("Exit price"),
+    "qty": tables.figure("Quantity"),
     "fees": tables.amount("Fees"),
     "mae": tables.fraction("Worst", "maximum adverse excursion", sign=True),
     "mfe": tables.fraction("Best", "maximum favourable excursion", sign=True),
@@ -143,6 +162,7 @@ def shown(raw: dict[str, Any]) -> pd.DataFrame:
     frame["exit"] = [formats.exit_reason(code) for code in raw["exit_reason"]]
     frame["held"] = [formats.duration(ms) for ms in raw["exit_ts"] - raw["entry_ts"]]
     frame["exit_ts"] = tables.utc(frame["exit_ts"])
+    tables.written(frame, entry_price=formats.price, exit_price=formats.price, qty=formats.quantity)
     for name in ("pnl_pct", "mae", "mfe"):
         frame[name] = pd.to_numeric(frame[name]) * 100
     return frame
@@ -153,7 +173,7 @@ def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int
     tables.heading(
         "Trades",
         "trades",
-        lambda: pd.DataFrame(trades.everything(page.engine, page.run_id, chosen)),
+        partial(_everything, page, chosen),
         "The download holds every trade of the filters, with times in ms UTC",
     )
     pages = (count + SIZE - 1) // SIZE
@@ -181,6 +201,10 @@ def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int
     return int(wanted) if wanted else None
 
 
+def _everything(page: ui.Page, chosen: trades.Filter) -> pd.DataFrame:
+    return pd.DataFrame(trades.everything(page.engine, page.run_id, chosen))
+
+
 def detail(page: ui.Page, seq: int) -> None:
     """One trade: numbers, stop path, signal, fills."""
     trade = trades.detail(page.engine, page.run_id, seq)
@@ -189,7 +213,7 @@ def detail(page: ui.Page, seq: int) -> None:
         return
     with st.container(border=True, key="trade_detail"):
         st.subheader(f"Trade {seq}: {formats.slot(trade['strategy'], trade['symbol'], trade['label'])}", anchor=False)
-        left, right = st.columns([5, 6], gap="medium")
+        left, right = halves("trade")
         with left:
             facts(page, trade)
         with right:
@@ -202,24 +226,32 @@ def detail(page: ui.Page, seq: int) -> None:
 
 def facts(page: ui.Page, trade: dict[str, Any]) -> None:
     """The trade in words and numbers."""
+    share, multiple = formats.percent(trade["pnl_pct"], sign=True), formats.number(trade["r_multiple"], sign=True)
+    held = formats.duration(trade["exit_ts"] - trade["entry_ts"])
+    bars = f"{trade['bars_held']} bars of {formats.timeframe(trade['timeframe_ms'])}"
+    entry, exit_ = (formats.when(trade[name], seconds=True) for name in ("entry_ts", "exit_ts"))
+    base = trade["symbol"].split("/")[0]
+    fees, funding = formats.money(trade["fees"], page.quote), formats.money(trade["funding"], page.quote)
     rows = (
-        ("Result", f"{formats.money(trade['pnl'], page.quote, sign=True)}, {formats.percent(trade['pnl_pct'], sign=True)}, {formats.number(trade['r_multiple'], sign=True)} R"),
-        ("Side", f"{formats.side(trade['direction'])} {formats.quantity(trade['qty'])} {trade['symbol'].split('/')[0]}"),
-        ("Entry", f"{formats.price(trade['entry_price'])} at {formats.when(trade['entry_ts'], seconds=True)} UTC"),
-        ("Exit", f"{formats.price(trade['exit_price'])} at {formats.when(trade['exit_ts'], seconds=True)} UTC, {formats.exit_reason(trade['exit_reason'])}"),
-        ("Held", f"{formats.duration(trade['exit_ts'] - trade['entry_ts'])}, {trade['bars_held']} bars of {formats.timeframe(trade['timeframe_ms'])}"),
-        ("Excursions", f"worst {formats.percent(trade['mae'], sign=True)}, best {formats.percent(trade['mfe'], sign=True)}"),
-        ("Costs", f"fees {formats.money(trade['fees'], page.quote)}, funding {formats.money(trade['funding'], page.quote)}"),
+        ("Result", f"{formats.money(trade['pnl'], page.quote, sign=True)}, {share}, {multiple} R"),
+        ("Side", f"{formats.side(trade['direction'])} {formats.quantity(trade['qty'])} {base}"),
+        ("Entry", f"{formats.price(trade['entry_price'])} at {entry} UTC"),
+        ("Exit", f"{formats.price(trade['exit_price'])} at {exit_} UTC, {formats.exit_reason(trade['exit_reason'])}"),
+        ("Held", f"{held}, {bars}"),
+        (
+            "Excursions",
+            f"worst {formats.percent(trade['mae'], sign=True)}, best {formats.percent(trade['mfe'], sign=True)}",
+        ),
+        ("Costs", f"fees {fees}, funding {funding}"),
         ("First stop", f"{formats.price(trade['stop_initial'])}, {formats.money(trade['risk'], page.quote)} risked"),
         ("Signal", _signal(trade)),
-    )  # fmt: skip
+    )
     st.table(
         pd.DataFrame(rows, columns=["", "value"]).astype(str), border="horizontal", hide_index=True, hide_header=True
     )
     if trade["ambiguous"]:
-        st.caption(
-            f"Stop and target lay in the same bar; the stop was taken. With the target: {formats.money(trade['kind_pnl'], page.quote, sign=True)}."
-        )
+        kind = formats.money(trade["kind_pnl"], page.quote, sign=True)
+        st.caption(f"Stop and target lay in the same bar; the stop was taken. With the target it were {kind}.")
 
 
 def _signal(trade: dict[str, Any]) -> str:
@@ -238,12 +270,18 @@ def fills(page: ui.Page, trade: dict[str, Any]) -> None:
         ["ts", "side", "purpose", "qty", "price", "base_price", "fee", "liquidity"],
     )
     frame["ts"] = tables.utc(frame["ts"])
-    tables.heading("Fills", "fills", frame)
+    tables.heading("Fills", "fills", frame.copy())
+    tables.written(frame, qty=formats.quantity, price=formats.price, base_price=formats.price)
     columns = {
-        "ts": tables.moment("Time", seconds=True), "side": tables.text("Side"), "purpose": tables.text("Purpose"),
-        "qty": tables.plain("Quantity"), "price": tables.plain("Price"), "base_price": tables.plain("Before slippage"),
-        "fee": tables.amount("Fee", page.quote, digits=4), "liquidity": tables.text("Liquidity"),
-    }  # fmt: skip
+        "ts": tables.moment("Time", seconds=True),
+        "side": tables.text("Side"),
+        "purpose": tables.text("Purpose"),
+        "qty": tables.figure("Quantity"),
+        "price": tables.figure("Price"),
+        "base_price": tables.figure("Before slippage"),
+        "fee": tables.amount("Fee", page.quote, digits=4),
+        "liquidity": tables.text("Liquidity"),
+    }
     tables.table(frame, columns, key="fills")
 
 

@@ -19,7 +19,8 @@ CURVE_POINTS = 1_500
 
 @dataclass(frozen=True)
 class Account:
-    """The account in one glance, in quote currency; None where nothing is known. Drawdown is a fraction, 0 or below."""
+    """The account in one glance, in quote currency (exposure: the notional held); None where unknown.
+    Drawdown is a fraction, 0 or below."""
 
     ts: int | None
     equity: float
@@ -37,6 +38,11 @@ class Account:
     @property
     def today(self) -> float:
         return self.equity - self.day_start
+
+    @property
+    def used(self) -> float | None:
+        """Notional of the open positions as a fraction of equity."""
+        return self.exposure / self.equity if self.equity > 0 else None
 
     @property
     def drawdown(self) -> float:

@@ -131,7 +131,14 @@ def fills_of(engine: Engine, run_id: int, trade: dict[str, Any]) -> list[dict[st
 def stops_of(engine: Engine, run_id: int, trade: dict[str, Any]) -> list[dict[str, Any]]:
     """Where the stop stood while the trade lasted."""
     sql = """
-    SELECT ts, stop, reason FROM stop_move WHERE run_id = :run AND slot_id = :slot AND ts BETWEEN :a AND :b ORDER BY ts, id
+    SELECT ts, stop, reason FROM stop_move WHERE run_id = :run AND slot_id = :slot AND ts BETWEEN :a AND :b
+      AND (trade_seq IS NULL OR trade_seq = :trade) ORDER BY ts, id
     """
-    who = {"run": run_id, "slot": trade["slot_id"], "a": trade["entry_ts"], "b": trade["exit_ts"]}
+    who = {
+        "run": run_id,
+        "slot": trade["slot_id"],
+        "a": trade["entry_ts"],
+        "b": trade["exit_ts"],
+        "trade": trade["seq"],
+    }
     return rows(engine, sql, who)

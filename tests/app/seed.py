@@ -209,7 +209,7 @@ def _backtest(session: Any, now: int) -> None:
             "ts": now - (400 - i) * HOUR,
             "equity": round(float(v), 6),
             "cash": 5_000.0,
-            "exposure": 0.5,
+            "exposure": 5_000.0,
         }
         for i, v in enumerate(points)
     ]
@@ -425,7 +425,7 @@ class Maker:
                 "ts": int(t),
                 "equity": round(float(e), 6),
                 "cash": round(float(e * (1 - x)), 6),
-                "exposure": float(x),
+                "exposure": round(float(e * x), 6),
             }
             for t, e, x in zip(ts, equity, exposure, strict=True)
         ]
