@@ -28,7 +28,7 @@ def main() -> None:
     chosen = st.navigation(pages, expanded=True)
     page = ui.frame()
     if page is not None:
-        st.session_state["page"] = page
+        st.session_state[ui.PAGE] = page
         chosen.run()
 
 

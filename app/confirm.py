@@ -25,15 +25,20 @@ def ask(kind: str, **context: Any) -> None:
 
 
 def pending(page: Page) -> None:
-    """Open the confirmation of what was clicked, once."""
-    waiting = st.session_state.pop(WAITING, None)
+    """Open the confirmation of what was clicked; it stays until it is answered or dismissed."""
+    waiting = st.session_state.get(WAITING)
     if waiting and page.trading:
-        kind = waiting.pop("kind")
-        _DIALOGS[kind](page, **waiting)
+        context = {name: value for name, value in waiting.items() if name != "kind"}
+        _DIALOGS[waiting["kind"]](page, **context)
+
+
+def _forget() -> None:
+    st.session_state.pop(WAITING, None)
 
 
 def _send(page: Page, kind: str, **args: Any) -> None:
     data.send(kind, page.run_id, **args)
+    _forget()
     st.rerun()
 
 
@@ -41,11 +46,12 @@ def _buttons(label: str, *, danger: bool = False, enabled: bool = True) -> bool:
     """Confirm and cancel; True when confirmed."""
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="confirm_cancel"):
+            _forget()
             st.rerun()
         return st.button(label, key="confirm_danger" if danger else "confirm_do", type="primary", disabled=not enabled)
 
 
-@st.dialog("Pause trading")
+@st.dialog("Pause trading", on_dismiss=_forget)
 def _pause(page: Page) -> None:
     st.write(
         "No new entries. Open positions are managed on: stops and targets still act. Queued entries are cancelled."
@@ -54,14 +60,14 @@ def _pause(page: Page) -> None:
         _send(page, "pause")
 
 
-@st.dialog("Resume trading")
+@st.dialog("Resume trading", on_dismiss=_forget)
 def _resume(page: Page) -> None:
     st.write("Slots may open positions again from the next decision on.")
     if _buttons("Resume"):
         _send(page, "resume")
 
 
-@st.dialog("Kill")
+@st.dialog("Kill", on_dismiss=_forget)
 def _kill(page: Page) -> None:
     st.write(
         "Stops all trading at once, and stays so across restarts until it is released on the command line. "
@@ -73,7 +79,7 @@ def _kill(page: Page) -> None:
         _send(page, "kill", flatten=flatten)
 
 
-@st.dialog("Close position")
+@st.dialog("Close position", on_dismiss=_forget)
 def _close(page: Page, position: dict[str, Any]) -> None:
     unrealized = formats.money(position["unrealized"], page.quote, sign=True)
     what = "Sells" if position["direction"] > 0 else "Buys back"
@@ -85,7 +91,7 @@ def _close(page: Page, position: dict[str, Any]) -> None:
         _send(page, "close", slot=position["key"])
 
 
-@st.dialog("Tighten stop")
+@st.dialog("Tighten stop", on_dismiss=_forget)
 def _tighten(page: Page, position: dict[str, Any]) -> None:
     mark, stop, long = position["mark"], position["stop"], position["direction"] > 0
     st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))
@@ -105,7 +111,7 @@ def _tighten(page: Page, position: dict[str, Any]) -> None:
         _send(page, "tighten_stop", slot=position["key"], price=price)
 
 
-@st.dialog("Slot")
+@st.dialog("Slot", on_dismiss=_forget)
 def _slot(page: Page, position: dict[str, Any]) -> None:
     off = position["slot_state"] == "enabled"
     st.text(formats.slot(position["strategy"], position["symbol"], position["label"]))

@@ -24,6 +24,8 @@ from app.read import runs
 from db.errors import StorageError
 
 STYLE = Path(__file__).parent / "style.css"
+PAGE = "page"
+"""Where Home.py leaves the frame's answer for the page it runs next."""
 KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST"}
 
 
@@ -77,10 +79,10 @@ def current() -> Page:
     Until Home.py has run once, a server takes pages/ for Streamlit's older kind of multipage app and runs a deep-linked page
     without Home.py. Then it is told that this is none, as st.navigation would have, and the run is done again.
     """
-    if "page" not in st.session_state:
+    page: Page | None = st.session_state.pop(PAGE, None)
+    if page is None:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    page: Page = st.session_state["page"]
     return page
 
 

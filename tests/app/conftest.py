@@ -1,0 +1,79 @@
+"""The app on a seeded database, without a browser: AppTest runs the scripts, the clock stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from db.session import open_engine
+from tests.app.seed import NOW, seed
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty data folder that the app looks at, at the tests' present."""
+    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
+    monkeypatch.setenv("EVENKEEL_CLOCK_MS", str(NOW))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield tmp_path
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One seeded database, made once; tests that write get a copy."""
+    file = tmp_path_factory.mktemp("seeded") / "evenkeel.db"
+    engine = open_engine(f"sqlite:///{file}")
+    seed(engine, trades=150, days=4)
+    engine.dispose()
+    return file
+
+
+@pytest.fixture
+def database(data_folder: Path, seeded_file: Path) -> Iterator[Engine]:
+    """A seeded database of this test's own."""
+    (data_folder / "evenkeel.db").write_bytes(seeded_file.read_bytes())
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def open_page(data_folder: Path) -> Open:
+    """`open_page("trades", period="7 d")`: the app, run once on that page with that address."""
+
+    def run(page: str = "overview", /, **query: str) -> AppTest:
+        test = AppTest.from_file(str(Path(__file__).with_name("door.py")), default_timeout=60)
+        test.query_params.update(query)
+        if page != "overview":
+            test.switch_page(f"../../pages/{page}.py")
+        test.run()
+        assert [error.value for error in test.exception] == []
+        return test
+
+    return run
+
+
+def said(test: AppTest) -> str:
+    """All words on the page, one after the other."""
+    parts: list[str] = []
+    for kind in ("header", "subheader", "caption", "markdown", "text", "warning", "info", "code"):
+        parts += [str(element.value) for element in getattr(test, kind)]
+    parts += [str(element.proto.body) for element in test.get("html")]
+    parts += [f"{m.label}: {m.value} ({m.delta})" for m in test.metric]
+    return "\n".join(parts)
+
+
+def tables(test: AppTest) -> list[Any]:
+    """The frames of the page's tables."""
+    return [element.value for element in test.dataframe]
