@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 IDLE_S = 0.02
-MAX_STEP_S = 0.25
+CATCH_UP_S = 0.1
 
 
 class Clock:
     """Exchange time in ms UTC; `speed` exchange seconds pass in a second.
 
-    `limit()` says how far it may go just now (slow clients, a hold); time it could not go is not caught up. It ends at
-    `until` and stands there.
+    `limit()` says how far it may go just now (slow clients, a hold); time it could not go is lost, but for a tenth of
+    a second. It ends at `until` and stands there.
     """
 
     def __init__(self, start: int, speed: float, until: int | None, limit: Callable[[int], int | None],
@@ -26,7 +26,7 @@ class Clock:
         self.changed = asyncio.Event()
         self._limit, self._wall = limit, wall
         self._wake = asyncio.Event()
-        self._exact = float(start)
+        self._exact, self._owed = float(start), 0.0
 
     def nudge(self) -> None:
         """What limits the clock may have changed: look again at once."""
@@ -38,11 +38,14 @@ class Clock:
 
     def step(self, seconds: float) -> None:
         """Lets `seconds` of wall time pass."""
-        wanted = self._exact + min(seconds, MAX_STEP_S) * self.speed * 1000.0
+        # What a limit kept back for a moment is made up when it gives way; a longer wait is not.
+        self._owed = min(self._owed + seconds * self.speed * 1000.0, CATCH_UP_S * self.speed * 1000.0)
         bounds = [bound for bound in (self._limit(self.now), self.until) if bound is not None]
-        self._exact = max(self._exact, min([wanted, *map(float, bounds)]))
+        before = self._exact
+        self._exact = max(before, min([before + self._owed, *map(float, bounds)]))
+        self._owed -= self._exact - before
         moved = int(self._exact)
-        self.standing = moved == self.now and wanted - self._exact > 0
+        self.standing = moved == self.now and self._owed > 0
         if moved > self.now:
             self.now = moved
             self.tell()

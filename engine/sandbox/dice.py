@@ -6,6 +6,7 @@ generator: the same seed gives the same market on every machine, Python and nump
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,11 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _LOW16 = np.uint64(0xFFFF)
-_SPREAD = 65536.0 * (1.0 / 3.0) ** 0.5
+_SPREAD = 65536.0 * math.sqrt(1.0 / 3.0)
 _LN2 = 0.6931471805599453
+_LN2_HIGH = float.fromhex("0x1.62e42fp-1")
+_LN2_LOW = float.fromhex("0x1.df473de6af279p-26")
+"""ln 2 in two parts: a whole number times the first is exact."""
 _TERMS = tuple(1.0 / float(np.prod(np.arange(1, n + 1, dtype=np.float64))) for n in range(14, -1, -1))
 
 
@@ -51,9 +55,9 @@ def bell(name: int, at: npt.ArrayLike) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """e**x for |x| < 600 by range reduction and a Taylor polynomial, relative error below 1e-15."""
+    """e**x for |x| < 600 by range reduction and a Taylor polynomial, relative error below 2e-15."""
     k = np.rint(x / _LN2)
-    r = x - k * _LN2
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
     total = np.full_like(r, _TERMS[0])
     for term in _TERMS[1:]:
         total = total * r + term

@@ -21,7 +21,7 @@ from engine.sandbox.script import Script
 from engine.sandbox.stream import Session
 from engine.sandbox.wire import rfc3339
 
-HOLD_LEAD_MS = 2_000
+HOLD_LEAD_MS = 5_000
 DEAF_S = 15.0
 BUFFER_BYTES = 65_536
 

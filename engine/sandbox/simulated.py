@@ -7,6 +7,7 @@ and wild regimes, the hour of the day, and jumps. The prints inside a minute are
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class Walk:
 
     def day(self, day: int) -> Floats:
         at = np.arange(MINUTES) + day * MINUTES
-        scale = self.regimes.minutes(day) * (self.deviation / MINUTES**0.5)
+        scale = self.regimes.minutes(day) * (self.deviation / math.sqrt(MINUTES))
         steps = dice.bell(self._keys["minute"], at) * scale
         jumps = dice.uniform(self._keys["jump"], at) < JUMPS_A_DAY / MINUTES
         steps += jumps * dice.bell(self._keys["size"], at) * (0.35 * self.deviation)
@@ -144,7 +145,7 @@ class Simulated:
         at = np.arange(MINUTES) + day * MINUTES
         ends = _ticks(product, path)
         calm = self.regimes.minutes(day)
-        sigma = calm * ((product.beta * FACTOR_DEVIATION + product.deviation) / MINUTES**0.5)
+        sigma = calm * ((product.beta * FACTOR_DEVIATION + product.deviation) / math.sqrt(MINUTES))
         close = ends[1:]
         open_ = np.maximum(ends[:-1] + self._offset(product_id, "open", at, sigma * 0.08 * ends[:-1]), 1)
         high = np.maximum(open_, close) + np.abs(self._offset(product_id, "high", at, sigma * 0.45 * close))

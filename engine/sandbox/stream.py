@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from engine.sandbox.clock import Clock
 from engine.sandbox.faults import GARBAGE, Faults
 from engine.sandbox.script import CHANNELS, STRETCH_MS, Line, Script
 
+FAREWELL_S = 2.0
 QUIET_S = 0.25
 """A client without heartbeats counts as subscribed when it has not subscribed to more for so long."""
 
@@ -33,7 +35,7 @@ class Session:
         self.channels: dict[str, list[str]] = {}
         self.ready = False
         self.told = self.read = self.pinged = clock.now
-        self._ping_every = max(lead // 4, 1)
+        self._ping_every = max(lead // 8, 1)
         self._asked_at = 0.0
         self._sequence = 0
         self._survived = faults.past(clock.now)
@@ -41,6 +43,7 @@ class Session:
         self._requests: list[bytes | str] = []
         self._quiet: asyncio.TimerHandle | None = None
         self._over = False
+        self._heard = asyncio.Event()
 
     def barrier(self) -> int | None:
         """The exchange time at which this connection will be cut: the clock must not pass it before."""
@@ -69,6 +72,7 @@ class Session:
         if data.isdigit() and self.read < int(data) <= self.pinged:
             self.read = int(data)
             self._asked_at = asyncio.get_running_loop().time()
+            self._heard.set()
             self.clock.nudge()
 
     def deaf_s(self) -> float:
@@ -92,6 +96,7 @@ class Session:
         while self.told < self.clock.now or self.barrier() is not None:
             barrier = self.barrier()
             if barrier is not None and barrier <= self.told:
+                await self._all_read()
                 self.cut()
                 return False
             if self.told >= self.clock.now:
@@ -110,10 +115,24 @@ class Session:
 
     async def _ping(self) -> None:
         if self.channels and (self.told >= self.pinged + self._ping_every or self.clock.ended):
-            if self.pinged == self.read:
-                self._asked_at = asyncio.get_running_loop().time()
-            self.pinged = self.told
-            await self.socket.ping(str(self.told).encode())
+            await self._ask()
+
+    async def _ask(self) -> None:
+        """Asks how far the client has read: its pong gives the text back."""
+        if self.pinged == self.read:
+            self._asked_at = asyncio.get_running_loop().time()
+        self.pinged = self.told
+        await self.socket.ping(str(self.told).encode())
+
+    async def _all_read(self) -> None:
+        """Waits a moment for the client to have read everything, so that a cut always comes at the same place."""
+        if self.channels and self.told > self.pinged:
+            await self._ask()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                while self.read < self.pinged:
+                    self._heard.clear()
+                    await self._heard.wait()
 
     def cut(self) -> None:
         """Ends the connection as a broken network does: without a word."""
