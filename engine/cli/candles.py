@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,14 @@ def symbol_in(stem: str) -> str:
     return "ASSET/USD"
 
 
-def plain_instrument(candles: Candles) -> Instrument:
-    """The grid of data without instrument facts; finer where prices are below 0.01."""
+def plain_instrument(candles: Candles, fee: Decimal | None) -> Instrument:
+    """The grid of data without instrument facts, finer where prices are below 0.01; `fee` for maker and taker alike."""
     from engine.core.types import Instrument
 
-    return Instrument.unspecified(candles.symbol or "ASSET/USD", low_price=float(candles.low.min()) < 0.01)
+    symbol, low = candles.symbol or "ASSET/USD", float(candles.low.min()) < 0.01
+    if fee is None:
+        return Instrument.unspecified(symbol, low_price=low)
+    return Instrument.unspecified(symbol, low_price=low, maker=fee, taker=fee)
 
 
 def _canonical(symbol: str) -> str:
@@ -69,9 +73,12 @@ def _canonical(symbol: str) -> str:
         raise Fail(str(error), USAGE) from None
 
 
+_REPAIRS: dict[str, Repair] = {"drop": "drop", "fill": "fill"}
+
+
 def _repair(text: str | None) -> Repair | None:
-    if text in (None, "drop", "fill"):
-        return text
+    if text is None or text in _REPAIRS:
+        return _REPAIRS[text] if text else None
     raise Fail(
         f"--repair {text} is not known: drop takes defects out, fill does that and puts flat bars into holes", USAGE
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -87,3 +88,12 @@ def say(text: str) -> None:
     """A line for the person at the terminal; stderr, so that stdout stays the result's."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def say_compiling() -> None:
+    """Tell that the kernel will be compiled, where this machine has not done so for the present source."""
+    import engine  # noqa: F401  # points NUMBA_CACHE_DIR at the folder of this source
+
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    if not any(folder.rglob("kernel.*.nbc")):
+        say("compiling the kernel, once on this machine: a few seconds")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.failures import USAGE, Fail
-from engine.cli.output import say
+from engine.cli.output import say, say_compiling
 
 if TYPE_CHECKING:
     from engine.runtime.config import Config
@@ -48,13 +48,13 @@ def run(
     from engine.runtime.logs import Terminal, start_logging
 
     start_logging(Path(settings.storage.data_dir), settings.log.level)
-    say("starting (the first start on a new machine compiles the kernel: a few seconds)")
+    say_compiling()
     from engine.runtime.loop import run_engine
 
     stop = threading.Event()
     _stop_on_signals(stop)
     with Terminal() as terminal:
-        code = run_engine(settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.show)
+        code = run_engine(settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.status)
     raise typer.Exit(code)
 
 

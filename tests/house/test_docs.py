@@ -22,7 +22,7 @@ def named(paths: list[Path]) -> list[object]:
 
 def calls(text: str) -> Iterator[list[str]]:
     """The words after each `run_engine.py` in a code line or in backticks, up to a comment."""
-    for match in re.finditer(r"run_engine\.py((?: [^`\n]*)?)", text):
+    for match in re.finditer(r"run_engine\.py((?: [^ `\n][^`\n]*)?)", text):
         words = re.sub(r"\s#.*| \|.*|\\$", "", match[1]).split()
         if words and re.fullmatch(r"[a-z][a-z-]*|--[a-z-]+", words[0]):
             yield words
@@ -65,6 +65,43 @@ def test_the_tree_in_the_architecture_is_the_tree() -> None:
     assert [place for place in listed if not (ROOT / place).exists()] == []
     rooms = {f"engine/{path.parent.name}" for path in (ROOT / "engine").glob("*/__init__.py")}
     assert rooms - listed == set()
+
+
+def samples() -> list[object]:
+    """Every Python sample of the documents."""
+    found = []
+    for path in PAGES:
+        blocks = re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+        found += [pytest.param(block, id=f"{path.name}-{number}") for number, block in enumerate(blocks, 1)]
+    return found
+
+
+def walk(n: int = 600) -> object:
+    """A seeded random walk as the bars a strategy sees."""
+    import numpy as np
+
+    from engine.core.types import TF_BAR, Instrument
+    from engine.strategies.base import Bars
+
+    close = 5_000_000 + np.cumsum(np.random.default_rng(1).integers(-4_000, 4_001, n))
+    rows = np.zeros(n, TF_BAR)
+    rows["ts"], rows["close"], rows["volume"] = np.arange(n) * 60_000, close, 1.0
+    rows["open"] = np.concatenate((close[:1], close[:-1]))
+    rows["high"], rows["low"] = np.maximum(rows["open"], close) + 100, np.minimum(rows["open"], close) - 100
+    return Bars.from_ticks(Instrument.unspecified("BTC/USD"), 60_000, rows)
+
+
+@pytest.mark.parametrize("code", samples())
+def test_every_python_sample_runs(code: str) -> None:
+    from engine.strategies.base import Strategy
+
+    names: dict[str, object] = {"__name__": "sample"}
+    exec(compile(code, "sample", "exec"), names)
+    made = [
+        cls for cls in names.values() if isinstance(cls, type) and issubclass(cls, Strategy) and cls is not Strategy
+    ]
+    for cls in made:
+        assert cls(cls.Params()).signals(walk()).entry.any()
 
 
 def test_the_documents_speak_of_evenkeel_alone() -> None:

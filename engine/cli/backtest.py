@@ -1,0 +1,196 @@
+"""backtest: one strategy over candles, by the rules the engine trades by; figures, trades and curve.
+
+What engine.research.backtest needs is put together in `_spec` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli import candles as sources
+from engine.cli.data import parse_day
+from engine.cli.failures import USAGE, Fail
+from engine.cli.output import emit_json, emit_pairs, say, say_compiling
+from engine.cli.strategy import make_strategy
+from engine.cli.tables import check_kind, write_table
+
+if TYPE_CHECKING:
+    from engine.core.types import Instrument
+    from engine.market.candles import Candles
+    from engine.research.backtest import BacktestResult, BacktestSpec
+    from engine.strategies.base import Strategy
+
+EXAMPLE = "Example: run_engine.py backtest sma_cross --data candles.parquet --param fast=10 --param slow=50 --json"
+TRADE_COLUMNS = tuple(
+    "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
+)
+"""One row a trade; times in ms UTC; an open trade has exit_reason `open` and empty exit fields."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What costs, sizes and protects: fractions, but for cash and the slippage in hundredths of a percent."""
+
+    cash: Decimal
+    fee: Decimal | None
+    slippage_bps: float
+    size: float
+    stop: float | None
+    target: float | None
+
+    def check(self) -> None:
+        """Fail (2) for a fraction that was meant as a percentage, or that is no fraction at all."""
+        if self.fee is not None and self.fee >= 1:
+            raise Fail(f"--fee {self.fee} is a fraction of the notional: 0.001 is 0.1 %", USAGE)
+        for name, most in (("size", 1.0), ("stop", 0.999), ("target", 100.0)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= most:
+                raise Fail(f"--{name} {value:g} is no fraction above 0 and up to {most:g}: 0.02 is 2 %", USAGE)
+
+    @property
+    def free(self) -> bool:
+        """No fee or no slippage: typed, and badged."""
+        return self.fee == 0 or self.slippage_bps == 0
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=EXAMPLE)(backtest)
+
+
+def backtest(
+    strategy: Annotated[str, typer.Argument(help="a strategy's name, as `strategies` lists it")],
+    data: Annotated[Path | None, typer.Option(help="candles: Parquet, Feather or CSV")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="the file's first N rows")] = None,
+    repair: Annotated[
+        str | None, typer.Option(metavar="drop|fill", help="for files with defects [default: refuse]")
+    ] = None,
+    exchange: Annotated[str | None, typer.Option(help="stored candles of this exchange instead of a file")] = None,
+    symbol: Annotated[str | None, typer.Option(help="BTC/USD, BTC-USD or BTCUSD")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h, 4h, 1d")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day, UTC")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="DAY", help="up to this moment, UTC")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="a parameter; several times for several")
+    ] = None,
+    cash: Annotated[str, typer.Option(help="starting cash in quote currency")] = "1000",
+    fee: Annotated[str | None, typer.Option(help="fee, a fraction [default: Coinbase's entry tier]")] = None,
+    slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="of market orders and stops")] = 5.0,
+    size: Annotated[float, typer.Option(help="fraction of equity an entry uses")] = 0.2,
+    stop: Annotated[float | None, typer.Option(help="stop loss as a fraction of the fill")] = None,
+    target: Annotated[float | None, typer.Option(help="take profit as a fraction of the fill")] = None,
+    research: Annotated[
+        bool,
+        typer.Option("--research/--exact", help="size at the fill as other libraries do, or as an exchange makes us"),
+    ] = False,
+    short: Annotated[bool, typer.Option("--short", help="take short entries too")] = False,
+    save: Annotated[bool, typer.Option("--save", help="keep the run in the database, for the app")] = False,
+    trades_out: Annotated[Path | None, typer.Option(help="one row a trade: .csv, .json or .parquet")] = None,
+    equity_out: Annotated[Path | None, typer.Option(help="the curve: .csv, .json or .parquet")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Run a strategy over candles and print what it would have earned, costs included."""
+    for path in (trades_out, equity_out):
+        check_kind(path)
+    options = Options(
+        amount("cash", cash), None if fee is None else amount("fee", fee), slippage_bps, size, stop, target
+    )
+    options.check()
+    made = make_strategy(strategy, param or [])
+    candles = (
+        sources.from_file(data, rows, repair, symbol, timeframe)
+        if data is not None
+        else _stored(exchange, symbol, timeframe, from_, to)
+    )
+    spec = _spec(strategy, made, candles, exchange or "", options, research, short)
+    result = _run(spec, save)
+    if trades_out is not None:
+        write_table(trades_out, {name: result.trade_columns()[name] for name in TRADE_COLUMNS})
+    if equity_out is not None:
+        write_table(equity_out, result.equity_columns())
+    _report(result, options, json_out)
+
+
+def _stored(
+    exchange: str | None, symbol: str | None, timeframe: str | None, from_: str | None, to: str | None
+) -> Candles:
+    if not symbol or not timeframe:
+        raise Fail(
+            "say what to run over: --data FILE, or --exchange, --symbol and --timeframe of stored candles", USAGE
+        )
+    start, end = (parse_day(text) if text else None for text in (from_, to))
+    return sources.from_store(exchange or "coinbase", symbol, timeframe, start, end)
+
+
+def amount(name: str, text: str) -> Decimal:
+    """An option's text as an exact decimal, zero or more. Fail (2) otherwise."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0 or (name == "cash" and value == 0):
+        sample = "0.001" if name == "fee" else "1000"
+        raise Fail(f"--{name} {text} is no amount: write a number, as in --{name} {sample}", USAGE)
+    return value
+
+
+def _spec(
+    name: str, strategy: Strategy, candles: Candles, exchange: str, options: Options, research: bool, short: bool
+) -> BacktestSpec:
+    """The options as the core's nouns: no limits and no breakers, as a backtest without a configuration has."""
+    from engine.core.types import AccountSpec, Protection, Sizing, SlotSpec
+    from engine.research.backtest import BacktestSpec
+
+    instrument: Instrument = sources.plain_instrument(candles, options.fee)
+    account = AccountSpec(
+        cash=options.cash,
+        quote=instrument.quote,
+        quantum=instrument.quantum,
+        max_positions=1,
+        symbol_cap=0.0,
+        slippage_bps=options.slippage_bps,
+        research=research,
+    )
+    slot = SlotSpec(
+        label="",
+        strategy=name,
+        symbol=instrument.symbol,
+        timeframe_ms=candles.timeframe_ms,
+        sizing=Sizing("share", options.size),
+        protection=Protection(stop=options.stop, target=options.target),
+        allow_short=short,
+    )
+    return BacktestSpec(
+        strategy=strategy, candles=candles, instrument=instrument, account=account, slot=slot, exchange=exchange
+    )
+
+
+def _run(spec: BacktestSpec, save: bool) -> BacktestResult:
+    """The result, saved where that is asked: then the database is made or moved forward first."""
+    from engine.research.backtest import run_backtest, save_backtest
+
+    say_compiling()
+    result = run_backtest(spec)
+    if not save:
+        return result
+    from db.session import migrate, open_engine
+    from engine.cli.store import point_to_data
+
+    point_to_data()
+    engine = open_engine()
+    migrate(engine)
+    return save_backtest(engine, spec, result)
+
+
+def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
+    stats: dict[str, Any] = result.as_dict()
+    if json_out:
+        emit_json(stats)
+        return
+    emit_pairs(stats)
+    if options.free:
+        say("note: fee or slippage is zero; no exchange is that kind")
