@@ -59,8 +59,10 @@ class Clock:
         """Goes on until cancelled."""
         last = self._wall()
         while True:
+            # Not wait_for: on Python 3.11 it can swallow a cancellation.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._wake.wait()
             self._wake.clear()
             now = self._wall()
             self.step(now - last)

@@ -106,14 +106,17 @@ class Exchange:
         app.add_routes(Control(self).routes())
         app.add_routes([web.get("/", self.stream), web.get("/ws", self.stream)])
         app.cleanup_ctx.append(self._running)
+        app.on_shutdown.append(self._farewell)
         return app
+
+    async def _farewell(self, _app: web.Application) -> None:
+        for session in list(self.sessions):
+            session.cut()
 
     async def _running(self, _app: web.Application) -> Any:
         task = asyncio.create_task(self.clock.run())
         yield
         task.cancel()
-        for session in list(self.sessions):
-            session.cut()
         with suppress(asyncio.CancelledError):
             await task
 

@@ -123,7 +123,8 @@ class Sandbox:
                 if time.monotonic() > deadline:
                     return False
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.exchange.clock.changed.wait(), 0.02)
+                    async with asyncio.timeout(0.02):
+                        await self.exchange.clock.changed.wait()
             return True
 
         return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(timeout + 5)

@@ -53,8 +53,9 @@ def test_a_disconnection_now_ends_all_connections_but_no_later_one() -> None:
         assert one.next("heartbeats")
         assert other.next("heartbeats")
         sandbox.fault("disconnect")
-        assert one.to_the_end()
-        assert other.to_the_end()
+        one.to_the_end()
+        other.to_the_end()
+        assert sandbox.wait_for(lambda: not sandbox.exchange.sessions)
         with reading(sandbox) as third:
             assert third.next("heartbeats")
 
