@@ -1,19 +1,22 @@
 """The words of the field as small integers, for compiled code, and back as text, for everyone else.
 
 A code is never re-used and a list only grows at its end: stored snapshots and tapes carry these numbers.
+They are np.int64, not int: see engine.core.jit.
 """
 
+import numpy as np
+
 LEVELS = ("running", "paused", "reduce_only", "halted", "killed")
-RUNNING, PAUSED, REDUCE_ONLY, HALTED, KILLED = range(5)
+RUNNING, PAUSED, REDUCE_ONLY, HALTED, KILLED = np.arange(5)
 
 SIZINGS = ("share", "fixed", "risk", "volatility")
-SHARE, FIXED, RISK, VOLATILITY = range(4)
+SHARE, FIXED, RISK, VOLATILITY = np.arange(4)
 
 STATUSES = ("flat", "entering", "open", "exiting")
-FLAT, ENTERING, OPEN, EXITING = range(4)
+FLAT, ENTERING, OPEN, EXITING = np.arange(4)
 
 SLOT_STATES = ("enabled", "exit_only", "off", "failed")
-SLOT_ENABLED, SLOT_EXIT_ONLY, SLOT_OFF, SLOT_FAILED = range(4)
+SLOT_ENABLED, SLOT_EXIT_ONLY, SLOT_OFF, SLOT_FAILED = np.arange(4)
 
 PURPOSES = (
     "entry",
@@ -28,16 +31,16 @@ PURPOSES = (
     "outage",
     "wiped_out",
 )
-(ENTRY, EXIT, STOP, TARGET, TRAIL, BREAKEVEN, TIME, FLATTEN, MANUAL, OUTAGE, WIPED_OUT) = range(11)
+(ENTRY, EXIT, STOP, TARGET, TRAIL, BREAKEVEN, TIME, FLATTEN, MANUAL, OUTAGE, WIPED_OUT) = np.arange(11)
 
 ORDER_TYPES = ("market", "limit", "stop")
-MARKET, LIMIT, STOP_ORDER = range(3)
+MARKET, LIMIT, STOP_ORDER = np.arange(3)
 
 ORDER_STATES = ("queued", "sent", "partial", "filled", "cancelled", "refused", "rejected")
-QUEUED, SENT, PARTIAL, FILLED, CANCELLED, REFUSED, REJECTED = range(7)
+QUEUED, SENT, PARTIAL, FILLED, CANCELLED, REFUSED, REJECTED = np.arange(7)
 
 SIGNAL_STATUSES = ("taken", "refused", "missed", "ignored")
-S_TAKEN, S_REFUSED, S_MISSED, S_IGNORED = range(4)
+S_TAKEN, S_REFUSED, S_MISSED, S_IGNORED = np.arange(4)
 
 REASONS = (
     "",
@@ -90,12 +93,12 @@ REASONS = (
     R_SUPERSEDED,
     R_VENUE,
     R_SLOT_FAILED,
-) = range(24)
+) = np.arange(24)
 
 BREAKER_KINDS = ("consecutive_losses", "daily_loss", "drawdown")
-LOSSES, DAILY_LOSS, DRAWDOWN = range(3)
+LOSSES, DAILY_LOSS, DRAWDOWN = np.arange(3)
 BREAKER_ENDS = ("cooldown", "next_day", "person")
-END_COOLDOWN, END_NEXT_DAY, END_PERSON = range(3)
+END_COOLDOWN, END_NEXT_DAY, END_PERSON = np.arange(3)
 
 EVENTS = ("trip", "release", "end", "stop_move", "funding", "wiped_out", "level", "cash", "outage_stop", "slot_state")
-(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = range(10)
+(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = np.arange(10)

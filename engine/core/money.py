@@ -5,20 +5,19 @@ Method of the wide multiplication and division: H. S. Warren, Hacker's Delight, 
 """
 
 import numpy as np
-from numba import njit
+
+from engine.core.jit import helper
 
 _MASK = np.uint64(0xFFFFFFFF)
-_32 = np.uint64(32)
-_1 = np.uint64(1)
-_0 = np.uint64(0)
-_63 = np.uint64(63)
+_0, _1, _2, _4, _8, _16, _32, _63, _64 = (np.uint64(n) for n in (0, 1, 2, 4, 8, 16, 32, 63, 64))
 _BASE = np.uint64(1 << 32)
-_SAFE_PRODUCT = 9.0e18  # below 2**63 with room for the rounding of the float estimate
+_FLOAT_ERROR = 5.0e-16  # above the relative error of two float operations and two conversions
+_ROOM = 4.0e18  # below 2**62
 
-DOWN, NEAREST, UP = 0, 1, 2
+DOWN, NEAREST, UP = np.arange(3)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _mul_wide(x, y):
     """x * y of two uint64 as (high, low)."""
     xl, xh = x & _MASK, x >> _32
@@ -29,7 +28,7 @@ def _mul_wide(x, y):
     return xh * yh + (mid >> _32) + (mid2 >> _32), (mid2 << _32) + (low & _MASK)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _digit(top, next_digit, d1, d0):
     """One base-2**32 quotient digit of Knuth's algorithm D, its estimate corrected at most twice."""
     q = top // d1
@@ -42,17 +41,18 @@ def _digit(top, next_digit, d1, d0):
     return q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _div_wide(high, low, d):
     """(high * 2**64 + low) // d and the remainder; needs high < d < 2**63."""
     shift = _0
-    while (d >> _63) == _0:
-        d <<= _1
-        shift += _1
+    for step in (_32, _16, _8, _4, _2, _1):
+        if d >> (_64 - step) == _0:
+            d <<= step
+            shift += step
     d1, d0 = d >> _32, d & _MASK
     top = high
     if shift > _0:
-        top = (high << shift) | (low >> (np.uint64(64) - shift))
+        top = (high << shift) | (low >> (_64 - shift))
     rest = low << shift
     q1 = _digit(top, rest >> _32, d1, d0)
     mid = (top << _32) + (rest >> _32) - q1 * d
@@ -61,18 +61,18 @@ def _div_wide(high, low, d):
     return (q1 << _32) + q0, remainder >> shift
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _round(q, r, d, mode):
-    if mode == 2:
+    if mode == UP:
         return q + 1 if r > 0 else q
-    if mode == 1:
+    if mode == NEAREST:
         rest = d - r
         if r > rest or (r == rest and (q & 1) == 1):
             return q + 1
     return q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _mul_div_wide(a, b, d, mode):
     high, low = _mul_wide(np.uint64(a), np.uint64(b))
     du = np.uint64(d)
@@ -84,30 +84,37 @@ def _mul_div_wide(a, b, d, mode):
     return _round(np.int64(q), np.int64(r), d, mode)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _mul_div_unsigned(a, b, d, mode):
-    if float(a) * float(b) < _SAFE_PRODUCT:
-        p = a * b
-        q = p // d
-        return _round(q, p - q * d, d, mode)
+    """The quotient is guessed in floats and made exact by the remainder, which 64 wrapping bits hold while the guess is off
+    by less than 2**62 / d; beyond that the full 128 bits are used."""
+    guess = float(a) * float(b) / float(d)
+    if (guess * _FLOAT_ERROR + 2.0) * float(d) < _ROOM and guess < _ROOM:
+        q = np.int64(guess)
+        r = np.int64(np.uint64(a) * np.uint64(b) - np.uint64(q) * np.uint64(d))
+        if r < 0 or r >= d:
+            k = r // d
+            q += k
+            r -= k * d
+        return _round(q, r, d, mode)
     return _mul_div_wide(a, b, d, mode)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def mul_div(a, b, d):
     """a * b / d in int64, rounded half to even; the sign may be in `a` alone; d > 0, b >= 0. OverflowError if it does not fit."""
     if a < 0:
-        return -_mul_div_unsigned(-a, b, d, 1)
-    return _mul_div_unsigned(a, b, d, 1)
+        return -_mul_div_unsigned(-a, b, d, NEAREST)
+    return _mul_div_unsigned(a, b, d, NEAREST)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def mul_div_floor(a, b, d):
     """a * b / d rounded down; all non-negative, d > 0."""
-    return _mul_div_unsigned(a, b, d, 0)
+    return _mul_div_unsigned(a, b, d, DOWN)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def mul_div_ceil(a, b, d):
     """a * b / d rounded up; all non-negative, d > 0."""
-    return _mul_div_unsigned(a, b, d, 2)
+    return _mul_div_unsigned(a, b, d, UP)

@@ -20,9 +20,9 @@ import numpy.typing as npt
 MS_SECOND = 1_000
 MS_DAY = 86_400_000
 MS_YEAR = 365 * MS_DAY
-NEVER = 2**62
+NEVER = np.int64(2**62)
 """A time that never comes."""
-RATE = 1_000_000_000
+RATE = np.int64(1_000_000_000)
 """Rates (fees, slippage, shares) are integers in units of 1e-9."""
 MONEY_LIMIT = 4_500_000_000_000_000
 """Largest amount in quanta: below it a stored REAL gives its decimal back exactly."""
@@ -250,7 +250,7 @@ class AccountSpec:
     def cash_quanta(self) -> int:
         ratio = _decimal_ratio(self.quantum)
         quanta, rest = divmod(_numerator(self.cash, ratio), ratio[0])
-        if rest or not 0 < quanta < MONEY_LIMIT:
+        if self.cash <= 0 or rest or not 0 < quanta < MONEY_LIMIT:
             limit = Decimal(MONEY_LIMIT) * self.quantum
             raise ValueError(f"cash must be a multiple of {self.quantum} above 0 and below {limit:f}, got {self.cash}")
         return quanta

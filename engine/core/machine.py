@@ -1,0 +1,436 @@
+"""The kernel's Python face: build the records of an account, give them events, read what happened, snapshot and restore.
+
+No I/O: whoever calls brings frames and decisions in order and writes the reports wherever they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core import codes, commands, kernel
+from engine.core.layout import (
+    ACCOUNT,
+    BREAKER,
+    EQUITY_LOG,
+    EVENT_LOG,
+    FILL_LOG,
+    K_EVENT,
+    K_FILL,
+    K_ORDER,
+    K_SIGNAL,
+    K_TRADE,
+    ORDER_LOG,
+    SIGNAL_LOG,
+    SLOT,
+    SYMBOL,
+    TRADE_LOG,
+)
+from engine.core.types import (
+    DECISION,
+    EXEC_BAR,
+    FLAG_GAP,
+    FUNDING,
+    MS_DAY,
+    NEVER,
+    RATE,
+    AccountSpec,
+    BreakerSpec,
+    Instrument,
+    Rows,
+    SlotSpec,
+)
+
+_NO_DECISIONS = np.zeros(0, DECISION)
+_NO_FUNDING = np.zeros(0, FUNDING)
+_STEP_LOG_ROWS = 512
+_BATCH_LOG_ROWS = 1 << 16
+_LOG_KINDS = (
+    (K_ORDER, ORDER_LOG),
+    (K_FILL, FILL_LOG),
+    (K_TRADE, TRADE_LOG),
+    (K_EVENT, EVENT_LOG),
+    (K_SIGNAL, SIGNAL_LOG),
+)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A batch of frames: ts i8[F]; bars of frame f are rows first[f]:first[f+1]; gap u1[F]; symbol i4[N]; bars i8[N, 4]
+    (open, high, low, close in ticks); quotes i8[N, 4] (bid and ask at open, bid and ask at close) or i8[0, 4]."""
+
+    ts: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    gap: npt.NDArray[np.uint8]
+    symbol: npt.NDArray[np.int32]
+    bars: npt.NDArray[np.int64]
+    quotes: npt.NDArray[np.int64]
+
+    @staticmethod
+    def none() -> Frames:
+        return _NO_FRAMES
+
+    @staticmethod
+    def of_candles(ts: npt.NDArray[np.int64], bars: npt.NDArray[np.int64]) -> Frames:
+        """One symbol, one bar a frame: ts i8[n], bars i8[n, 4]."""
+        n = ts.size
+        return Frames(
+            np.ascontiguousarray(ts, np.int64),
+            np.arange(n + 1, dtype=np.int64),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.int32),
+            np.ascontiguousarray(bars, np.int64),
+            np.zeros((0, 4), np.int64),
+        )
+
+    @staticmethod
+    def of_rows(ts: npt.NDArray[np.int64], rows: Rows) -> Frames:
+        """EXEC_BAR rows with their frame's ts i8[N], sorted by ts; rows of equal ts form one frame."""
+        stamps, first = np.unique(ts, return_index=True)
+        gap = (rows["flags"][first] & FLAG_GAP).astype(np.uint8)
+        bars = np.stack([rows[name] for name in ("open", "high", "low", "close")], axis=1)
+        quotes = np.stack([rows[name] for name in ("bid_open", "ask_open", "bid_close", "ask_close")], axis=1)
+        return Frames(
+            np.ascontiguousarray(stamps),
+            np.append(first, ts.size).astype(np.int64),
+            gap,
+            np.ascontiguousarray(rows["symbol"]),
+            np.ascontiguousarray(bars),
+            np.ascontiguousarray(quotes),
+        )
+
+    def as_tuple(self) -> tuple[npt.NDArray[np.generic], ...]:
+        return self.ts, self.first, self.gap, self.symbol, self.bars, self.quotes
+
+    def slice(self, start: int, stop: int) -> Frames:
+        """Frames start to stop, as a batch of their own."""
+        a, b = int(self.first[start]), int(self.first[stop])
+        quotes = self.quotes[a:b] if self.quotes.shape[0] else self.quotes
+        return Frames(
+            self.ts[start:stop], self.first[start : stop + 1] - a, self.gap[start:stop], self.symbol[a:b], self.bars[a:b], quotes
+        )
+
+
+_NO_FRAMES = Frames.of_candles(np.zeros(0, np.int64), np.zeros((0, 4), np.int64))
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What happened: rows of ORDER_LOG, FILL_LOG, TRADE_LOG, EQUITY_LOG, EVENT_LOG and SIGNAL_LOG, each in order."""
+
+    orders: Rows
+    fills: Rows
+    trades: Rows
+    events: Rows
+    signals: Rows
+    equity: Rows
+
+    @staticmethod
+    def concatenate(parts: Sequence[Reports]) -> Reports:
+        if not parts:
+            return Reports(*(np.zeros(0, dtype) for _, dtype in _LOG_KINDS), np.zeros(0, EQUITY_LOG))
+        names = ("orders", "fills", "trades", "events", "signals", "equity")
+        return Reports(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    @property
+    def urgent(self) -> bool:
+        """True if something happened that must be committed now: anything but marks and stop moves."""
+        if self.orders.size or self.fills.size or self.trades.size or self.signals.size:
+            return True
+        return bool((self.events["kind"] != codes.E_STOP_MOVE).any())
+
+    def __bool__(self) -> bool:
+        return any(rows.size for rows in (self.orders, self.fills, self.trades, self.equity, self.events, self.signals))
+
+
+_NOTHING = Reports.concatenate([])
+
+
+class Machine:
+    """One account's state and the events that change it. Not thread-safe: one loop owns it."""
+
+    def __init__(
+        self,
+        account: AccountSpec,
+        instruments: Sequence[Instrument],
+        slots: Sequence[SlotSpec],
+        breakers: Sequence[BreakerSpec] = (),
+    ) -> None:
+        """ValueError names the symbol, slot or amount that does not fit."""
+        self.spec = account
+        self.instruments = tuple(instruments)
+        self.slot_specs = tuple(slots)
+        self.breaker_specs = tuple(breakers)
+        self.symbol_index = {instrument.symbol: i for i, instrument in enumerate(self.instruments)}
+        self.account = _account_record(account, self.slot_specs)
+        self.symbols = _symbol_records(account, self.instruments)
+        self.slots = _slot_records(account, self.slot_specs, self.symbol_index)
+        self.breakers, self.breaker_names = _breaker_records(self.breaker_specs, self.slot_specs)
+        self._log, self._curve = kernel.new_logs(self._log_rows(0), 64)
+
+    # ---- events ------------------------------------------------------------------------------------------------------
+    def frame(self, ts: int, bars: Rows, gap: bool = False) -> Reports:
+        """One frame: EXEC_BAR[k], at most one row a symbol, with open `ts`."""
+        k = bars.size
+        frames = (
+            np.array([ts], np.int64),
+            np.array([0, k], np.int64),
+            np.array([FLAG_GAP if gap else 0], np.uint8),
+            np.ascontiguousarray(bars["symbol"]),
+            np.ascontiguousarray(np.stack([bars[n] for n in ("open", "high", "low", "close")], axis=1)),
+            np.ascontiguousarray(np.stack([bars[n] for n in ("bid_open", "ask_open", "bid_close", "ask_close")], axis=1)),
+        )
+        return self._step(frames, _NO_DECISIONS, -1)
+
+    def decide(self, decisions: Rows) -> Reports:
+        """Decisions of one instant, DECISION[k] in slot order; all share decided_at."""
+        return self._step(_NO_FRAMES.as_tuple(), decisions, int(decisions["decided_at"][-1]))
+
+    def clock(self, ts: int) -> Reports:
+        """Time has passed up to `ts` without a frame: what was due is done."""
+        return self._step(_NO_FRAMES.as_tuple(), _NO_DECISIONS, ts)
+
+    def run(self, frames: Frames, decisions: Rows = _NO_DECISIONS, funding: Rows = _NO_FUNDING, until: int = -1) -> Reports:
+        """A batch: frames, decisions sorted by (decided_at, slot), funding sorted by ts; then what is due up to `until`."""
+        buffers = self._log, self._curve
+        self._log, self._curve = kernel.new_logs(self._log_rows(frames.ts.size), frames.ts.size + 64)
+        try:
+            return self._advance(frames.as_tuple(), decisions, funding, until)
+        finally:  # the reports keep the batch's curve; steps go on with their own small buffers
+            self._log, self._curve = buffers
+
+    def command(self, kind: str, ts: int, **args: object) -> Reports:
+        """A person's or the runtime's order to the machine: see engine.core.commands. ValueError says why it is refused."""
+        commands.apply(self, kind, ts, args)
+        return self._take()
+
+    def venue_fill(self, slot: int, entry: bool, qty: int, price: int, fee: int, ts: int, maker: bool = False) -> Reports:
+        """A venue filled `qty` lots of the slot's entry or exit order at `price` ticks for `fee` quanta."""
+        kernel.venue_fill(*self._state, self._log, slot, int(entry), qty, price, fee, int(maker), ts)
+        return self._take()
+
+    def venue_done(self, slot: int, entry: bool, state: str, ts: int) -> Reports:
+        """A venue ended the slot's order without filling it whole: state `cancelled` or `rejected`."""
+        code = codes.ORDER_STATES.index(state)
+        kernel.venue_done(self.account, self.slots, self._log, slot, int(entry), code, codes.R_VENUE, ts)
+        return self._take()
+
+    def operate(self, op: int, ts: int, *, i: int = -1, code: int = 0, amount: int = 0) -> None:
+        """One step of a command; only engine.core.commands calls this."""
+        kernel.operate(*self._state, self._log, op, i, code, amount, ts)
+
+    def _log_rows(self, frames: int) -> int:
+        return max(_STEP_LOG_ROWS, 32 * len(self.slot_specs), min(frames + 64, _BATCH_LOG_ROWS))
+
+    @property
+    def _state(self) -> tuple[Rows, Rows, Rows, Rows]:
+        return self.account, self.slots, self.symbols, self.breakers
+
+    def _step(self, frames: tuple[npt.NDArray[np.generic], ...], decisions: Rows, until: int) -> Reports:
+        reports = self._advance(frames, decisions, _NO_FUNDING, until)
+        if reports.equity.size:
+            self._curve = np.empty_like(self._curve)
+        return reports
+
+    def _advance(self, frames: tuple[npt.NDArray[np.generic], ...], decisions: Rows, funding: Rows, until: int) -> Reports:
+        cursor = np.zeros(3, np.int64)
+        parts = []
+        while not kernel.run(*self._state, frames, decisions, funding, until, cursor, self._log, self._curve):
+            parts.append(self._take())
+            self._curve = np.empty_like(self._curve)
+        parts.append(self._take())
+        return parts[0] if len(parts) == 1 else Reports.concatenate(parts)
+
+    def _take(self) -> Reports:
+        account = self.account
+        log, curve = self._log[: account["n_log"][0]], self._curve[: account["n_curve"][0]]
+        account["n_log"] = account["n_curve"] = 0
+        kinds = log[:, 0].copy()
+        if not kinds.size and not curve.size:
+            return _NOTHING
+        return Reports(*(_rows(log, kinds == kind, dtype) for kind, dtype in _LOG_KINDS), curve)
+
+    # ---- state -------------------------------------------------------------------------------------------------------
+    @property
+    def level(self) -> str:
+        return codes.LEVELS[int(self.account["level"][0])]
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes; `layout()` describes them."""
+        return b"".join(a.tobytes() for a in (self.account, self.slots, self.symbols, self.breakers))
+
+    def layout(self) -> dict[str, object]:
+        """What a stored snapshot needs to be read by later code: field names and types, and what each row is."""
+        return {
+            "account": _describe(ACCOUNT),
+            "slot": _describe(SLOT),
+            "symbol": _describe(SYMBOL),
+            "breaker": _describe(BREAKER),
+            "slots": [spec.key for spec in self.slot_specs],
+            "symbols": [instrument.symbol for instrument in self.instruments],
+            "breakers": list(self.breaker_names),
+        }
+
+    def restore(self, state: bytes, layout: dict[str, object] | None = None) -> None:
+        """Take a snapshot back. With `layout` of older code or another set of slots, fields and rows are copied by name."""
+        layout = layout or self.layout()
+        offset = 0
+        for array, dtype_name, keys_name, keys in (
+            (self.account, "account", None, ["account"]),
+            (self.slots, "slot", "slots", [spec.key for spec in self.slot_specs]),
+            (self.symbols, "symbol", "symbols", [instrument.symbol for instrument in self.instruments]),
+            (self.breakers, "breaker", "breakers", list(self.breaker_names)),
+        ):
+            dtype = _undescribe(layout[dtype_name])
+            stored_keys = _strings(layout[keys_name]) if keys_name else ["account"]
+            stored = np.frombuffer(state, dtype, len(stored_keys), offset)
+            offset += stored.nbytes
+            _copy_rows(array, keys, stored, stored_keys)
+        if offset != len(state):
+            raise ValueError("the snapshot's length does not fit its layout: it is damaged or from another program")
+
+
+def _rows(log: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], dtype: np.dtype[np.void]) -> Rows:
+    """The chosen log rows as records of `dtype`."""
+    width = len(dtype.names or ())
+    return np.ascontiguousarray(log[chosen, 1 : 1 + width]).view(dtype).reshape(-1)
+
+
+# What a person configures; a restored machine keeps its own values of these, so that a changed configuration acts.
+_CONFIGURED = {
+    "account": (
+        "quantum_scale max_gross symbol_cap max_positions delay_ms auto_ack_ms bucket_ms research venue venue_stops"
+    ).split(),
+    "slot": (
+        "symbol timeframe_ms sizing size size_volatility stop_rate target_rate trail_rate breakeven_rate time_stop "
+        "allow_short cooldown_ms"
+    ).split(),
+    "symbol": "num den unit min_qty min_notional maker taker slippage perp".split(),
+    "breaker": "kind slot threshold level flatten end cooldown_ms".split(),
+}
+_TABLE_OF = {ACCOUNT: "account", SLOT: "slot", SYMBOL: "symbol", BREAKER: "breaker"}
+
+
+def _copy_rows(target: Rows, keys: list[str], stored: Rows, stored_keys: list[str]) -> None:
+    where = {key: i for i, key in enumerate(stored_keys)}
+    configured = set(_CONFIGURED[_TABLE_OF[target.dtype]])
+    names = [n for n in target.dtype.names or () if n in (stored.dtype.names or ()) and n not in configured]
+    for row, key in enumerate(keys):
+        if key in where:
+            for name in names:
+                target[name][row] = stored[name][where[key]]
+
+
+def _describe(dtype: np.dtype[np.void]) -> list[list[str]]:
+    return [[name, dtype[name].str] for name in dtype.names or ()]
+
+
+def _undescribe(fields: object) -> np.dtype[np.void]:
+    assert isinstance(fields, list)
+    return np.dtype([(str(name), str(kind)) for name, kind in fields], align=True)
+
+
+def _strings(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(item) for item in value]
+
+
+# ---- records from specs --------------------------------------------------------------------------------------------------
+def _rate(value: float | None) -> int:
+    return round((value or 0.0) * RATE)
+
+
+def _account_record(spec: AccountSpec, slots: Sequence[SlotSpec]) -> Rows:
+    record = np.zeros(1, ACCOUNT)
+    row = record[0]
+    scale = float(1 / spec.quantum)
+    row["quantum_scale"] = scale
+    row["max_gross"] = _rate(spec.max_gross)
+    row["symbol_cap"] = _rate(spec.symbol_cap)
+    row["max_positions"] = spec.max_positions
+    row["delay_ms"] = spec.delay_ms
+    row["auto_ack_ms"] = spec.auto_ack_ms
+    row["bucket_ms"] = min((slot.timeframe_ms for slot in slots), default=MS_DAY)
+    row["research"] = int(spec.research)
+    row["venue"] = int(spec.fills == "venue")
+    row["venue_stops"] = int(spec.venue_stops)
+    row["start"] = row["cash"] = spec.cash_quanta
+    row["cash_value"] = row["equity"] = row["peak"] = row["day_start"] = spec.cash_quanta / scale
+    for name in ("due", "bucket_end", "midnight", "wake"):
+        row[name] = NEVER
+    return record
+
+
+def _symbol_records(account: AccountSpec, instruments: Sequence[Instrument]) -> Rows:
+    records = np.zeros(len(instruments), SYMBOL)
+    for row, instrument in zip(records, instruments, strict=True):
+        if instrument.quote != account.quote:
+            raise ValueError(
+                f"{instrument.symbol} is quoted in {instrument.quote}, the account in {account.quote}: "
+                "an account has one quote currency; use a second run for the other"
+            )
+        if instrument.quantum != account.quantum:
+            raise ValueError(f"{instrument.symbol} books in steps of {instrument.quantum}, the account in {account.quantum}")
+        row["num"], row["den"] = instrument.num, instrument.den
+        row["unit"] = float(instrument.tick * instrument.lot)
+        row["min_qty"] = int(-(-instrument.min_qty // instrument.lot))
+        row["min_notional"] = int(-(-instrument.min_notional // instrument.quantum))
+        row["maker"], row["taker"] = _rate(float(instrument.maker)), _rate(float(instrument.taker))
+        row["slippage"] = round(account.slippage_bps * 1e-4 * RATE)
+        row["perp"] = int(instrument.kind == "perp")
+    return records
+
+
+def _slot_records(account: AccountSpec, slots: Sequence[SlotSpec], symbol_index: dict[str, int]) -> Rows:
+    records = np.zeros(len(slots), SLOT)
+    for row, slot in zip(records, slots, strict=True):
+        if slot.symbol not in symbol_index:
+            raise ValueError(f"slot {slot.label or slot.strategy}: no instrument for {slot.symbol}")
+        row["symbol"] = symbol_index[slot.symbol]
+        row["timeframe_ms"] = slot.timeframe_ms
+        configure_slot(row, slot, account)
+        row["time_exit"] = NEVER
+    return records
+
+
+def configure_slot(row: np.void, slot: SlotSpec, account: AccountSpec) -> None:
+    """Write a slot's settings into its record; state and live stops are left alone."""
+    row["sizing"] = codes.SIZINGS.index(slot.sizing.kind)
+    fixed = slot.sizing.kind == "fixed"
+    row["size"] = round(slot.sizing.value / float(account.quantum)) if fixed else _rate(slot.sizing.value)
+    row["size_volatility"] = slot.sizing.value
+    protection = slot.protection
+    row["stop_rate"], row["target_rate"] = _rate(protection.stop), _rate(protection.target)
+    row["trail_rate"], row["breakeven_rate"] = _rate(protection.trail), _rate(protection.breakeven)
+    row["time_stop"] = protection.time_stop or 0
+    row["allow_short"] = int(slot.allow_short)
+    row["cooldown_ms"] = slot.cooldown_ms
+
+
+def _breaker_records(specs: Sequence[BreakerSpec], slots: Sequence[SlotSpec]) -> tuple[Rows, list[str]]:
+    """One record per breaker, one per slot for those with slot scope, and their names in the same order."""
+    rows, names = [], []
+    for spec in specs:
+        if spec.scope == "slot" and spec.kind != "consecutive_losses":
+            raise ValueError(f"breaker {spec.name}: {spec.kind} watches the account's equity; scope slot is for consecutive_losses")
+        wide = spec.scope == "account"
+        for owner in [-1] if wide else range(len(slots)):
+            row = np.zeros(1, BREAKER)[0]
+            row["kind"] = codes.BREAKER_KINDS.index(spec.kind)
+            row["slot"] = owner
+            row["threshold"] = spec.threshold
+            row["level"] = codes.LEVELS.index(spec.action)
+            row["flatten"] = int(spec.flatten)
+            row["end"] = codes.BREAKER_ENDS.index(spec.end)
+            bars = 4 * slots[owner].timeframe_ms if owner >= 0 else 0
+            row["cooldown_ms"] = max(spec.minutes * 60_000, bars)
+            row["until"] = NEVER
+            rows.append(row)
+            names.append(spec.name if owner < 0 else f"{spec.name}:{slots[owner].key}")
+    return np.array(rows, BREAKER) if rows else np.zeros(0, BREAKER), names
+
+
+__all__ = ["EXEC_BAR", "Frames", "Machine", "Reports", "configure_slot"]
