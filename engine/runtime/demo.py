@@ -80,8 +80,8 @@ class Family:
     children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
 
     def start(self, name: str, *command: str) -> None:
-        """Start a child in a session of its own, its words in logs/<name>.log."""
-        with (self.logs / f"{name}.log").open("ab") as log:
+        """Start a child in a session of its own, its words in logs/<name>.out."""
+        with (self.logs / f"{name}.out").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, *command], cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
@@ -95,7 +95,7 @@ class Family:
             self.check()
             if time.monotonic() > deadline:
                 raise DemoFailed(
-                    f"the {name} did not answer within {START_S:g} s; its words are in {self.logs / name}.log"
+                    f"the {name} did not answer within {START_S:g} s; its words are in {self.logs / name}.out"
                 )
             if stop.wait(0.2):
                 return
@@ -104,9 +104,9 @@ class Family:
         """DemoFailed if a child has ended."""
         for name, child in self.children:
             if child.poll() is not None:
-                words = _tail(self.logs / f"{name}.log")
+                words = _tail(self.logs / f"{name}.out")
                 raise DemoFailed(
-                    f"the {name} ended with {child.returncode}. Its last words ({self.logs / name}.log):\n{words}"
+                    f"the {name} ended with {child.returncode}. Its last words ({self.logs / name}.out):\n{words}"
                 )
 
     def end(self) -> None:
