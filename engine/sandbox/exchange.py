@@ -94,7 +94,8 @@ class Exchange:
             "held": self.hold and not any(session.ready for session in self.sessions),
             "clients": len(self.sessions), "subscribed": sum(session.ready for session in self.sessions),
             "read": min((session.read for session in self.sessions if session.ready), default=None),
-            "seed": self.market.seed, "products": list(self.market.products), "counters": dict(self.counters),
+            "seed": self.market.seed, "products": list(self.market.products), "notes": list(self.market.source.notes),
+            "counters": dict(self.counters),
             "faults": self.faults.report(),
         }  # fmt: skip
 

@@ -27,6 +27,7 @@ class Source(Protocol):
     """Where candles come from; `step_ms` is their length."""
 
     step_ms: int
+    notes: tuple[str, ...]
 
     def span(self, product_id: str) -> tuple[int, int]: ...
     def typical(self, product_id: str) -> float: ...

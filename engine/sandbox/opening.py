@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from engine.market.files import Repair
 from engine.market.symbols import canonical
 from engine.sandbox.errors import SandboxError
 from engine.sandbox.market import Market
@@ -21,6 +22,7 @@ def open_market(
     replay: Sequence[str | os.PathLike[str]] = (),
     symbols: Iterable[str] | None = None,
     rate: float = 1.0,
+    repair: Repair | None = None,
 ) -> Market:
     """The simulated market of `seed`, or the replay of candle files; `symbols` lists only these.
 
@@ -28,7 +30,7 @@ def open_market(
     """
     if not 0.01 <= rate <= 10:
         raise SandboxError(f"rate {rate:g} is not between 0.01 and 10 times the usual number of prints")
-    source = read_replay(replay) if replay else None
+    source = read_replay(replay, repair) if replay else None
     products = tuple(source.products.values()) if source else LISTED
     if symbols is not None:
         wanted = [canonical(symbol).replace("/", "-") for symbol in symbols]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from engine.market.files import Repair
 from engine.sandbox.errors import SandboxError
 from engine.sandbox.exchange import Exchange
 from engine.sandbox.faults import Fault
@@ -26,6 +27,7 @@ def exchange_of(
     *,
     seed: int = 7,
     replay: Sequence[str | os.PathLike[str]] = (),
+    repair: Repair | None = None,
     start: int | str | None = None,
     speed: float = 1.0,
     hold: bool = False,
@@ -36,7 +38,7 @@ def exchange_of(
     faults: Iterable[Mapping[str, Any]] = (),
 ) -> Exchange:
     """An exchange that is not yet served; options as in `serve`. SandboxError says what to change."""
-    market = open_market(seed, replay, symbols, rate)
+    market = open_market(seed, replay, symbols, rate, repair)
     begin, end = opening_time(market, start, bool(replay))
     if seconds is not None:
         if seconds <= 0:
@@ -164,7 +166,8 @@ class Sandbox:
 def serve(port: int = 8765, *, on_ready: Callable[[Sandbox], None] | None = None, **options: Any) -> None:
     """Serves on the loopback address until SIGINT or SIGTERM; for the command line.
 
-    `seed`; `replay` (candle files, `SYMBOL=FILE` names the symbol); `start` (ms UTC or ISO text); `speed` 1-3600; `hold`;
+    Options: `seed`; `replay` (candle files, `SYMBOL=FILE` names the symbol); `repair` (drop, fill: what to do
+    with defects in them); `start` (ms UTC or ISO text); `speed` 1-3600; `hold`;
     `seconds` of exchange time after which the clock stands still; `symbols`; `rate` (1 = as many prints as listed);
     `batch_ms`; `faults` (as posted to /sandbox/faults). SandboxError says what to change.
     """

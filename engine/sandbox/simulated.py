@@ -105,6 +105,7 @@ class Simulated:
     """Minute candles of `products`; the factor is shared, so that they move together."""
 
     step_ms = MINUTE_MS
+    notes: tuple[str, ...] = ()
 
     def __init__(self, seed: int, products: tuple[Product, ...]) -> None:
         self.seed = seed

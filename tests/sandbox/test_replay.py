@@ -122,6 +122,23 @@ def test_several_files_open_after_some_history(tmp_path: Path) -> None:
     assert opening_time(market, "2026-01-05T10:00:30", True)[0] == START_MS + 30_000
 
 
+def test_sums_of_binary_fractions_are_rounded_and_noted(tmp_path: Path) -> None:
+    noisy = np.arange(1, 11) / 3.0
+    market = open_market(replay=[written(tmp_path / "BTCUSD.parquet", rows=10, volume=noisy)])
+    first, last = market.source.span("BTC-USD")
+    assert market.candles("BTC-USD", MINUTE, first, last).volume.tolist() == np.rint(noisy * 1e8).tolist()
+    assert any("volumes" in note and "rounded" in note for note in market.source.notes)
+
+
+def test_volumes_of_a_coin_counted_in_trillions_fit(tmp_path: Path) -> None:
+    volume = np.arange(1, 11) * 123_456_789_012.0
+    market = open_market(replay=[written(tmp_path / "PEPEUSD.parquet", rows=10, volume=volume)])
+    first, last = market.source.span("PEPE-USD")
+    product, served = market.products["PEPE-USD"], market.candles("PEPE-USD", MINUTE, first, last)
+    assert [float(product.size_text(int(lots))) for lots in served.volume] == volume.tolist()
+    assert same(bars(market.prints("PEPE-USD", first, last), MINUTE), served)
+
+
 def test_what_cannot_be_replayed_is_refused_in_a_sentence(tmp_path: Path) -> None:
     moving = written(tmp_path / "BTCUSD.parquet", rows=5, volume=np.zeros(5))
     with pytest.raises(SandboxError, match="moved without volume"):
@@ -138,6 +155,10 @@ def test_what_cannot_be_replayed_is_refused_in_a_sentence(tmp_path: Path) -> Non
     bad = written(tmp_path / "XRPUSD.parquet", rows=5, low=np.full(5, 500.0))
     with pytest.raises(SandboxError, match="impossible"):
         open_market(replay=[bad])
+    assert (
+        len(open_market(replay=[written(bad, rows=5, low=np.array([1, 500, 1, 1, 1.0]))], repair="drop").source.notes)
+        > 0
+    )
 
 
 @pytest.mark.parametrize(
