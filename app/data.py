@@ -98,14 +98,16 @@ def _curve(_engine: Engine, place: str, run_id: int, stamp: int, cash: float, si
     return overview.curve(_engine, run_id, cash, since)
 
 
-def slot_lines(engine: Engine, run_id: int) -> dict[int, list[float]]:
+def slot_lines(engine: Engine, run_id: int, slot_ids: tuple[int, ...]) -> dict[int, list[float]]:
     """Sparklines of the slots; see read.overview.slot_lines."""
-    return _slot_lines(engine, _place(engine), run_id, trades_stamp(engine, run_id))
+    return _slot_lines(engine, _place(engine), run_id, trades_stamp(engine, run_id), slot_ids)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _slot_lines(_engine: Engine, place: str, run_id: int, stamp: int) -> dict[int, list[float]]:
-    return overview.slot_lines(_engine, run_id)
+def _slot_lines(
+    _engine: Engine, place: str, run_id: int, stamp: int, slot_ids: tuple[int, ...]
+) -> dict[int, list[float]]:
+    return overview.slot_lines(_engine, run_id, slot_ids)
 
 
 def slots(engine: Engine, run_id: int) -> list[dict[str, Any]]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from sqlalchemy import Engine, text
 
 Column = npt.NDArray[Any]
-CHUNK = 20_000
+CHUNK = 2_000
+"""Rows a fetch: what fits the processor's cache; ten times as many take more than twice as long."""
 
 
 def columns(engine: Engine, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Column]:

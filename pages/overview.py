@@ -156,7 +156,7 @@ def _position(p: dict[str, Any]) -> dict[str, Any]:
 def slots(page: ui.Page) -> None:
     """Every slot: what it earned, and why it stopped if it did."""
     found = data.slots(page.engine, page.run_id)
-    lines = data.slot_lines(page.engine, page.run_id)
+    lines = data.slot_lines(page.engine, page.run_id, tuple(s["id"] for s in found))
     rows = [{**_slot(s), "line": lines.get(s["id"], [])} for s in found]
     columns = {
         "slot": tables.text("Strategy"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,16 +203,10 @@ def slot_sums(engine: Engine, run_id: int) -> dict[int, dict[str, Any]]:
     return {row.pop("slot_id"): row for row in rows(engine, SUMS, {"run": run_id})}
 
 
-RECENT = """
-SELECT slot_id, pnl FROM (
-  SELECT slot_id, pnl, seq, row_number() OVER (PARTITION BY slot_id ORDER BY seq DESC) AS place FROM trade WHERE run_id = :run
-) AS last WHERE place <= 40 ORDER BY slot_id, seq
-"""
+RECENT = "SELECT pnl FROM trade WHERE run_id = :run AND slot_id = :slot ORDER BY id DESC LIMIT 40"
 
 
-def slot_lines(engine: Engine, run_id: int) -> dict[int, list[float]]:
-    """For each slot the running P&L of its last 40 trades, from zero."""
-    got = columns(engine, RECENT, {"run": run_id})
-    return {
-        int(slot): [0.0, *np.cumsum(got["pnl"][got["slot_id"] == slot]).tolist()] for slot in np.unique(got["slot_id"])
-    }
+def slot_lines(engine: Engine, run_id: int, slot_ids: Sequence[int]) -> dict[int, list[float]]:
+    """For each slot that closed a trade the running P&L of its last 40, from zero. One short query a slot: an index holds it."""
+    found = {slot: columns(engine, RECENT, {"run": run_id, "slot": slot})["pnl"] for slot in slot_ids}
+    return {slot: [0.0, *np.cumsum(pnl[::-1]).tolist()] for slot, pnl in found.items() if len(pnl)}

@@ -67,6 +67,6 @@ def orders_of(engine: Engine, run_id: int, slot_id: int, since: int) -> list[dic
 
 def usual_age(engine: Engine, run_id: int, slot_id: int) -> tuple[float | None, int]:
     """(median time held in ms, number of trades) of the slot's last 500 closed trades; None without any."""
-    sql = "SELECT exit_ts - entry_ts AS held FROM trade WHERE run_id = :run AND slot_id = :slot ORDER BY seq DESC LIMIT 500"
+    sql = "SELECT exit_ts - entry_ts AS held FROM trade WHERE run_id = :run AND slot_id = :slot ORDER BY id DESC LIMIT 500"
     held = columns(engine, sql, {"run": run_id, "slot": slot_id})["held"]
     return (float(np.median(held)), len(held)) if len(held) else (None, 0)

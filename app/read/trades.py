@@ -68,7 +68,8 @@ SELECT count(*) AS trades, sum(CASE WHEN t.pnl > 0 THEN 1 ELSE 0 END) AS wins,
 def totals(engine: Engine, run_id: int, chosen: Filter) -> dict[str, Any]:
     """Count, wins, losses, money and averages of the chosen trades, net of fees; profit factor None without a loss."""
     where, params = chosen.where()
-    found = rows(engine, f"{TOTALS} {FROM} {where}", {"run": run_id, **params})[0]
+    source = FROM if chosen.strategy else "FROM trade t WHERE "
+    found = rows(engine, f"{TOTALS} {source} {where}", {"run": run_id, **params})[0]
     n = found["trades"]
     found["win_rate"] = found["wins"] / n if n else None
     found["expectancy"] = found["pnl"] / n if n else None
@@ -79,10 +80,10 @@ def totals(engine: Engine, run_id: int, chosen: Filter) -> dict[str, Any]:
 def running(engine: Engine, run_id: int, chosen: Filter) -> dict[str, Column]:
     """ts, total: P&L of the chosen trades added up in order of their exits."""
     where, params = chosen.where()
-    got = columns(
-        engine, f"SELECT t.exit_ts AS ts, t.pnl {FROM} {where} ORDER BY t.exit_ts, t.seq", {"run": run_id, **params}
-    )
-    return {"ts": got["ts"], "total": np.cumsum(got["pnl"])}
+    source = FROM if chosen.strategy else "FROM trade t WHERE "
+    got = columns(engine, f"SELECT t.exit_ts AS ts, t.seq, t.pnl {source} {where}", {"run": run_id, **params})
+    order = np.lexsort((got["seq"], got["ts"]))  # here, not in SQL: much faster on 100,000 rows
+    return {"ts": got["ts"][order], "total": np.cumsum(got["pnl"][order])}
 
 
 def page(engine: Engine, run_id: int, chosen: Filter, order: str, number: int, size: int) -> dict[str, Column]:
