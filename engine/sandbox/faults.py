@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.sandbox import dice
@@ -14,6 +15,7 @@ Kind = Literal[
     "disconnect", "silence", "duplicate", "shuffle", "drop", "garbage", "candle_gaps", "http", "slow", "gone"
 ]
 FOREVER = 2**62
+LOOK_AHEAD_S = 500_000
 GARBAGE = (
     b"{",
     b"null",
@@ -23,7 +25,6 @@ GARBAGE = (
     b"\xff\xfe\x00 not text",
     b'{"channel":"market_trades","timestamp":"2026-01-01T00:00:00Z","events":[{"type":"update","trades":null}]}',
 )
-_INSTANT = ("disconnect",)
 _LASTING = ("silence", "gone")
 
 
@@ -31,7 +32,8 @@ class Fault(BaseModel):
     """One fault, as posted to /sandbox/faults. Unknown fields are refused.
 
     `at`: exchange ms from which it acts (now); `seconds`: exchange seconds it lasts (until cleared; needed by silence and
-    gone); `count`: how often it strikes at most; `probability` of striking a message, request or candle.
+    gone); `count`: how often it strikes at most; `probability` of striking a message, request or candle, or
+    (disconnect) of a connection's end at each whole second.
     `status`: what `http` answers. `delay`: wall seconds `slow` waits. `path`: part of the request's path (`ws` is the
     stream's handshake). `product_id`: only this product's messages or candles.
     """
@@ -63,7 +65,7 @@ class Fault(BaseModel):
     @property
     def end(self) -> int:
         """Exchange ms at which it is over."""
-        if self.kind in _INSTANT:
+        if self.kind == "disconnect" and self.probability >= 1:
             return self.begin
         return FOREVER if self.seconds is None else self.begin + int(self.seconds * 1000)
 
@@ -78,6 +80,7 @@ class Faults:
         self.seed = seed
         self.listed: list[Fault] = []
         self._number = 0
+        self._chances: dict[tuple[int, int], int | None] = {}
 
     def add(self, fault: Fault, now: int) -> Fault:
         """Lists a fault; without `at` it acts from `now`."""
@@ -112,14 +115,35 @@ class Faults:
     def draw(self, fault: Fault, *what: Any) -> float:
         return float(dice.uniform(dice.key(self.seed, fault.number, *what), 0))
 
-    def cuts(self, survived: frozenset[int]) -> list[Fault]:
-        """Disconnections and absences that end connections, except those a connection came after; earliest first."""
-        found = [f for f in self.listed if f.kind in ("disconnect", "gone") and f.number not in survived]
-        return sorted(found, key=lambda fault: fault.begin)
+    def cut_after(self, joined: int, survived: frozenset[int]) -> tuple[int, Fault] | None:
+        """When a connection made at `joined` is cut next, and by which fault; those in `survived` came before it."""
+        cuts = []
+        for fault in self.listed:
+            if fault.kind not in ("disconnect", "gone") or fault.number in survived:
+                continue
+            at = fault.begin if fault.probability >= 1 else self._chance_cut(fault, joined)
+            if at is not None:
+                cuts.append((at, fault))
+        return min(cuts, key=lambda cut: cut[0], default=None)
+
+    def _chance_cut(self, fault: Fault, joined: int) -> int | None:
+        """The first whole second after `joined` at which a disconnection by chance falls, within some days."""
+        if fault.count is not None and fault.struck >= fault.count:
+            return None
+        if (fault.number, joined) not in self._chances:
+            first = max(joined, fault.begin) // 1000 + 1
+            seconds = np.arange(first, min(first + LOOK_AHEAD_S, -(-fault.end // 1000)))
+            hits = seconds[dice.uniform(dice.key(self.seed, fault.number, "cut"), seconds) < fault.probability]
+            self._chances[fault.number, joined] = int(hits[0]) * 1000 if len(hits) else None
+        return self._chances[fault.number, joined]
 
     def past(self, now: int) -> frozenset[int]:
-        """Cuts that a connection made at `now` comes after."""
-        return frozenset(f.number for f in self.listed if f.kind in ("disconnect", "gone") and f.begin <= now)
+        """Cuts that a connection made at `now` comes after; one by chance may always come again."""
+        return frozenset(
+            f.number
+            for f in self.listed
+            if (f.kind == "gone" or (f.kind == "disconnect" and f.probability >= 1)) and f.begin <= now
+        )
 
     def report(self) -> list[dict[str, Any]]:
         return [fault.model_dump(exclude_none=True) for fault in self.listed]

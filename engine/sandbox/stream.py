@@ -38,7 +38,7 @@ class Session:
         self._ping_every = max(lead // 8, 1)
         self._asked_at = 0.0
         self._sequence = 0
-        self._survived = faults.past(clock.now)
+        self._joined, self._survived = clock.now, faults.past(clock.now)
         self._held: bytes | None = None
         self._requests: list[bytes | str] = []
         self._quiet: asyncio.TimerHandle | None = None
@@ -47,8 +47,8 @@ class Session:
 
     def barrier(self) -> int | None:
         """The exchange time at which this connection will be cut: the clock must not pass it before."""
-        cuts = self.faults.cuts(self._survived)
-        return cuts[0].begin if cuts else None
+        cut = self.faults.cut_after(self._joined, self._survived)
+        return cut[0] if cut else None
 
     async def run(self) -> None:
         pump = asyncio.create_task(self._pump())
@@ -97,6 +97,7 @@ class Session:
             barrier = self.barrier()
             if barrier is not None and barrier <= self.told:
                 await self._all_read()
+                self._count_cut()
                 self.cut()
                 return False
             if self.told >= self.clock.now:
@@ -112,6 +113,11 @@ class Session:
             held, self._held = self._held, None
             await self._frame(held)
         return True
+
+    def _count_cut(self) -> None:
+        cut = self.faults.cut_after(self._joined, self._survived)
+        if cut:
+            cut[1].struck += 1
 
     async def _ping(self) -> None:
         if self.channels and (self.told >= self.pinged + self._ping_every or self.clock.ended):

@@ -60,6 +60,26 @@ def test_a_disconnection_now_ends_all_connections_but_no_later_one() -> None:
             assert third.next("heartbeats")
 
 
+def test_disconnections_by_chance_fall_at_the_same_seconds() -> None:
+    def cuts() -> list[int]:
+        fault = {"kind": "disconnect", "probability": 0.05, "count": 4}
+        with Sandbox.running(seed=7, start=START, speed=3600, hold=True, seconds=600, faults=[fault]) as sandbox:
+            found = []
+            for _ in range(4):
+                with reading(sandbox) as reader:
+                    reader.to_the_end()
+                assert sandbox.wait_for(lambda: sandbox.exchange.status()["held"])
+                found.append(sandbox.now())
+            with reading(sandbox) as reader:
+                assert reader.until(START_MS + 600 * SECOND)
+            return found
+
+    one = cuts()
+    assert one == cuts()
+    assert one == sorted(set(one))
+    assert all(at % SECOND == 0 for at in one)
+
+
 def test_silence_keeps_the_socket_open_and_the_numbers_tell_what_was_lost() -> None:
     messages = told({"kind": "silence", "at": START_MS + 20 * SECOND, "seconds": 30})
     times = [ms(m["timestamp"]) for m in messages]

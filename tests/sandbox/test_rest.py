@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -207,3 +208,12 @@ def test_months_of_minutes_come_quickly(sandbox: Sandbox) -> None:
         rows += len(reply.json()["candles"])
     assert rows == 216 * 300
     assert time.perf_counter() - began < 20
+
+
+def test_the_documents_first_sample_runs(sandbox: Sandbox) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
+    code = text.split("```py\n")[1].split("```")[0]
+    assert "http://127.0.0.1:8765" in code
+    names: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:8765", sandbox.rest_url), names)
+    assert "BTC/USD" in names["exchange"].markets
