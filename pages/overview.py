@@ -174,9 +174,8 @@ def slots(page: ui.Page) -> None:
     tables.heading("Strategies", "strategies", frame.drop(columns="line"))
     for slot in found:
         if slot["error"]:
-            with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"failed_{slot['id']}"):
-                st.badge("stopped", color="orange")
-                st.text(f"{formats.slot(slot['strategy'], slot['symbol'], slot['label'])}: {slot['error']}")
+            with st.container(border=True, key=f"failed_{slot['id']}"):
+                st.text(f"Stopped: {formats.slot(slot['strategy'], slot['symbol'], slot['label'])}: {slot['error']}")
     tables.table(tables.colored(frame, ["pnl"], page.colors), columns, key="slots")
 
 

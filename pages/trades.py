@@ -55,20 +55,13 @@ def filters(page: ui.Page) -> tuple[trades.Filter, str]:
     symbols = {"": "all symbols", **{name: name for name in offered["symbol"]}}
     strategies = {"": "all strategies", **{name: formats.strategy(name) for name in offered["strategy"]}}
     reasons = {"": "any exit", **formats.REASONS}
-    cells = st.columns(7, gap="small")
-    with cells[0]:
+    with st.grid("auto", min_column_width=128, gap="small", key="filters_trades"):
         period = choice("Period", "period", {name: "all time" if name == "all" else name for name in PERIODS}, "all")
-    with cells[1]:
         symbol = choice("Symbol", "symbol", symbols)
-    with cells[2]:
         strategy = choice("Strategy", "strategy", strategies)
-    with cells[3]:
         side = choice("Side", "side", SIDES)
-    with cells[4]:
         reason = choice("Exit", "exit", reasons)
-    with cells[5]:
         result = choice("Result", "result", RESULTS)
-    with cells[6]:
         order = choice("Order", "order", SORTS, "newest")
     return trades.Filter(symbol, strategy, side, reason, result, _since(page, period)), order
 
