@@ -11,7 +11,8 @@ class Product:
     lots of 10**-size_digits base units.
 
     The rest describes the simulation: `price` around which it wanders, `beta` to the common factor, `deviation` of its
-    own daily log returns, `turnover` in base units a day, `rate` in prints a second, `spread` as a share of the price.
+    own daily log returns, `turnover` in base units a day, `rate` in prints a second of a busy hour (about 1.4 times the
+    mean), `spread` as a share of the price.
     """
 
     id: str
@@ -57,11 +58,11 @@ def decimal(units: int, digits: int) -> str:
 
 
 LISTED = (
-    Product("BTC-USD", "Bitcoin", 2, 8, 64_000.0, 1.0, 0.006, 9_000.0, 2.5, 0.00002),
-    Product("ETH-USD", "Ethereum", 2, 8, 3_200.0, 1.2, 0.014, 110_000.0, 2.0, 0.00004),
-    Product("SOL-USD", "Solana", 2, 8, 150.0, 1.5, 0.025, 1_400_000.0, 1.5, 0.0001),
-    Product("XRP-USD", "XRP", 4, 6, 0.62, 1.1, 0.022, 90_000_000.0, 1.2, 0.0002),
-    Product("LINK-USD", "Chainlink", 3, 2, 14.5, 1.3, 0.022, 1_600_000.0, 1.0, 0.0003),
-    Product("DOGE-USD", "Dogecoin", 5, 1, 0.14, 1.4, 0.030, 500_000_000.0, 1.3, 0.0002),
+    Product("BTC-USD", "Bitcoin", 2, 8, 64_000.0, 1.0, 0.006, 9_000.0, 3.5, 0.00002),
+    Product("ETH-USD", "Ethereum", 2, 8, 3_200.0, 1.2, 0.014, 110_000.0, 2.8, 0.00004),
+    Product("SOL-USD", "Solana", 2, 8, 150.0, 1.5, 0.025, 1_400_000.0, 2.1, 0.0001),
+    Product("XRP-USD", "XRP", 4, 6, 0.62, 1.1, 0.022, 90_000_000.0, 1.8, 0.0002),
+    Product("LINK-USD", "Chainlink", 3, 2, 14.5, 1.3, 0.022, 1_600_000.0, 1.6, 0.0003),
+    Product("DOGE-USD", "Dogecoin", 5, 1, 0.14, 1.4, 0.030, 500_000_000.0, 1.9, 0.0002),
 )
 """The simulated markets, six of them, correlated through one factor."""

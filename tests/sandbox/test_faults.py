@@ -172,7 +172,7 @@ def test_http_errors_come_as_often_as_asked(status: int) -> None:
         replies = [requests.get(sandbox.rest_url + V3 + "/time", timeout=5) for _ in range(5)]
         assert [reply.status_code for reply in replies] == [status] * 3 + [200] * 2
         assert replies[0].json()["error"]
-        bot = ccxt.coinbase({"urls": {"api": {"rest": sandbox.rest_url}}})
+        bot = ccxt.coinbase({"urls": {"api": {"rest": sandbox.rest_url}}, "enableRateLimit": False})
         sandbox.fault("http", status=status, path="/candles")
         bot.load_markets()
         with pytest.raises(ccxt.ExchangeError):
