@@ -1,0 +1,73 @@
+"""What a run is made of, as one frozen object that goes onto the tape and comes back equal: account, instruments, slots,
+parameters, breakers, and the two delays between a bar's end and its decision. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from engine.core.machine import Machine
+from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
+
+
+@dataclass(frozen=True)
+class Setup:
+    """`params` are the strategies' parameters, one mapping a slot; delays in ms of exchange time."""
+
+    account: AccountSpec
+    instruments: tuple[Instrument, ...]
+    slots: tuple[SlotSpec, ...]
+    params: tuple[Mapping[str, Any], ...]
+    breakers: tuple[BreakerSpec, ...]
+    grace_ms: int
+    latency_ms: int
+
+    def machine(self) -> Machine:
+        return Machine(self.account, self.instruments, self.slots, self.breakers)
+
+    def known_at(self, bar_end: int, seen: int, gap_end: int) -> int:
+        """When a decision on the bar that ended at `bar_end` could have become an order: not before the grace is over, the
+        engine has seen exchange time `seen`, and a gap up to `gap_end` has passed; plus the way to the exchange."""
+        return max(bar_end + self.grace_ms, seen, gap_end) + self.latency_ms
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; decimals as text."""
+        return {
+            "account": _plain(asdict(self.account)),
+            "instruments": [_plain(asdict(instrument)) for instrument in self.instruments],
+            "slots": [_plain(asdict(slot)) for slot in self.slots],
+            "params": [dict(params) for params in self.params],
+            "breakers": [_plain(asdict(breaker)) for breaker in self.breakers],
+            "grace_ms": self.grace_ms,
+            "latency_ms": self.latency_ms,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Setup:
+        return Setup(
+            AccountSpec(**_decimals(data["account"], ("cash", "quantum"))),
+            tuple(Instrument(**_decimals(row, _INSTRUMENT_DECIMALS)) for row in data["instruments"]),
+            tuple(_slot(row) for row in data["slots"]),
+            tuple(data["params"]),
+            tuple(BreakerSpec(**row) for row in data["breakers"]),
+            int(data["grace_ms"]),
+            int(data["latency_ms"]),
+        )
+
+
+_INSTRUMENT_DECIMALS = ("tick", "lot", "quantum", "min_qty", "min_notional", "maker", "taker")
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+
+
+def _decimals(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: Decimal(value) if name in names else value for name, value in row.items()}
+
+
+def _slot(row: Mapping[str, Any]) -> SlotSpec:
+    return SlotSpec(**{**row, "sizing": Sizing(**row["sizing"]), "protection": Protection(**row["protection"])})

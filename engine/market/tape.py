@@ -1,0 +1,131 @@
+"""The tape: every event the machine takes, one JSON line each, append-only, one file a UTC day of exchange time.
+
+A torn last line (power loss, kill) is no event: the reader stops before it and the writer cuts it off before it goes on.
+The tape knows nothing of what its events mean.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+DAY_MS = 86_400_000
+Event = list[Any]
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the tape: bytes `offset` into the file of `day`, after event number `seq`."""
+
+    day: str
+    offset: int
+    seq: int
+
+
+START = Position("", 0, 0)
+
+
+def day_of(ts: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(ts / 1000))
+
+
+class Tape:
+    """The tape in one folder. One writer at a time; `read` may run beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.position = START
+        self._file: BinaryIO | None = None
+
+    def open(self, position: Position) -> None:
+        """Go on writing at `position`, which the reader gave: what stands behind it there is a torn line and is cut off."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.close()
+        self.position = position
+        if position.day:
+            self._file = self._path(position.day).open("ab")
+            self._file.truncate(position.offset)
+
+    def append(self, ts: int, event: Event) -> None:
+        """Write one event of exchange time `ts`; a day never goes back. Durable after `sync`."""
+        day = max(day_of(ts), self.position.day)
+        if self._file is None or day != self.position.day:
+            self.sync()
+            self.close()
+            self._file = self._path(day).open("ab")
+            self.position = Position(day, self._file.tell(), self.position.seq)
+        line = orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+        self._file.write(line)
+        self.position = Position(day, self.position.offset + len(line), self.position.seq + 1)
+
+    def sync(self) -> None:
+        """Everything appended is on the disk when this returns."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def read(self, start: Position = START) -> Iterator[tuple[Event, Position]]:
+        """Events after `start`, each with the position behind it. Ends before the first line that is not whole."""
+        seq = start.seq
+        for day in self.days():
+            if day < start.day:
+                continue
+            offset = start.offset if day == start.day else 0
+            with self._open_day(day) as file:
+                file.seek(offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        return
+                    try:
+                        event = orjson.loads(line)
+                    except orjson.JSONDecodeError:
+                        return
+                    offset += len(line)
+                    seq += 1
+                    yield event, Position(day, offset, seq)
+
+    def days(self) -> list[str]:
+        names = {path.name.split(".")[0] for path in self.folder.glob("*.tape*")}
+        return sorted(names)
+
+    def compress(self, keep_days: int) -> None:
+        """Gzip every finished day and drop days older than `keep_days`; the present day is left alone."""
+        days = [day for day in self.days() if day < self.position.day]
+        for day in days[:-keep_days] if len(days) > keep_days else []:
+            self._path(day).unlink(missing_ok=True)
+            self._packed(day).unlink(missing_ok=True)
+        for day in days[-keep_days:]:
+            if self._path(day).exists():
+                self._pack(day)
+
+    def _pack(self, day: str) -> None:
+        fresh = self._packed(day).with_suffix(".tmp")
+        with self._path(day).open("rb") as plain, gzip.open(fresh, "wb", compresslevel=6) as packed:
+            while block := plain.read(1 << 20):
+                packed.write(block)
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        fresh.replace(self._packed(day))
+        self._path(day).unlink()
+
+    def _open_day(self, day: str) -> BinaryIO:
+        plain = self._path(day)
+        return plain.open("rb") if plain.exists() else gzip.open(self._packed(day), "rb")  # type: ignore[return-value]
+
+    def _path(self, day: str) -> Path:
+        return self.folder / f"{day}.tape"
+
+    def _packed(self, day: str) -> Path:
+        return self.folder / f"{day}.tape.gz"

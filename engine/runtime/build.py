@@ -1,0 +1,102 @@
+"""From a checked configuration to the Setup of a run. Pure: instruments come in from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine.core.setup import Setup
+from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
+from engine.market.symbols import timeframe_ms
+from engine.runtime.config import Config, LimitsSection, SlotSection
+
+
+def symbols_of(config: Config) -> list[str]:
+    """Every symbol of the configuration once, in its order."""
+    return list(dict.fromkeys(symbol for slot in config.slots for symbol in slot.symbols))
+
+
+def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
+    """The run that `config` describes on these instruments. ValueError when they do not fit the account."""
+    costs = config.costs
+    graded = tuple(
+        replace(
+            instrument,
+            maker=instrument.maker if costs.maker is None else costs.maker,
+            taker=instrument.taker if costs.taker is None else costs.taker,
+        )
+        for instrument in instruments
+    )
+    slots, params = [], []
+    for section in config.slots:
+        for symbol in section.symbols:
+            slots.append(_slot(config, section, symbol))
+            params.append(dict(section.params))
+    account = AccountSpec(
+        cash=config.account.cash,
+        quote=config.account.quote,
+        quantum=graded[0].quantum,
+        max_gross=config.limits.max_gross,
+        max_positions=config.limits.max_positions,
+        symbol_cap=config.limits.per_symbol,
+        slippage_bps=costs.slippage_bps,
+        delay_ms=config.engine.grace_ms + config.engine.latency_ms,
+    )
+    return Setup(
+        account,
+        graded,
+        tuple(slots),
+        tuple(params),
+        breakers_of(config.limits),
+        config.engine.grace_ms,
+        config.engine.latency_ms,
+    )
+
+
+def _slot(config: Config, section: SlotSection, symbol: str) -> SlotSpec:
+    sizing = section.sizing or config.sizing
+    short = config.account.allow_short if section.allow_short is None else section.allow_short
+    return SlotSpec(
+        label=section.label,
+        strategy=section.strategy,
+        symbol=symbol,
+        timeframe_ms=timeframe_ms(section.timeframe),
+        sizing=Sizing(sizing.kind, sizing.value),
+        protection=Protection(section.stop, section.target, section.trail, section.breakeven, section.time_stop),
+        allow_short=short,
+    )
+
+
+def breakers_of(limits: LimitsSection) -> tuple[BreakerSpec, ...]:
+    """The breakers that are switched on; a threshold of 0 switches one off."""
+    specs = (
+        BreakerSpec(
+            "consecutive_losses", "consecutive_losses", "slot", limits.consecutive_losses, "paused",
+            end="cooldown", minutes=limits.consecutive_losses_minutes,
+        ),
+        BreakerSpec("daily_loss_pause", "daily_loss", "account", limits.daily_loss_pause, "paused", end="next_day"),
+        BreakerSpec("daily_loss_halt", "daily_loss", "account", limits.daily_loss_halt, "halted"),
+        BreakerSpec("drawdown_reduce", "drawdown", "account", limits.drawdown_reduce, "reduce_only"),
+        BreakerSpec("drawdown_halt", "drawdown", "account", limits.drawdown_halt, "halted"),
+    )  # fmt: skip
+    return tuple(spec for spec in specs if spec.threshold > 0)
+
+
+def with_orphans(setup: Setup, stored: Mapping[str, Any], open_keys: set[str]) -> tuple[Setup, set[str]]:
+    """Slots that the configuration no longer has but that still hold a position stay, to be managed until they are flat.
+
+    `stored` is the former setup's JSON. Returns the wider setup and the keys of what was kept.
+    """
+    former = Setup.from_json(stored)
+    known = {slot.key for slot in setup.slots}
+    kept = [(s, p) for s, p in zip(former.slots, former.params, strict=True) if s.key in open_keys - known]
+    symbols = {instrument.symbol for instrument in setup.instruments}
+    wanted = {slot.symbol for slot, _ in kept} - symbols
+    wider = replace(
+        setup,
+        slots=setup.slots + tuple(slot for slot, _ in kept),
+        params=setup.params + tuple(params for _, params in kept),
+        instruments=setup.instruments + tuple(i for i in former.instruments if i.symbol in wanted),
+    )
+    return wider, {slot.key for slot, _ in kept}

@@ -1,0 +1,39 @@
+"""Named points of the write path at which a test may kill the process. Without EVENKEEL_KILL_AT this does nothing.
+
+EVENKEEL_KILL_AT=name:count sends SIGKILL to the own process the count-th time the point is passed.
+"""
+
+import os
+import signal
+
+POINTS = (
+    "event.taken",
+    "tape.appended",
+    "machine.stepped",
+    "tape.synced",
+    "bars.saved",
+    "commit.begun",
+    "commit.written",
+    "commit.done",
+    "recovery.loaded",
+    "recovery.replayed",
+    "command.read",
+)
+
+_name, _, _count = os.environ.get("EVENKEEL_KILL_AT", "").partition(":")
+_left = int(_count or 1)
+
+
+def point(name: str) -> None:
+    """Die here if this is where the test wants it."""
+    global _left
+    if name == _name:
+        _left -= 1
+        if _left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(name: str, count: int) -> None:
+    """The same from within a forked child."""
+    global _name, _left
+    _name, _left = name, count

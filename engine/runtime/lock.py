@@ -1,0 +1,72 @@
+"""One engine for one ledger. The kernel frees the lock when the process dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, Engine, text
+
+from db.session import sqlite_file
+
+
+class AlreadyRunning(Exception):
+    """Another engine works on the same database."""
+
+    exit_code = 74
+
+
+class EngineLock:
+    """Held from `acquire` until `release` or the end of the process."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self._engine = engine
+        self._url = url
+        self._file: IO[str] | None = None
+        self._connection: Connection | None = None
+
+    def acquire(self) -> None:
+        """AlreadyRunning when another engine holds it."""
+        path = sqlite_file(self._url)
+        if path is not None:
+            self._lock_file(path)
+        elif self._engine.dialect.name == "postgresql":
+            self._lock_server()
+
+    def _lock_file(self, database: Path) -> None:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        file = database.with_name(database.name + ".lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            file.close()
+            raise AlreadyRunning(
+                f"another engine (process {owner}) works on {database}: stop it first, or give this one another "
+                "data folder with EVENKEEL_DATA"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._file = file
+
+    def _lock_server(self) -> None:
+        number = int.from_bytes(hashlib.sha256(b"evenkeel engine").digest()[:7], "big")
+        connection = self._engine.connect()
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+            connection.close()
+            raise AlreadyRunning("another engine works on this PostgreSQL database: stop it first")
+        connection.commit()
+        self._connection = connection
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,323 @@
+"""The living engine: one queue, one loop. Only this thread touches the machine, the tape and the ledger.
+
+The feed's thread folds prints into frames and puts them on the queue; the loop takes them off, writes each to the tape,
+steps the machine, and commits when something happened, at strategy bars, and every ten seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from db.models import Command
+from engine.core.bars import Frame
+from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR
+from engine.market import feeds
+from engine.market.assembler import Assembler
+from engine.market.backfill import RestBackfill
+from engine.market.events import Gap, Item, Watermark
+from engine.market.history import candles
+from engine.market.symbols import timeframe_name
+from engine.market.tape import Event
+from engine.market.venue import Venue, open_venue
+from engine.runtime.config import Config
+from engine.runtime.crash import point
+from engine.runtime.recorder import is_locked, wall_ms
+from engine.runtime.session import Session, describe, open_session
+from engine.runtime.trader import Step
+
+log = logging.getLogger("evenkeel.loop")
+
+COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S = 10.0, 1.0, 0.1, 0.05
+BATCH = 256
+Status = Callable[[str, Mapping[str, Any]], None]
+
+
+def run_engine(
+    config: Config,
+    config_text: str,
+    *,
+    demo: bool = False,
+    once: bool = False,
+    stop: threading.Event,
+    on_event: Status | None = None,
+) -> int:
+    """Trade until `stop` is set; `once` ends when everything missed has been taken. Returns the exit code."""
+    pace = pace_of(config.run.base_url)
+    venue = open_venue(config.run.exchange, config.run.base_url, pace)
+    session = open_session(config, config_text, venue, demo=demo)
+    session.vitals.speed = pace
+    try:
+        _Loop(config, session, venue, pace, on_event).run(stop, once)
+    finally:
+        session.close()
+    return 0
+
+
+def pace_of(base_url: str) -> float:
+    """How fast the exchange's time runs: a sandbox says so itself, a real exchange runs as life does."""
+    if not base_url:
+        return 1.0
+    try:
+        answer = requests.get(base_url.rstrip("/") + "/sandbox/status", timeout=5)
+        return float(answer.json()["speed"]) if answer.ok else 1.0
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return 1.0
+
+
+class _Loop:
+    def __init__(self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None) -> None:
+        self.config, self.session, self.venue, self.pace = config, session, venue, pace
+        self.on_event = on_event
+        self.items: queue.Queue[Item] = queue.Queue(maxsize=100_000)
+        self.step = session.pending
+        self.trader = session.trader
+        self.finest = self.trader.timeframes[0]
+        self.committed = self.beaten = self.asked = 0.0
+        self.locked = False
+        self.taken = 0
+        resume = self.trader.now or None
+        bar_ms = max(self.trader.timeframes)
+        self.assembler = Assembler(
+            self.trader.setup.instruments,
+            config.engine.grace_ms,
+            RestBackfill(venue, self.trader.setup.instruments),
+            self.items.put,
+            resume_from=resume,
+            bar_ms=bar_ms,
+        )
+        symbols = [instrument.symbol for instrument in self.trader.setup.instruments]
+        self.feed = feeds.open(
+            config.run.exchange, symbols, self.trader.setup.instruments, self.assembler.on_event,
+            config.run.base_url, config.run.ws_url, pace,
+        )  # fmt: skip
+
+    # ---- life ------------------------------------------------------------------------------------------------------------
+    def run(self, stop: threading.Event, once: bool) -> None:
+        self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
+        if not self.session.fresh:
+            self._commit()
+        self.session.vitals.state = "running"
+        self.feed.start()
+        try:
+            while not stop.is_set():
+                self._turn()
+                if once and self.assembler.status().state == "live" and self.items.empty():
+                    break
+        finally:
+            self.feed.stop()
+            self.assembler.stop()
+        self._stop()
+
+    def _turn(self) -> None:
+        """One turn: events that wait, commands, then a commit or a heartbeat if one is due."""
+        for item in self._waiting():
+            self._take(item)
+        now = time.monotonic()
+        if now - self.asked >= COMMANDS_S:
+            self.asked = now
+            self._read_commands()
+        due = self.step.urgent or now - self.committed >= COMMIT_S
+        if due and self.trader.now:
+            self._commit()
+        if now - self.beaten >= BEAT_S:
+            self.beaten = now
+            self._beat()
+
+    def _waiting(self) -> list[Item]:
+        try:
+            items = [self.items.get(timeout=WAIT_S)]
+        except queue.Empty:
+            return []
+        while len(items) < BATCH:
+            try:
+                items.append(self.items.get_nowait())
+            except queue.Empty:
+                break
+        return items
+
+    # ---- events ------------------------------------------------------------------------------------------------------------
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Frame):
+            self._event(item.ts, ["frame", item.ts, item.bars.tolist(), self._seen(item.ts)])
+        elif isinstance(item, Watermark):
+            if item.ts // self.finest != self.trader.now // self.finest or item.ts >= self.trader.now + 10_000:
+                self._event(item.ts, ["clock", item.ts, self._seen(item.ts)])
+        else:
+            self._gap(item)
+
+    def _seen(self, ts: int) -> int:
+        """The exchange time the feed has reached, when this event may close a strategy bar; else 0."""
+        if ts // self.finest == (self.trader.now - 1) // self.finest:
+            return 0
+        return self.assembler.status().clock
+
+    def _event(self, ts: int, event: Event) -> None:
+        point("event.taken")
+        self.session.tape.append(max(ts, 1), event)
+        point("tape.appended")
+        self.trader.take(event, self.step)
+        point("machine.stepped")
+        self.taken += 1
+
+    def _gap(self, gap: Gap) -> None:
+        if self.session.fresh:
+            self._warm_up(gap.from_ts)
+            self.session.fresh = False
+        flags = FLAG_GAP | (FLAG_NO_DECISION if gap.cause == "start" else 0)
+        self._event(gap.from_ts, ["gap", gap.from_ts, gap.to_ts, gap.cause, gap.source, len(gap.frames)])
+        for frame in gap.frames:
+            frame.bars["flags"] |= flags
+            self._event(frame.ts, ["frame", frame.ts, frame.bars.tolist(), 0])
+        self._event(gap.to_ts, ["gap_end", gap.to_ts])
+        log.info("gap of %.0f s filled from %s (%s)", (gap.to_ts - gap.from_ts) / 1000, gap.source, gap.cause)
+
+    def _warm_up(self, end: int) -> None:
+        """History up to `end` for every slot's bars, from a UTC midnight on; frozen in the run's own files."""
+        trader = self.trader
+        for key in trader.keys:
+            symbol, timeframe = key
+            instrument = trader.setup.instruments[symbol]
+            bars = self.config.engine.history_bars
+            start = (end - bars * timeframe) // MS_DAY * MS_DAY
+            past = candles(
+                self.venue, instrument.symbol, timeframe_name(timeframe), start, end // timeframe * timeframe
+            )
+            rows = _tf_rows(past, instrument)
+            if rows.size:
+                trader.warm(key, rows)
+            log.info("%s: %d bars of history", instrument.symbol, rows.size)
+        self.session.recorder.set_run(
+            anchor_ts=min(
+                (int(trader.book.bars(k)["ts"][0]) for k in trader.keys if trader.book.bars(k).size), default=end
+            )
+        )
+        counts = trader.book.counts()
+        self._event(end, ["warm", end, counts, trader.setup.to_json()])
+
+    # ---- commands ------------------------------------------------------------------------------------------------------------
+    def _read_commands(self) -> None:
+        if not self.trader.now:
+            return
+        run_id = self.session.run_id
+        query = (
+            select(Command.id, Command.kind, Command.args)  # type: ignore[call-overload]
+            .where(Command.state == "new", (Command.run_id == run_id) | (Command.run_id.is_(None)))  # type: ignore[union-attr]
+            .order_by(Command.id)
+        )
+        try:
+            with self.session.engine.connect() as connection:
+                rows = connection.execute(query).all()
+        except OperationalError as error:
+            if is_locked(error):
+                return
+            raise
+        acting = {ack[0] for ack in self.step.acks}
+        for row_id, kind, args in rows:
+            if row_id in acting:
+                continue
+            point("command.read")
+            self._event(self.trader.now, ["command", self.trader.now, kind, dict(args or {}), row_id])
+            self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {_words(args)}".strip()))
+            log.warning("command: %s %s", kind, _words(args))
+
+    # ---- writing -------------------------------------------------------------------------------------------------------------
+    def _commit(self) -> None:
+        self.committed = time.monotonic()
+        self._note_vitals()
+        if not self.session.recorder.commit(self.trader, self.step, self.session.vitals):
+            if not self.locked:
+                log.warning("the database is locked by another process: the ledger waits, nothing is lost")
+            self.locked = True
+            return
+        if self.locked:
+            log.info("the database is free again: everything is written")
+            self.locked = False
+        _say(self.step, self.trader)
+        self.step = Step()
+
+    def _beat(self) -> None:
+        self._note_vitals()
+        if not self.locked:
+            self.session.recorder.beat(self.trader, self.session.vitals)
+        if self.on_event is not None:
+            self.on_event(*status_of(self.session))
+
+    def _note_vitals(self) -> None:
+        status = self.assembler.status()
+        vitals = self.session.vitals
+        vitals.feed = status.state if self.feed.connected else f"disconnected: {self.feed.last_error}".strip(": ")
+        vitals.lag_ms = float(max(0, status.clock - self.trader.now)) if status.clock else None
+        vitals.counters = {**status.counters, "events": self.taken, "queue": self.items.qsize()}
+        vitals.message = "; ".join(f"{key}: {text}" for key, text in self.trader.errors.items())
+
+    def _stop(self) -> None:
+        """Finish what was taken, snapshot, and say what is left open."""
+        self.session.vitals.state = "stopped"
+        left = describe(self.trader)
+        if self.trader.now:
+            text = f"engine stopped; open: {', '.join(left['positions']) or 'nothing'}"
+            self.session.recorder.markers.append((self.trader.now, "stop", text))
+            deadline = time.monotonic() + 4.0
+            self._commit()
+            while self.locked and time.monotonic() < deadline:
+                self._commit()
+            log.info("%s", text)
+        else:
+            self.session.recorder.beat(None, self.session.vitals)
+        self.session.recorder.set_run(status="stopped", ended_ts=wall_ms())
+
+
+def _words(args: Any) -> str:
+    return " ".join(f"{name}={value}" for name, value in dict(args or {}).items())
+
+
+def _tf_rows(past: Any, instrument: Any) -> Any:
+    """Candles as strategy bars."""
+    import numpy as np
+
+    rows = np.zeros(past.ts.size, TF_BAR)
+    rows["ts"] = past.ts
+    for name in ("open", "high", "low", "close"):
+        rows[name] = instrument.to_ticks(getattr(past, name))
+    rows["volume"] = past.volume
+    return rows
+
+
+def _say(step: Step, trader: Any) -> None:
+    """Fills, trades and failures as lines of the log."""
+    for reports in step.reports:
+        for fill in reports.fills:
+            slot = trader.setup.slots[int(fill["slot"])]
+            instrument = trader.setup.instruments[trader.machine.symbol_index[slot.symbol]]
+            side = "bought" if fill["side"] > 0 else "sold"
+            log.info(
+                "%s: %s %g %s at %g", slot.strategy, side, instrument.qty(int(fill["qty"])), instrument.base,
+                instrument.price(int(fill["price"])),
+            )  # fmt: skip
+    for i, text in step.failures.items():
+        log.error("%s on %s was stopped: %s", trader.setup.slots[i].strategy, trader.setup.slots[i].symbol, text)
+
+
+def status_of(session: Session) -> tuple[str, dict[str, Any]]:
+    """The terminal's status block."""
+    trader, vitals = session.trader, session.vitals
+    account = trader.machine.account[0]
+    title = f"Evenkeel {vitals.mode.upper()}{' DEMO' if vitals.demo else ''} - {trader.machine.level}"
+    clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(trader.now / 1000)) if trader.now else "waiting"
+    return title, {
+        "exchange time": f"{clock} UTC",
+        "equity": f"{float(account['equity']):,.2f} {trader.setup.account.quote}",
+        "positions": int(account["n_open"]),
+        "trades": int(sum(trader.machine.slots["closed"])),
+        "feed": vitals.feed,
+        "events": vitals.counters.get("events", 0),
+    }

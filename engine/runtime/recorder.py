@@ -1,0 +1,233 @@
+"""The one writer: what events did, the positions, the breakers and the machine's snapshot, in one transaction.
+
+The tape and the bars are on the disk before the transaction that depends on them begins. A transaction that cannot land
+(the database is locked) changes nothing: the step stays with the caller, who tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.exc import OperationalError
+
+import engine as evenkeel
+from db.models import Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
+from engine.core.machine import Reports
+from engine.ledger import rows as ledger_rows
+from engine.ledger import write as ledger_write
+from engine.ledger.rows import Context
+from engine.market.tape import Tape
+from engine.runtime.crash import point
+from engine.runtime.trader import Step, Trader
+
+SNAPSHOTS_KEPT = 3
+HOUR_MS = 3_600_000
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Vitals:
+    """What the heartbeat row says besides the machine's own state."""
+
+    state: str = "starting"
+    mode: str = "paper"
+    demo: bool = False
+    speed: float = 1.0
+    feed: str = ""
+    message: str = ""
+    lag_ms: float | None = None
+    started_ts: int = field(default_factory=wall_ms)
+    counters: dict[str, Any] = field(default_factory=dict)
+
+
+class Recorder:
+    """Writes one run's ledger."""
+
+    def __init__(self, engine: Engine, context: Context, tape: Tape) -> None:
+        self.engine = engine
+        self.context = context
+        self.tape = tape
+        self._hour = 0
+        self.markers: list[tuple[int, str, str]] = []
+        self.alerts: list[dict[str, Any]] = []
+
+    def commit(self, trader: Trader, step: Step, vitals: Vitals) -> bool:
+        """Write everything that `step` holds and the snapshot behind it. False if the database is locked: try again."""
+        self.tape.sync()
+        point("tape.synced")
+        trader.book.save()
+        point("bars.saved")
+        try:
+            with self.engine.execution_options(write=True).begin() as connection:
+                point("commit.begun")
+                self._write(connection, trader, step, vitals)
+                point("commit.written")
+        except OperationalError as error:
+            if is_locked(error):
+                return False
+            raise
+        point("commit.done")
+        self.markers.clear()
+        self.alerts.clear()
+        self._hour = trader.now // HOUR_MS
+        return True
+
+    def _write(self, connection: Connection, trader: Trader, step: Step, vitals: Vitals) -> None:
+        run_id = self.context.run_id
+        reports = Reports.concatenate(step.reports)
+        ledger_write.write_rows(connection, ledger_rows.rows_of(self.context, reports, step.facts))
+        ledger_write.replace_positions(
+            connection, run_id, ledger_rows.position_rows(self.context, trader.machine, trader.now)
+        )
+        ledger_write.write_rows(connection, _by_table(ledger_rows.breaker_rows(self.context, trader.machine)))
+        if trader.now // HOUR_MS != self._hour:
+            stamp = trader.now // HOUR_MS * HOUR_MS
+            ledger_write.write_rows(
+                connection, _by_table(ledger_rows.slot_equity_rows(self.context, trader.machine, stamp))
+            )
+        self._write_outages(connection, step)
+        self._write_failures(connection, trader, step)
+        self._acknowledge(connection, step)
+        self._write_words(connection)
+        self._write_snapshot(connection, trader)
+        self._beat(connection, trader, vitals)
+
+    def _write_outages(self, connection: Connection, step: Step) -> None:
+        if not step.gaps:
+            return
+        run_id = self.context.run_id
+        seq = connection.execute(select(func.max(Outage.seq)).where(Outage.run_id == run_id)).scalar() or 0  # type: ignore[arg-type]
+        for number, gap in enumerate(step.gaps, seq + 1):
+            connection.execute(insert(Outage).values(run_id=run_id, seq=number, reason="", **gap))
+            seconds = (gap["to_ts"] - gap["from_ts"]) / 1000
+            self._alert(
+                connection, gap["to_ts"], "warning", "outage", f"{seconds:,.0f} s of the market were missed",
+                f"cause: {gap['cause']}; filled from {gap['source']}", f"outage:{run_id}:{number}",
+            )  # fmt: skip
+
+    def _write_failures(self, connection: Connection, trader: Trader, step: Step) -> None:
+        for i, text in step.failures.items():
+            slot_id = self.context.slot_ids[i]
+            connection.execute(update(Slot).where(Slot.id == slot_id).values(state="failed", error=text))  # type: ignore[arg-type]
+            name = f"{self.context.slots[i].strategy} on {self.context.slots[i].symbol}"
+            self._alert(
+                connection, trader.now, "critical", "strategy", f"{name} was stopped", text,
+                f"slot:{slot_id}:{trader.now}",
+            )  # fmt: skip
+
+    def _acknowledge(self, connection: Connection, step: Step) -> None:
+        for row_id, done, text in step.acks:
+            values = {"state": "done" if done else "refused", "acked_ts": wall_ms(), "result": text}
+            connection.execute(update(Command).where(Command.id == row_id).values(**values))  # type: ignore[arg-type]
+
+    def _write_words(self, connection: Connection) -> None:
+        for ts, kind, text in self.markers:
+            connection.execute(insert(RunMarker).values(run_id=self.context.run_id, ts=ts, kind=kind, text=text))
+        for alert in self.alerts:
+            self._alert(connection, **alert)
+
+    def _alert(
+        self, connection: Connection, ts: int, severity: str, kind: str, title: str, body: str, dedupe_key: str
+    ) -> None:
+        known = connection.execute(select(Alert.id).where(Alert.dedupe_key == dedupe_key)).first()  # type: ignore[arg-type]
+        if known is None:
+            row = {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body}
+            connection.execute(
+                insert(Alert).values(
+                    run_id=self.context.run_id, dedupe_key=dedupe_key, state="new", created_ts=wall_ms(), **row
+                )
+            )
+
+    def _write_snapshot(self, connection: Connection, trader: Trader) -> None:
+        position = self.tape.position
+        connection.execute(
+            insert(Snapshot).values(
+                run_id=self.context.run_id,
+                created_ts=wall_ms(),
+                exchange_ts=trader.now,
+                tape_day=position.day,
+                tape_offset=position.offset,
+                tape_seq=position.seq,
+                layout=trader.machine.layout(),
+                kernel_hash=evenkeel.KERNEL_HASH,
+                state=trader.machine.snapshot(),
+                extra=trader.extra(),
+            )
+        )
+        mine = Snapshot.run_id == self.context.run_id
+        newest = select(Snapshot.id).where(mine).order_by(Snapshot.id.desc()).limit(SNAPSHOTS_KEPT)  # type: ignore[union-attr, arg-type, call-overload]
+        connection.execute(delete(Snapshot).where(mine, Snapshot.id.not_in(newest)))  # type: ignore[union-attr, arg-type]
+
+    # ---- the heartbeat ---------------------------------------------------------------------------------------------------
+    def beat(self, trader: Trader | None, vitals: Vitals) -> bool:
+        """The heartbeat alone; False if the database is locked."""
+        try:
+            with self.engine.execution_options(write=True).begin() as connection:
+                self._beat(connection, trader, vitals)
+        except OperationalError as error:
+            if is_locked(error):
+                return False
+            raise
+        return True
+
+    def _beat(self, connection: Connection, trader: Trader | None, vitals: Vitals) -> None:
+        values = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "version": evenkeel.__version__,
+            "mode": vitals.mode,
+            "demo": vitals.demo,
+            "state": _state(trader, vitals),
+            "started_ts": vitals.started_ts,
+            "heartbeat_ts": wall_ms(),
+            "exchange_ts": trader.now if trader and trader.now else None,
+            "last_bar_ts": trader.last_bar if trader and trader.last_bar else None,
+            "speed": vitals.speed,
+            "feed": vitals.feed,
+            "lag_ms": vitals.lag_ms,
+            "rss_mb": resident_mb(),
+            "counters": vitals.counters,
+            "message": vitals.message,
+        }
+        run_id = self.context.run_id
+        changed = connection.execute(update(EngineStatus).where(EngineStatus.run_id == run_id).values(**values))  # type: ignore[arg-type]
+        if changed.rowcount == 0:
+            connection.execute(insert(EngineStatus).values(run_id=run_id, **values))
+
+    def set_run(self, **values: Any) -> None:
+        """Change the run's own row."""
+        with self.engine.execution_options(write=True).begin() as connection:
+            connection.execute(update(Run).where(Run.id == self.context.run_id).values(**values))  # type: ignore[arg-type]
+
+
+def _state(trader: Trader | None, vitals: Vitals) -> str:
+    if vitals.state != "running" or trader is None:
+        return vitals.state
+    return trader.machine.level
+
+
+def _by_table(rows: Any) -> Any:
+    return rows
+
+
+def is_locked(error: OperationalError) -> bool:
+    """True for a lock that somebody else holds, on SQLite and PostgreSQL."""
+    words = str(error.orig).lower()
+    return "locked" in words or "busy" in words or "lock timeout" in words
+
+
+def resident_mb() -> float | None:
+    """This process's memory; None where the system does not say."""
+    try:
+        with open("/proc/self/statm") as file:
+            return round(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+    except (OSError, ValueError):
+        return None
