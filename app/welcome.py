@@ -17,13 +17,13 @@ DOORS = (
         "Backtest BTC over 90 days",
         "Fetches 90 days of one-minute candles and runs a moving-average cross over them, at the exchange's real fees. "
         "With --save the result appears here.",
-        "python run_engine.py fetch --exchange coinbase --symbol BTC/USD --timeframe 1m --days 90\n"
-        "python run_engine.py backtest sma_cross --exchange coinbase --symbol BTC/USD --timeframe 1m --save",
+        ".venv/bin/python run_engine.py fetch --exchange coinbase --symbol BTC/USD --timeframe 1m --days 90\n"
+        ".venv/bin/python run_engine.py backtest sma_cross --exchange coinbase --symbol BTC/USD --timeframe 1m --save",
     ),
     (
         "Paper trade without a key",
         "Live prices, simulated fills, 1,000 of play money. Asks five questions, writes my/config.toml and starts.",
-        "python run_engine.py init\npython run_engine.py run",
+        ".venv/bin/python run_engine.py init\n.venv/bin/python run_engine.py run",
     ),
 )
 
@@ -35,7 +35,7 @@ def welcome(error: StorageError | None) -> None:
         with st.container(border=True):
             st.text(str(error))
             st.caption("This looks at everything and says what is wrong:")
-            st.code("python run_engine.py doctor", language="bash")
+            st.code(".venv/bin/python run_engine.py doctor", language="bash")
         return
     st.header("Nothing has run here yet", anchor=False)
     st.caption("Three ways to begin. Each is one or two commands in this folder; this page fills by itself on reload.")

@@ -41,7 +41,7 @@ def engine_facts(page: ui.Page) -> None:
         ui.empty(
             "No engine has run this",
             "A backtest needs none." if not page.trading else "It begins with the engine's first start.",
-            "" if not page.trading else "python run_engine.py run",
+            "" if not page.trading else ".venv/bin/python run_engine.py run",
         )
         return
     now = now_ms()
