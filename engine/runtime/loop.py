@@ -18,8 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from db.models import Command
+from engine.core import codes
 from engine.core.bars import Frame
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR
+from engine.ledger.context import context_of
 from engine.market import feeds
 from engine.market.assembler import Assembler
 from engine.market.backfill import RestBackfill
@@ -80,21 +82,21 @@ class _Loop:
         self.items: queue.Queue[Item] = queue.Queue(maxsize=100_000)
         self.step = session.pending
         self.trader = session.trader
-        self.finest = self.trader.timeframes[0]
+        self.finest = min(slot.timeframe_ms for slot in session.setup.slots)
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
         self.taken = 0
         resume = self.trader.now or None
-        bar_ms = max(self.trader.timeframes)
+        bar_ms = max(slot.timeframe_ms for slot in session.setup.slots)
         self.assembler = Assembler(
-            self.trader.setup.instruments,
+            session.setup.instruments,
             config.engine.grace_ms,
-            RestBackfill(venue, self.trader.setup.instruments),
+            RestBackfill(venue, session.setup.instruments),
             self.items.put,
             resume_from=resume,
             bar_ms=bar_ms,
         )
-        symbols = [instrument.symbol for instrument in self.trader.setup.instruments]
+        symbols = [instrument.symbol for instrument in session.setup.instruments]
         self.feed = feeds.open(
             config.run.exchange, symbols, self.trader.setup.instruments, self.assembler.on_event,
             config.run.base_url, config.run.ws_url, pace,
@@ -105,6 +107,7 @@ class _Loop:
         self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
         if not self.session.fresh:
             self._commit()
+            self._swap_setup()
         self.session.vitals.state = "running"
         self.feed.start()
         try:
@@ -202,6 +205,21 @@ class _Loop:
         )
         counts = trader.book.counts()
         self._event(end, ["warm", end, counts, trader.setup.to_json()])
+        self._swap_setup()
+
+    def _swap_setup(self) -> None:
+        """Take over what the configuration asks for, as events of the tape: a replay does the same at the same place."""
+        trader, session = self.trader, self.session
+        if session.setup != trader.setup:
+            self._event(trader.now, ["setup", trader.now, session.setup.to_json()])
+            session.recorder.context = context_of(session.engine, session.run_id, trader.setup)
+        for i, slot in enumerate(trader.setup.slots):
+            state = int(trader.machine.slots["state"][i])
+            wanted = "exit_only" if slot.key in session.off else "enabled"
+            if codes.SLOT_STATES[state] != wanted and (wanted == "exit_only" or slot.key not in trader.errors):
+                args = {"slot": slot.key, "state": wanted}
+                self._event(trader.now, ["command", trader.now, "slot_state", args, 0])
+        self._commit()
 
     # ---- commands ------------------------------------------------------------------------------------------------------------
     def _read_commands(self) -> None:
@@ -220,7 +238,7 @@ class _Loop:
             if is_locked(error):
                 return
             raise
-        acting = {ack[0] for ack in self.step.acks}
+        acting = {ack[0] for ack in self.step.acks if ack[0]}
         for row_id, kind, args in rows:
             if row_id in acting:
                 continue

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
 
 import engine as evenkeel
-from db.models import Run, Slot, Snapshot
+from db.models import Run, Snapshot
 from db.session import check_schema, migrate, open_engine, write_session
 from engine.core.setup import Setup
 from engine.ledger import write as ledger_write
-from engine.ledger.rows import Context
+from engine.ledger.context import context_of
+from engine.market.barbook import BarBook
 from engine.market.instruments import instruments
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
-from engine.runtime.barbook import BarBook
 from engine.runtime.build import setup_of, symbols_of, with_orphans
 from engine.runtime.config import Config
 from engine.runtime.crash import point
@@ -49,6 +49,10 @@ class Session:
     vitals: Vitals
     fresh: bool
     pending: Step
+    setup: Setup
+    """What the configuration asks for; the trader's own setup until the loop swaps it."""
+    off: set[str] = field(default_factory=set)
+    """Keys of slots that only manage what they hold."""
 
     def close(self) -> None:
         self.tape.close()
@@ -83,26 +87,30 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     setup = setup_of(config, facts)
     known = _find_run(patient, config)
     snapshot = _last_snapshot(patient, known) if known else None
+    former = Setup.from_json(snapshot.extra["setup"]) if snapshot is not None else setup
     orphans: set[str] = set()
     if snapshot is not None:
-        setup, orphans = with_orphans(setup, snapshot.extra["setup"], _open_keys(snapshot))
-    run_id, fresh_config = _register(patient, config, text, setup, known, demo)
-    context = _context(patient, run_id, setup)
+        setup, orphans = with_orphans(setup, snapshot.extra["setup"], _open_keys(snapshot, former))
+    run_id, fresh_config = _register(patient, config, text, (former, setup), known, demo)
     folder = run_folder(config, run_id)
-    trader = Trader(setup, BarBook(folder / "bars", tuple(i.symbol for i in setup.instruments)))
+    trader = Trader(former, BarBook(folder / "bars", _names(former)))
     tape = Tape(folder / "tape")
-    patient.dispose()
-    recorder = Recorder(engine, context, tape)
+    recorder = Recorder(engine, context_of(patient, run_id, former), tape)
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
-    session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step())
+    session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
+    session.off = _switched_off(config, setup) | orphans
+    patient.dispose()
     if snapshot is None:
         _discard(folder)
         tape.open(START)
     else:
         _recover(session, snapshot)
         _say_what_changed(session, snapshot, fresh_config)
-    _switch_slots(session, config, orphans)
     return session
+
+
+def _names(setup: Setup) -> tuple[str, ...]:
+    return tuple(instrument.symbol for instrument in setup.instruments)
 
 
 def _find_run(engine: Engine, config: Config) -> Run | None:
@@ -136,9 +144,8 @@ def _last_snapshot(engine: Engine, run: Run) -> Snapshot | None:
         return snapshot  # type: ignore[no-any-return]
 
 
-def _open_keys(snapshot: Snapshot) -> set[str]:
+def _open_keys(snapshot: Snapshot, former: Setup) -> set[str]:
     """Slots that held a position or an order when the snapshot was taken."""
-    former = Setup.from_json(snapshot.extra["setup"])
     machine = former.machine()
     machine.restore(snapshot.state, snapshot.layout)
     busy = (machine.slots["qty"] > 0) | (machine.slots["q_entry"] != 0)
@@ -146,10 +153,10 @@ def _open_keys(snapshot: Snapshot) -> set[str]:
 
 
 def _register(
-    engine: Engine, config: Config, text: str, setup: Setup, known: Run | None, demo: bool
+    engine: Engine, config: Config, text: str, setups: tuple[Setup, Setup], known: Run | None, demo: bool
 ) -> tuple[int, bool]:
     """The run's row, its configuration version, instruments and slots; True if the configuration is new to the run."""
-    sources = [catalog.source(slot.strategy) for slot in setup.slots]
+    former, setup = setups
     digest = hashlib.sha256(text.encode()).hexdigest()
     with write_session(engine) as session:
         if known is None:
@@ -177,28 +184,11 @@ def _register(
         run = session.get(Run, run_id)
         assert run is not None
         run.config_version_id, run.status, run.ended_ts, run.error = version, "running", None, None
-        ledger_write.ensure_instruments(session, config.run.exchange, setup.instruments)
-        ledger_write.ensure_slots(session, run_id, setup.slots, setup.params, sources, version)
+        for one in (former, setup):
+            sources = [catalog.source(slot.strategy) for slot in one.slots]
+            ledger_write.ensure_instruments(session, config.run.exchange, one.instruments)
+            ledger_write.ensure_slots(session, run_id, one.slots, one.params, sources, version)
     return run_id, fresh and known is not None
-
-
-def _context(engine: Engine, run_id: int, setup: Setup) -> Context:
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(Slot.key, Slot.id, Slot.source_hash).where(Slot.run_id == run_id)  # type: ignore[call-overload]
-        ).all()
-        version = connection.execute(select(Run.config_version_id).where(Run.id == run_id)).scalar()  # type: ignore[call-overload]
-    ids = {key: (slot_id, source) for key, slot_id, source in rows}
-    machine = setup.machine()
-    return Context(
-        run_id=run_id,
-        instruments=setup.instruments,
-        slots=setup.slots,
-        slot_ids=tuple(ids[slot.key][0] for slot in setup.slots),
-        breaker_names=tuple(machine.breaker_names),
-        config_version_id=version,
-        source_hashes=tuple(ids[slot.key][1] for slot in setup.slots),
-    )
 
 
 def _discard(folder: Path) -> None:
@@ -214,14 +204,13 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
     trader.book.load(trader.keys, snapshot.extra["bars"])
     trader.restore(snapshot.state, snapshot.layout, snapshot.extra)
     point("recovery.loaded")
-    position = Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq)
-    events = 0
-    for event, position in session.tape.read(position):
+    end = start = Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq)
+    for event, behind in session.tape.read(start):
         trader.take(event, session.pending)
-        events += 1
-    session.tape.open(position)
+        end = behind
+    session.tape.open(end)
     point("recovery.replayed")
-    text = f"went on from the snapshot of {snapshot.exchange_ts}, {events} events behind it on the tape"
+    text = f"went on from the snapshot of {snapshot.exchange_ts}, {end.seq - start.seq} events behind it on the tape"
     session.recorder.markers.append((trader.now, "recovery", text))
     log.info("%s", text)
 
@@ -234,13 +223,9 @@ def _say_what_changed(session: Session, snapshot: Snapshot, fresh_config: bool) 
         session.recorder.markers.append((now, "upgrade", "another version of the kernel: a new parity segment begins"))
 
 
-def _switch_slots(session: Session, config: Config, orphans: set[str]) -> None:
-    """Slots that the configuration switches off, or no longer has, only manage what they hold."""
-    off = {slot.key for slot, enabled in zip(session.trader.setup.slots, _enabled(config), strict=False) if not enabled}
-    for key in sorted(off | orphans):
-        session.pending.reports.append(
-            session.trader.machine.command("slot_state", session.trader.now, slot=key, state="exit_only")
-        )
+def _switched_off(config: Config, setup: Setup) -> set[str]:
+    """Slots that the configuration switches off."""
+    return {slot.key for slot, enabled in zip(setup.slots, _enabled(config), strict=False) if not enabled}
 
 
 def _enabled(config: Config) -> list[bool]:

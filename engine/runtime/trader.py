@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,10 @@ from engine.core.bars import Resampler
 from engine.core.machine import Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_GAP, FLAG_NO_DECISION, Rows
+from engine.ledger.command_words import machine_words
 from engine.ledger.rows import SignalFacts
+from engine.market.barbook import BarBook, Key
 from engine.market.tape import Event
-from engine.runtime.barbook import BarBook, Key
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Strategy
 from engine.strategies.decisions import check_signals, last_decision
@@ -56,6 +56,25 @@ class Trader:
         self._configure(setup)
         self.resamplers = {tf: Resampler(tf) for tf in self.timeframes}
 
+    def reconfigure(self, setup: Setup) -> None:
+        """Another setup from here on: what has the same name keeps its state, live stops are left alone."""
+        state, layout, former = self.machine.snapshot(), self.machine.layout(), self.setup
+        self._configure(setup)
+        self.machine.restore(state, layout)
+        self.book = self.book.renamed(
+            tuple(i.symbol for i in former.instruments), tuple(i.symbol for i in setup.instruments)
+        )
+        self.resamplers = {tf: self.resamplers.get(tf) or Resampler(tf) for tf in self.timeframes}
+        self._renumber([i.symbol for i in former.instruments])
+
+    def _renumber(self, former: list[str]) -> None:
+        """The open bars follow their symbols to their new numbers."""
+        for resampler in self.resamplers.values():
+            stored = resampler.state()
+            where = self.machine.symbol_index
+            stored["open"] = [[where[former[s]], bar] for s, bar in stored["open"] if former[s] in where]
+            resampler.restore(stored)
+
     def _configure(self, setup: Setup) -> None:
         self.setup = setup
         self.machine: Machine = setup.machine()
@@ -86,6 +105,8 @@ class Trader:
                 )
         elif kind == "warm":
             self.now = max(self.now, ts)
+        elif kind == "setup":
+            self.reconfigure(Setup.from_json(event[2]))
         elif kind == "gap_end":
             self._close_until(ts, 0, step)
             self.in_gap = False
@@ -167,7 +188,7 @@ class Trader:
             if kind == "slot_on":
                 for i in self._slots_named(str(args.get("slot", ""))):
                     self.errors.pop(self.setup.slots[i].key, None)
-            name, words = _translate(kind, args, self.setup)
+            name, words = machine_words(kind, args, self.setup.account.quantum)
             self._report(self.machine.command(name, ts, **words), step)
         except ValueError as error:
             step.acks.append((row_id, False, str(error)))
@@ -220,21 +241,6 @@ def frame_rows(bars: list[list[Any]]) -> Rows:
 
 def _strategy(name: str, params: Mapping[str, Any]) -> Strategy:
     return catalog.make(name, dict(params))
-
-
-def _translate(kind: str, args: Mapping[str, Any], setup: Setup) -> tuple[str, dict[str, object]]:
-    """A person's words into the machine's: see engine.core.commands. ValueError for an amount that is none."""
-    if kind in ("slot_on", "slot_off"):
-        return "slot_state", {"slot": args.get("slot", ""), "state": "enabled" if kind == "slot_on" else "exit_only"}
-    if kind == "cash":
-        try:
-            quanta = Decimal(str(args.get("amount"))) / setup.account.quantum
-        except InvalidOperation:
-            raise ValueError(f"{args.get('amount')!r} is no amount of money") from None
-        if quanta != quanta.to_integral_value() or not quanta:
-            raise ValueError(f"an amount must be a multiple of {setup.account.quantum} and not zero")
-        return "cash", {"quanta": int(quanta)}
-    return kind, dict(args)
 
 
 def _tag(signals: Any, code: int) -> str:

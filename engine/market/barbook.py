@@ -46,6 +46,17 @@ class BarBook:
         stored[size : size + rows.size] = rows
         self._size[key] = size + rows.size
 
+    def renamed(self, former: tuple[str, ...], names: tuple[str, ...]) -> BarBook:
+        """The same bars under the symbol numbers of another setup."""
+        book = BarBook(self.folder, names)
+        for (symbol, timeframe), rows in self._rows.items():
+            if former[symbol] in names:
+                key = names.index(former[symbol]), timeframe
+                old = symbol, timeframe
+                book._rows[key], book._size[key] = rows, self._size[old]
+                book._saved[key] = self._saved.get(old, 0)
+        return book
+
     def counts(self) -> dict[str, int]:
         """How many bars stand in each file, for the snapshot."""
         return {self._file_name(key): size for key, size in self._size.items()}

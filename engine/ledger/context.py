@@ -1,0 +1,29 @@
+"""The names that a run's rows need: ids of its slots, instruments, configuration in force. Reads; writes nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, select
+
+from db.models import Run, Slot
+from engine.core.setup import Setup
+from engine.ledger.rows import Context
+
+
+def context_of(engine: Engine, run_id: int, setup: Setup) -> Context:
+    """What the ledger needs to name the rows of a run under `setup`."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(Slot.key, Slot.id, Slot.source_hash).where(Slot.run_id == run_id)  # type: ignore[call-overload]
+        ).all()
+        version = connection.execute(select(Run.config_version_id).where(Run.id == run_id)).scalar()  # type: ignore[call-overload]
+    ids = {key: (slot_id, source) for key, slot_id, source in rows}
+    machine = setup.machine()
+    return Context(
+        run_id=run_id,
+        instruments=setup.instruments,
+        slots=setup.slots,
+        slot_ids=tuple(ids[slot.key][0] for slot in setup.slots),
+        breaker_names=tuple(machine.breaker_names),
+        config_version_id=version,
+        source_hashes=tuple(ids[slot.key][1] for slot in setup.slots),
+    )

@@ -1,0 +1,122 @@
+"""Is the ledger of a paper run what the backtester makes of its tape? Compared row by row, to the last bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Trade
+from db.session import data_folder, open_engine
+from engine.ledger.context import context_of
+from engine.ledger.rows import rows_of
+from engine.research.replay import Replayed, replay_tape
+
+COMPARED: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "signals": (Signal, ("seq",)),
+    "orders": (Order, ("seq",)),
+    "fills": (Fill, ("seq",)),
+    "trades": (Trade, ("seq",)),
+    "equity": (Equity, ("ts",)),
+    "breaker events": (BreakerEvent, ("seq",)),
+}
+NOT_COMPARED = {"id", "run_id", "config_version_id", "source_hash", "client_order_id", "venue_trade_id"}
+SHOWN = 20
+
+
+@dataclass
+class ParityReport:
+    """`counts` are rows compared by table; `differences` are sentences, the first 20."""
+
+    run: str
+    ok: bool = True
+    events: int = 0
+    frames: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+    def differ(self, text: str) -> None:
+        self.ok = False
+        if len(self.differences) < SHOWN:
+            self.differences.append(text)
+
+
+class NoSuchRun(Exception):
+    """The run that was named is not in the database."""
+
+    exit_code = 2
+
+
+def replay(run: int | str, engine: Engine | None = None, folder: Path | None = None) -> ParityReport:
+    """Replay a paper run by id or name. The engine of that run must not be in the middle of writing."""
+    engine = engine or open_engine(read_only=True)
+    with engine.connect() as connection:
+        column = Run.id if isinstance(run, int) else Run.name
+        found = connection.execute(select(Run.id, Run.name, Run.kind).where(column == run)).first()  # type: ignore[call-overload]
+    if found is None:
+        raise NoSuchRun(f"no run {run!r} in this database; `run_engine.py status` names them")
+    if found.kind == "backtest":
+        raise NoSuchRun(f"{found.name} is a backtest: it has no tape to replay")
+    report = ParityReport(found.name)
+    played = replay_tape((folder or data_folder() / "runs") / str(found.id))
+    report.events, report.frames = played.events, played.frames
+    for name, (table, key) in COMPARED.items():
+        _compare(report, name, _expected(engine, found.id, played, table), _stored(engine, found.id, table), key)
+    return report
+
+
+def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list[dict[str, Any]]:
+    rows: dict[Any, dict[str, Any]] = {}
+    contexts: dict[int, Any] = {}
+    keys = COMPARED_KEYS[table]
+    for setup, reports, facts in played.parts:
+        if id(setup) not in contexts:
+            contexts[id(setup)] = context_of(engine, run_id, setup)
+        context = contexts[id(setup)]
+        for row in rows_of(context, reports, facts).get(table, ()):
+            key = tuple(row[name] for name in keys)
+            rows[key] = {**rows.get(key, {}), **row}
+    return list(rows.values())
+
+
+COMPARED_KEYS = {table: keys for table, keys in COMPARED.values()}
+
+
+def _stored(engine: Engine, run_id: int, table: Any) -> list[dict[str, Any]]:
+    query = select(table.__table__).where(table.run_id == run_id)
+    if table is Equity:
+        query = query.where(table.slot_id == 0)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _compare(
+    report: ParityReport,
+    name: str,
+    expected: list[dict[str, Any]],
+    stored: list[dict[str, Any]],
+    key: tuple[str, ...],
+) -> None:
+    def by_key(rows: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+        return {tuple(row[part] for part in key): row for row in rows}
+
+    ours, theirs = by_key(expected), by_key(stored)
+    report.counts[name] = len(theirs)
+    for missing in sorted(ours.keys() - theirs.keys()):
+        report.differ(f"{name} {missing}: the replay has it, the ledger does not")
+    for extra in sorted(theirs.keys() - ours.keys()):
+        report.differ(f"{name} {extra}: the ledger has it, the replay does not")
+    for both in sorted(ours.keys() & theirs.keys()):
+        _compare_row(report, f"{name} {both}", ours[both], theirs[both])
+
+
+def _compare_row(report: ParityReport, name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    for column in sorted(ours.keys() - NOT_COMPARED):
+        if ours[column] != theirs.get(column) and not (_is_nan(ours[column]) and theirs.get(column) is None):
+            report.differ(f"{name}: {column} is {theirs.get(column)!r} in the ledger, {ours[column]!r} in the replay")
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value

@@ -1,0 +1,37 @@
+"""`python -m tests.crash --kills N`: sessions of 200 kills each until N are done, each proven whole."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from tests.crash.proofs import prove
+from tests.crash.session import Engine, market, warm_up
+from tests.crash.test_kills import WARM
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    warm_up()
+    dice, done, began = random.Random(options.seed), 0, time.monotonic()
+    while done < options.kills:
+        count = min(200, options.kills - done)
+        with tempfile.TemporaryDirectory() as folder, market(count * 60, seed=dice.randint(1, 10**6)) as place:
+            engine = Engine(Path(folder), place)
+            for number in range(count):
+                engine.die_warm(dice, WARM[number % len(WARM)])
+            engine.finish(600)
+            counts = prove(Path(folder))
+        done += count
+        print(f"{done} kills, {time.monotonic() - began:.0f} s: {counts}", flush=True)
+    print(f"{done} passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()

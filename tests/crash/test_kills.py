@@ -1,0 +1,48 @@
+"""No kill can hurt it: SIGKILL at every named point and at random instants, in real starts and in forked children."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from engine.runtime.crash import POINTS
+from tests.crash.proofs import prove
+from tests.crash.session import Engine, market, warm_up
+
+NEVER_REACHED_TWICE = {"recovery.loaded", "recovery.replayed", "command.read"}
+WARM = [point for point in POINTS if point not in NEVER_REACHED_TWICE]
+
+
+def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
+    with market(900) as place:
+        engine = Engine(tmp_path, place)
+        engine.finish()
+        counts = prove(tmp_path)
+    assert counts["fills"] > 0 and counts["trades"] > 0, "a session without trades proves nothing"
+
+
+@pytest.mark.timeout(300)
+def test_kills_in_real_starts(tmp_path: Path) -> None:
+    dice = random.Random(20260101)
+    with market(2400) as place:
+        engine = Engine(tmp_path, place)
+        for point in [*WARM, *[""] * 8]:
+            engine.die_cold(dice, point)
+        engine.finish()
+        counts = prove(tmp_path)
+    assert engine.kills >= 16 and counts["fills"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_kills_in_warmed_children(tmp_path: Path) -> None:
+    warm_up()
+    dice = random.Random(7)
+    with market(7200) as place:
+        engine = Engine(tmp_path, place)
+        for number in range(120):
+            engine.die_warm(dice, WARM[number % len(WARM)])
+        engine.finish()
+        counts = prove(tmp_path)
+    assert engine.kills == 120 and counts["fills"] > 0
