@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine, select
+from sqlmodel import col
 
 from db.models import Run, Slot
 from engine.core.setup import Setup
@@ -13,9 +14,9 @@ def context_of(engine: Engine, run_id: int, setup: Setup) -> Context:
     """What the ledger needs to name the rows of a run under `setup`."""
     with engine.connect() as connection:
         rows = connection.execute(
-            select(Slot.key, Slot.id, Slot.source_hash).where(Slot.run_id == run_id)  # type: ignore[call-overload]
+            select(col(Slot.key), col(Slot.id), col(Slot.source_hash)).where(col(Slot.run_id) == run_id)
         ).all()
-        version = connection.execute(select(Run.config_version_id).where(Run.id == run_id)).scalar()  # type: ignore[call-overload]
+        version = connection.execute(select(col(Run.config_version_id)).where(col(Run.id) == run_id)).scalar()
     ids = {key: (slot_id, source) for key, slot_id, source in rows}
     machine = setup.machine()
     return Context(

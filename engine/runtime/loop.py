@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col
 
 from db.models import Command
 from engine.core import codes
@@ -227,9 +228,9 @@ class _Loop:
             return
         run_id = self.session.run_id
         query = (
-            select(Command.id, Command.kind, Command.args)  # type: ignore[call-overload]
-            .where(Command.state == "new", (Command.run_id == run_id) | (Command.run_id.is_(None)))  # type: ignore[union-attr]
-            .order_by(Command.id)
+            select(col(Command.id), col(Command.kind), col(Command.args))
+            .where(col(Command.state) == "new", (col(Command.run_id) == run_id) | (col(Command.run_id).is_(None)))
+            .order_by(col(Command.id))
         )
         try:
             with self.session.engine.connect() as connection:

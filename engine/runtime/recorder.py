@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col
 
 import engine as evenkeel
 from db.models import Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
@@ -87,12 +88,10 @@ class Recorder:
         ledger_write.replace_positions(
             connection, run_id, ledger_rows.position_rows(self.context, trader.machine, trader.now)
         )
-        ledger_write.write_rows(connection, _by_table(ledger_rows.breaker_rows(self.context, trader.machine)))
+        ledger_write.write_rows(connection, ledger_rows.breaker_rows(self.context, trader.machine))
         if trader.now // HOUR_MS != self._hour:
             stamp = trader.now // HOUR_MS * HOUR_MS
-            ledger_write.write_rows(
-                connection, _by_table(ledger_rows.slot_equity_rows(self.context, trader.machine, stamp))
-            )
+            ledger_write.write_rows(connection, ledger_rows.slot_equity_rows(self.context, trader.machine, stamp))
         self._write_outages(connection, step)
         self._write_failures(connection, trader, step)
         self._acknowledge(connection, step)
@@ -104,7 +103,7 @@ class Recorder:
         if not step.gaps:
             return
         run_id = self.context.run_id
-        seq = connection.execute(select(func.max(Outage.seq)).where(Outage.run_id == run_id)).scalar() or 0  # type: ignore[arg-type]
+        seq = connection.execute(select(func.max(col(Outage.seq))).where(col(Outage.run_id) == run_id)).scalar() or 0
         for number, gap in enumerate(step.gaps, seq + 1):
             connection.execute(insert(Outage).values(run_id=run_id, seq=number, reason="", **gap))
             seconds = (gap["to_ts"] - gap["from_ts"]) / 1000
@@ -116,7 +115,7 @@ class Recorder:
     def _write_failures(self, connection: Connection, trader: Trader, step: Step) -> None:
         for i, text in step.failures.items():
             slot_id = self.context.slot_ids[i]
-            connection.execute(update(Slot).where(Slot.id == slot_id).values(state="failed", error=text))  # type: ignore[arg-type]
+            connection.execute(update(Slot).where(col(Slot.id) == slot_id).values(state="failed", error=text))
             name = f"{self.context.slots[i].strategy} on {self.context.slots[i].symbol}"
             self._alert(
                 connection, trader.now, "critical", "strategy", f"{name} was stopped", text,
@@ -126,7 +125,7 @@ class Recorder:
     def _acknowledge(self, connection: Connection, step: Step) -> None:
         for row_id, done, text in step.acks:
             values = {"state": "done" if done else "refused", "acked_ts": wall_ms(), "result": text}
-            connection.execute(update(Command).where(Command.id == row_id).values(**values))  # type: ignore[arg-type]
+            connection.execute(update(Command).where(col(Command.id) == row_id).values(**values))
 
     def _write_words(self, connection: Connection) -> None:
         for ts, kind, text in self.markers:
@@ -137,7 +136,7 @@ class Recorder:
     def _alert(
         self, connection: Connection, ts: int, severity: str, kind: str, title: str, body: str, dedupe_key: str
     ) -> None:
-        known = connection.execute(select(Alert.id).where(Alert.dedupe_key == dedupe_key)).first()  # type: ignore[arg-type]
+        known = connection.execute(select(col(Alert.id)).where(col(Alert.dedupe_key) == dedupe_key)).first()
         if known is None:
             row = {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body}
             connection.execute(
@@ -162,9 +161,9 @@ class Recorder:
                 extra=trader.extra(),
             )
         )
-        mine = Snapshot.run_id == self.context.run_id
-        newest = select(Snapshot.id).where(mine).order_by(Snapshot.id.desc()).limit(SNAPSHOTS_KEPT)  # type: ignore[union-attr, arg-type, call-overload]
-        connection.execute(delete(Snapshot).where(mine, Snapshot.id.not_in(newest)))  # type: ignore[union-attr, arg-type]
+        mine = col(Snapshot.run_id) == self.context.run_id
+        newest = select(col(Snapshot.id)).where(mine).order_by(col(Snapshot.id).desc()).limit(SNAPSHOTS_KEPT)
+        connection.execute(delete(Snapshot).where(mine, col(Snapshot.id).not_in(newest)))
 
     # ---- the heartbeat ---------------------------------------------------------------------------------------------------
     def beat(self, trader: Trader | None, vitals: Vitals) -> bool:
@@ -198,24 +197,20 @@ class Recorder:
             "message": vitals.message,
         }
         run_id = self.context.run_id
-        changed = connection.execute(update(EngineStatus).where(EngineStatus.run_id == run_id).values(**values))  # type: ignore[arg-type]
+        changed = connection.execute(update(EngineStatus).where(col(EngineStatus.run_id) == run_id).values(**values))
         if changed.rowcount == 0:
             connection.execute(insert(EngineStatus).values(run_id=run_id, **values))
 
     def set_run(self, **values: Any) -> None:
         """Change the run's own row."""
         with self.engine.execution_options(write=True).begin() as connection:
-            connection.execute(update(Run).where(Run.id == self.context.run_id).values(**values))  # type: ignore[arg-type]
+            connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
 
 
 def _state(trader: Trader | None, vitals: Vitals) -> str:
     if vitals.state != "running" or trader is None:
         return vitals.state
     return trader.machine.level
-
-
-def _by_table(rows: Any) -> Any:
-    return rows
 
 
 def is_locked(error: OperationalError) -> bool:

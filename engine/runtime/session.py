@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session as OrmSession
+from sqlmodel import col
 
 import engine as evenkeel
 from db.models import Run, Snapshot
@@ -114,17 +116,15 @@ def _names(setup: Setup) -> tuple[str, ...]:
 
 
 def _find_run(engine: Engine, config: Config) -> Run | None:
-    from sqlmodel import Session as OrmSession
-
-    with OrmSession(engine) as session:
-        run = session.exec(select(Run).where(Run.name == config.run.name)).scalars().first()  # type: ignore[arg-type, call-overload]
+    with OrmSession(engine, expire_on_commit=False) as session:
+        run = session.scalars(select(Run).where(col(Run.name) == config.run.name)).first()
         if run is not None and run.kind == "backtest":
             raise RunNameTaken(
                 f"the name {config.run.name} belongs to a backtest: choose another [run] name, or `run --new NAME`"
             )
         if run is not None:
             session.expunge(run)
-        return run  # type: ignore[no-any-return]
+        return run
 
 
 class RunNameTaken(Exception):
@@ -134,14 +134,12 @@ class RunNameTaken(Exception):
 
 
 def _last_snapshot(engine: Engine, run: Run) -> Snapshot | None:
-    from sqlmodel import Session as OrmSession
-
-    with OrmSession(engine) as session:
-        query = select(Snapshot).where(Snapshot.run_id == run.id).order_by(Snapshot.id.desc()).limit(1)  # type: ignore[union-attr, arg-type]
-        snapshot = session.exec(query).scalars().first()  # type: ignore[call-overload]
+    with OrmSession(engine, expire_on_commit=False) as session:
+        query = select(Snapshot).where(col(Snapshot.run_id) == run.id).order_by(col(Snapshot.id).desc()).limit(1)
+        snapshot = session.scalars(query).first()
         if snapshot is not None:
             session.expunge(snapshot)
-        return snapshot  # type: ignore[no-any-return]
+        return snapshot
 
 
 def _open_keys(snapshot: Snapshot, former: Setup) -> set[str]:

@@ -1,0 +1,1 @@
+"""Reports to rows, runs and configuration versions written, the books audited in Decimal."""

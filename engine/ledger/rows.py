@@ -1,0 +1,194 @@
+"""What the kernel reported, as rows of the database. Pure: records in, plain values out.
+
+Reals are k / 10**d through the instrument's own grid, so that each equals its decimal exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from db.models import Equity, Fill, Order, Signal, Trade
+from engine.core import codes
+from engine.core.machine import Reports
+from engine.core.types import Rows
+from engine.ledger.events import event_rows, first_stops
+from engine.ledger.names import Context, Grid, SignalFacts
+from engine.ledger.standing import breaker_rows, position_rows, slot_equity_rows
+
+__all__ = ["Context", "SignalFacts", "breaker_rows", "position_rows", "rows_of", "slot_equity_rows"]
+
+Row = dict[str, Any]
+Tables = dict[Any, list[Row]]
+
+
+def rows_of(context: Context, reports: Reports, facts: Mapping[int, SignalFacts]) -> Tables:
+    """Every report as rows, by table."""
+    tables: Tables = {
+        Signal: [_signal(context, row, facts[int(row["signal"])]) for row in reports.signals],
+        Order: _orders(context, reports.orders),
+        Fill: [_fill(context, row) for row in reports.fills],
+        Trade: [_trade(context, row) for row in reports.trades],
+        Equity: _equity(context, reports.equity),
+    }
+    for part in (first_stops(context, reports.trades), event_rows(context, reports)):
+        for table, rows in part.items():
+            tables.setdefault(table, []).extend(rows)
+    return {table: rows for table, rows in tables.items() if rows}
+
+
+def _orders(context: Context, log: Rows) -> list[Row]:
+    """The last state of each order."""
+    latest: dict[int, Row] = {}
+    for row in log:
+        latest[int(row["seq"])] = _order(context, row)
+    return list(latest.values())
+
+
+def _order(context: Context, row: np.void) -> Row:
+    slot = int(row["slot"])
+    grid = context.grids[slot]
+    state = codes.ORDER_STATES[int(row["state"])]
+    return {
+        "run_id": context.run_id,
+        "seq": int(row["seq"]),
+        "slot_id": context.slot_ids[slot],
+        "signal_seq": int(row["signal"]) or None,
+        "symbol": context.slots[slot].symbol,
+        "side": "buy" if row["side"] > 0 else "sell",
+        "purpose": codes.PURPOSES[int(row["purpose"])],
+        "type": codes.ORDER_TYPES[int(row["type"])],
+        "qty": grid.qty(int(row["qty"])),
+        "filled_qty": grid.qty(int(row["filled"])),
+        "price_ref": grid.price(int(row["ref"])) if row["ref"] else None,
+        "limit_price": grid.price(int(row["limit"])) if row["limit"] else None,
+        "reserved": grid.money(int(row["reserved"])),
+        "state": state,
+        "reason": codes.REASONS[int(row["reason"])],
+        "created_ts": int(row["created"]),
+        "known_ts": int(row["known_at"]),
+        "done_ts": int(row["ts"]) if state in ("filled", "cancelled", "refused", "rejected") else None,
+    }
+
+
+def _fill(context: Context, row: np.void) -> Row:
+    slot = int(row["slot"])
+    grid = context.grids[slot]
+    return {
+        "run_id": context.run_id,
+        "seq": int(row["seq"]),
+        "order_seq": int(row["order"]),
+        "slot_id": context.slot_ids[slot],
+        "symbol": context.slots[slot].symbol,
+        "side": "buy" if row["side"] > 0 else "sell",
+        "qty": grid.qty(int(row["qty"])),
+        "price": grid.price(int(row["price"])),
+        "base_price": grid.price(int(row["base"])),
+        "notional": grid.money(int(row["notional"])),
+        "fee": grid.money(int(row["fee"])),
+        "liquidity": "maker" if row["maker"] else "taker",
+        "ts": int(row["ts"]),
+        "cash_after": grid.money(int(row["cash"])),
+    }
+
+
+def excursions(direction: int, entry: int, high: int, low: int) -> tuple[float, float]:
+    """(MAE, MFE) as fractions of the entry price, both at least 0."""
+    if not entry:
+        return 0.0, 0.0
+    down, up = (entry - low) / entry, (high - entry) / entry
+    return (max(down, 0.0), max(up, 0.0)) if direction > 0 else (max(up, 0.0), max(down, 0.0))
+
+
+def _trade(context: Context, row: np.void) -> Row:
+    slot = int(row["slot"])
+    grid = context.grids[slot]
+    direction, entry = int(row["direction"]), int(row["entry_price"])
+    mae, mfe = excursions(direction, entry, int(row["high"]), int(row["low"]))
+    risk = _risk(grid, entry, int(row["stop_initial"]), int(row["qty"]))
+    pnl = grid.money(int(row["pnl"]))
+    return {
+        "run_id": context.run_id,
+        "seq": int(row["seq"]),
+        "slot_id": context.slot_ids[slot],
+        "symbol": context.slots[slot].symbol,
+        "direction": direction,
+        "qty": grid.qty(int(row["qty"])),
+        "entry_ts": int(row["entry_ts"]),
+        "exit_ts": int(row["exit_ts"]),
+        "entry_price": grid.price(entry),
+        "exit_price": grid.price(int(row["exit_price"])),
+        "entry_notional": grid.money(int(row["entry_notional"])),
+        "exit_notional": grid.money(int(row["exit_notional"])),
+        "fees": grid.money(int(row["fees"])),
+        "funding": grid.money(int(row["funding"])),
+        "pnl": pnl,
+        "pnl_pct": int(row["pnl"]) / int(row["entry_notional"]) if row["entry_notional"] else 0.0,
+        "exit_reason": codes.PURPOSES[int(row["reason"])],
+        "mae": mae,
+        "mfe": mfe,
+        "bars_held": int(row["bars_held"]),
+        "ambiguous": bool(row["ambiguous"]),
+        "kind_pnl": grid.money(int(row["kind_pnl"])),
+        "stop_initial": grid.price(int(row["stop_initial"])) if row["stop_initial"] else None,
+        "risk": risk,
+        "r_multiple": pnl / risk if risk else None,
+        "signal_seq": int(row["signal"]) or None,
+        "entry_order_seq": int(row["entry_order"]),
+        "exit_order_seq": int(row["exit_order"]),
+        "config_version_id": context.config_version_id,
+        "source_hash": context.source_hashes[slot],
+    }
+
+
+def _risk(grid: Grid, entry: int, stop: int, qty: int) -> float | None:
+    """Money lost between entry and first stop; None without a stop."""
+    return grid.money(grid.notional(abs(entry - stop), qty)) if stop else None
+
+
+def _signal(context: Context, row: np.void, facts: SignalFacts) -> Row:
+    slot = int(row["slot"])
+    grid = context.grids[slot]
+    decision = facts.decision
+
+    def distance(name: str) -> float | None:
+        return grid.price(int(decision[name])) if decision[name] else None
+
+    entry = int(decision["entry"])
+    kind = "entry" if not decision["exit"] else "flip" if entry else "exit"
+    return {
+        "run_id": context.run_id,
+        "seq": int(row["signal"]),
+        "slot_id": context.slot_ids[slot],
+        "decided_ts": int(decision["decided_at"]),
+        "known_ts": int(decision["known_at"]),
+        "kind": kind,
+        "direction": entry,
+        "stop_distance": distance("stop"),
+        "target_distance": distance("target"),
+        "trail_distance": distance("trail"),
+        "limit_offset": distance("limit_offset"),
+        "strength": _number(decision["strength"]),
+        "volatility": _number(decision["volatility"]),
+        "tag": facts.tag,
+        "status": codes.SIGNAL_STATUSES[int(row["status"])],
+        "reason": codes.REASONS[int(row["reason"])],
+        "price": grid.price(int(row["mark"])) if row["mark"] else None,
+        "order_seq": int(row["order"]) or None,
+        "config_version_id": context.config_version_id,
+        "source_hash": context.source_hashes[slot],
+        "checks": facts.checks,
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _equity(context: Context, points: Rows) -> list[Row]:
+    return [
+        {"run_id": context.run_id, "slot_id": 0, "ts": ts, "equity": equity, "cash": cash, "exposure": exposure}
+        for ts, equity, cash, exposure in points.tolist()
+    ]

@@ -1,0 +1,132 @@
+"""Rows into the database: the few statements by which a run is written. What happened is decided elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from db.models import Breaker, ConfigVersion, Equity, Fill, Order, Position, Run, Signal, Slot
+from db.models import Instrument as InstrumentRow
+from engine.core.types import Instrument, SlotSpec
+
+BATCH = 500
+UPSERTED: dict[Any, tuple[str, ...]] = {
+    Order: ("run_id", "seq"),
+    Breaker: ("run_id", "name", "slot_id"),
+    Equity: ("run_id", "slot_id", "ts"),
+}
+"""Tables whose rows may be written again, and the key that says so."""
+FIRST = (Signal, Order, Fill)
+
+
+def write_rows(connection: Connection, tables: Mapping[Any, list[dict[str, Any]]]) -> None:
+    """Insert rows by table, at most 500 a statement; orders, breakers and equity points replace their former state."""
+    ordered = [table for table in FIRST if table in tables] + [table for table in tables if table not in FIRST]
+    for table in ordered:
+        rows = tables[table]
+        for start in range(0, len(rows), BATCH):
+            _write(connection, table, rows[start : start + BATCH])
+
+
+def _write(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+    if table is Slot:
+        _set_slot_states(connection, rows)
+        return
+    keys = UPSERTED.get(table)
+    if keys is None:
+        connection.execute(insert(table), rows)
+        return
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
+
+
+def _set_slot_states(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Slots are only ever changed: rows of (id, state). What was wrong with one is over when it is not failed any more."""
+    for row in rows:
+        values = {"state": row["state"]} if row["state"] == "failed" else {"state": row["state"], "error": None}
+        connection.execute(update(Slot).where(col(Slot.id) == row["id"]).values(**values))
+
+
+def replace_positions(connection: Connection, run_id: int, rows: list[dict[str, Any]]) -> None:
+    """The run's open positions are these and no others."""
+    connection.execute(delete(Position).where(col(Position.run_id) == run_id))
+    if rows:
+        connection.execute(insert(Position), rows)
+
+
+# ---- a run and what it is made of ------------------------------------------------------------------------------------------
+def create_run(session: Session, **columns: Any) -> int:
+    """A new run's id."""
+    run = Run(**columns)
+    session.add(run)
+    session.flush()
+    assert run.id is not None
+    return run.id
+
+
+def find_config_version(session: Session, run_id: int, digest: str) -> int | None:
+    """The newest version of this text in the run."""
+    query = select(col(ConfigVersion.id)).where(col(ConfigVersion.run_id) == run_id, col(ConfigVersion.hash) == digest)
+    return session.execute(query.order_by(col(ConfigVersion.id).desc())).scalar()
+
+
+def add_config_version(session: Session, run_id: int, text: str, source: str) -> int:
+    """Store a configuration's text; its id."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    version = ConfigVersion(run_id=run_id, created_ts=_now(), hash=digest, text=text, source=source)
+    session.add(version)
+    session.flush()
+    assert version.id is not None
+    return version.id
+
+
+def ensure_instruments(session: Session, exchange: str, instruments: Sequence[Instrument]) -> None:
+    """The grid of every symbol as it is now; decimals as text."""
+    for instrument in instruments:
+        query = select(InstrumentRow).where(
+            col(InstrumentRow.exchange) == exchange, col(InstrumentRow.symbol) == instrument.symbol
+        )
+        row = session.scalars(query).first() or InstrumentRow(exchange=exchange, symbol=instrument.symbol)  # type: ignore[call-arg]
+        for name in ("base", "quote", "kind"):
+            setattr(row, name, getattr(instrument, name))
+        for name in ("tick", "lot", "quantum", "min_qty", "min_notional", "maker", "taker"):
+            setattr(row, name, f"{getattr(instrument, name):f}")
+        row.updated_ts = _now()
+        session.add(row)
+    session.flush()
+
+
+def ensure_slots(
+    session: Session,
+    run_id: int,
+    slots: Sequence[SlotSpec],
+    params: Sequence[Mapping[str, Any]],
+    sources: Sequence[tuple[str, str]],
+    config_version_id: int | None = None,
+) -> tuple[int, ...]:
+    """A row for every slot, by key, with its parameters and source text; their ids in order."""
+    ids = []
+    for position, (slot, values, (text, digest)) in enumerate(zip(slots, params, sources, strict=True)):
+        query = select(Slot).where(col(Slot.run_id) == run_id, col(Slot.key) == slot.key)
+        row = session.scalars(query).first() or Slot(run_id=run_id, key=slot.key, state="enabled")  # type: ignore[call-arg]
+        row.position, row.label, row.strategy, row.symbol = position, slot.label, slot.strategy, slot.symbol
+        row.timeframe_ms, row.params = slot.timeframe_ms, dict(values)
+        row.source_text, row.source_hash, row.config_version_id = text, digest, config_version_id
+        session.add(row)
+        session.flush()
+        assert row.id is not None
+        ids.append(row.id)
+    return tuple(ids)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
