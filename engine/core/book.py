@@ -4,6 +4,7 @@
 paper, or a venue's report) is not known here.
 """
 
+import numpy as np
 
 from engine.core.codes import (
     BREAKEVEN,
@@ -23,10 +24,12 @@ from engine.core.codes import (
 )
 from engine.core.costs import fee_of, level_above, level_below, notional_of
 from engine.core.jit import ZERO, helper
-from engine.core.layout import K_FILL, K_TRADE
+from engine.core.layout import FILL_LOG, K_FILL, K_TRADE, TRADE_LOG
 from engine.core.log import log_entry, log_exit, next_row
 from engine.core.money import mul_div
 from engine.core.types import NEVER
+
+FILL_WORDS, TRADE_WORDS = np.int64(len(FILL_LOG)), np.int64(len(TRADE_LOG))
 
 
 @helper
@@ -96,22 +99,21 @@ def cancel_exit(account, slot, log, i, reason, ts):
 
 @helper
 def _log_fill(account, log, i, order, side, purpose, maker, qty, price, base, notional, fee, ts):
-    n = next_row(account)
+    n = next_row(log, K_FILL, FILL_WORDS)
     account["fills"] += 1
-    log[n, 0] = K_FILL
-    log[n, 1] = account["fills"]
-    log[n, 2] = order
-    log[n, 3] = i
-    log[n, 4] = side
-    log[n, 5] = purpose
-    log[n, 6] = maker
-    log[n, 7] = qty
-    log[n, 8] = price
-    log[n, 9] = base
-    log[n, 10] = notional
-    log[n, 11] = fee
-    log[n, 12] = ts
-    log[n, 13] = account["cash"]
+    log[n] = account["fills"]
+    log[n + 1] = order
+    log[n + 2] = i
+    log[n + 3] = side
+    log[n + 4] = purpose
+    log[n + 5] = maker
+    log[n + 6] = qty
+    log[n + 7] = price
+    log[n + 8] = base
+    log[n + 9] = notional
+    log[n + 10] = fee
+    log[n + 11] = ts
+    log[n + 12] = account["cash"]
 
 
 @helper
@@ -236,31 +238,30 @@ def _log_trade(account, slot, symbol, log, i, purpose, ts, kind_price):
     if kind_price > 0:
         account["ambiguous"] += 1
         kind_pnl = _kind_pnl(slot, symbol, pnl, kind_price)
-    n = next_row(account)
-    log[n, 0] = K_TRADE
-    log[n, 1] = slot["trade"]
-    log[n, 2] = i
-    log[n, 3] = direction
-    log[n, 4] = purpose
-    log[n, 5] = 1 if kind_price > 0 else 0
-    log[n, 6] = slot["entry_qty"]
-    log[n, 7] = slot["entry_ts"]
-    log[n, 8] = ts
-    log[n, 9] = slot["entry_price"]
-    log[n, 10] = slot["exit_price"]
-    log[n, 11] = slot["entry_notional"]
-    log[n, 12] = slot["exit_notional"]
-    log[n, 13] = slot["fees"]
-    log[n, 14] = slot["funding"]
-    log[n, 15] = pnl
-    log[n, 16] = kind_pnl
-    log[n, 17] = slot["high"]
-    log[n, 18] = slot["low"]
-    log[n, 19] = slot["stop_initial"]
-    log[n, 20] = ts // slot["timeframe_ms"] - slot["entry_ts"] // slot["timeframe_ms"]
-    log[n, 21] = slot["signal"]
-    log[n, 22] = slot["entry_order"]
-    log[n, 23] = slot["x_order"]
+    n = next_row(log, K_TRADE, TRADE_WORDS)
+    log[n] = slot["trade"]
+    log[n + 1] = i
+    log[n + 2] = direction
+    log[n + 3] = purpose
+    log[n + 4] = 1 if kind_price > 0 else 0
+    log[n + 5] = slot["entry_qty"]
+    log[n + 6] = slot["entry_ts"]
+    log[n + 7] = ts
+    log[n + 8] = slot["entry_price"]
+    log[n + 9] = slot["exit_price"]
+    log[n + 10] = slot["entry_notional"]
+    log[n + 11] = slot["exit_notional"]
+    log[n + 12] = slot["fees"]
+    log[n + 13] = slot["funding"]
+    log[n + 14] = pnl
+    log[n + 15] = kind_pnl
+    log[n + 16] = slot["high"]
+    log[n + 17] = slot["low"]
+    log[n + 18] = slot["stop_initial"]
+    log[n + 19] = ts // slot["timeframe_ms"] - slot["entry_ts"] // slot["timeframe_ms"]
+    log[n + 20] = slot["signal"]
+    log[n + 21] = slot["entry_order"]
+    log[n + 22] = slot["x_order"]
     slot["realized"] += pnl
     slot["closed"] += 1
     if pnl < 0:

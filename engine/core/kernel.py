@@ -5,14 +5,12 @@ code. Nothing here reads a clock, a file or a random number.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.core.book import book_fill, cancel_entry, clear_entry
 from engine.core.codes import ENTRY
 from engine.core.decide import decide
 from engine.core.jit import ONE, ZERO, entry, helper
-from engine.core.layout import EQUITY_LOG, LOG_WIDTH
-from engine.core.log import log_entry, log_event, log_exit
+from engine.core.log import has_room, log_entry, log_event, log_exit
 from engine.core.phases import (
     exit_protected,
     fill_waiting,
@@ -33,7 +31,7 @@ from engine.core.risk import (
     refresh_level,
     release,
 )
-from engine.core.types import FLAG_GAP, MS_DAY, NEVER, Rows
+from engine.core.types import FLAG_GAP, MS_DAY, NEVER
 
 _DAY = np.int64(MS_DAY)
 
@@ -96,6 +94,8 @@ def _load(symbol, ts, opened, high, low, close):
     symbol["high"] = high
     symbol["low"] = low
     symbol["close"] = close
+    symbol["bid_open"] = 0
+    symbol["ask_open"] = 0
     symbol["next_mark"] = close
 
 
@@ -189,15 +189,14 @@ def run(account_, slots, symbols, breakers, frames, decisions, funding, until, c
     account_: ACCOUNT[1]; slots: SLOT[S]; symbols: SYMBOL[Y]; breakers: BREAKER[B]; frames: (ts i8[F], first i8[F+1],
     gap u1[F], symbol i4[N], bars i8[N, 4], quotes i8[N or 0, 4]) in ticks, bars of frame f are rows first[f] to
     first[f+1]; decisions: DECISION[D] sorted by (decided_at, slot); funding: FUNDING[K] sorted; cursor: i8[3], next
-    frame, decision, funding; log: i8[L, 24]; curve: EQUITY_LOG[C]. Returns True when everything was taken, False when a log ran
-    full: take the rows (account.n_log, account.n_curve) and call again with the same cursor.
+    frame, decision, funding; log: of engine.core.log.new_log; curve: EQUITY_LOG[C]. Returns True when everything was
+    taken, False when a log ran full: take the rows and call again with the same cursor and new logs.
 
     The loop is long because what runs on every bar is written out: a call that passes arrays costs more than a bar.
     """
     account = account_[0]
     frame_ts, first, gaps, symbol_of, bars, quotes = frames
     has_quotes = quotes.shape[0] > 0
-    log_room = log.shape[0] - 8 * slots.size - 2 * breakers.size - 8
     curve_room = curve.size - 3
     single = symbols.size == 1 and symbol_of.size == frame_ts.size
     alone = single and slots.size == 1 and breakers.size == 0 and not has_quotes
@@ -214,7 +213,7 @@ def run(account_, slots, symbols, breakers, frames, decisions, funding, until, c
             paid = funding[k]["ts"] if k < n_funding else NEVER
             if min(min(due, decided), paid) > now:
                 break
-            if account["n_log"] > log_room or account["n_curve"] > curve_room:
+            if account["n_curve"] > curve_room or not has_room(log):
                 complete = False
                 break
             if paid <= due and paid <= decided:
@@ -231,7 +230,7 @@ def run(account_, slots, symbols, breakers, frames, decisions, funding, until, c
                 d += 1
         if not complete or f >= n_frames:
             break
-        if account["n_log"] > log_room:
+        if not has_room(log):
             complete = False
             break
         if alone and account["n_queued"] == 0 and account["midnight"] != NEVER and account["equity"] > 0.0:
@@ -360,8 +359,3 @@ def venue_done(account_, slots, log, i, is_entry, state, reason, ts):
     slot["x_known_at"] = ts
     slot["x_qty"] = slot["qty"]
     slot["x_filled"] = 0
-
-
-def new_logs(rows: int, points: int) -> tuple[npt.NDArray[np.int64], Rows]:
-    """Empty log and curve for `run`."""
-    return np.empty((rows, LOG_WIDTH), np.int64), np.empty(points, EQUITY_LOG)

@@ -47,8 +47,7 @@ ACCOUNT = np.dtype(
         ("trades", "i8"),
         ("events", "i8"),
         ("ambiguous", "i8"),
-        ("n_log", "i8"),  # rows in the logs that nobody has taken yet
-        ("n_curve", "i8"),
+        ("n_curve", "i8"),  # equity points that nobody has taken yet
     ],
     align=True,
 )
@@ -179,9 +178,12 @@ BREAKER = np.dtype(
     align=True,
 )
 
-# ---- what the kernel logs: rows of int64, the first column their kind, the others as named here, in this order -----------
-K_ORDER, K_FILL, K_TRADE, K_EVENT, K_SIGNAL = np.arange(5)
-LOG_WIDTH = 24
+# ---- what the kernel logs: rows of int64, columns as named here and in this order ------------------------------------------
+# One flat int64 buffer holds a stretch of rows for each kind. Its first words say, by kind, where the next row goes, and
+# then how far a kind may have come for one more instant to have room whatever happens in it: see engine.core.log.
+K_ORDER, K_FILL, K_TRADE, K_SIGNAL, K_EVENT = np.arange(5)  # events last: theirs is the one stretch that is mostly empty
+LOG_KINDS = 5
+LOG_HEAD = 2 * LOG_KINDS
 
 
 def _row(names: str) -> np.dtype[np.void]:
@@ -199,3 +201,4 @@ TRADE_LOG = _row(
 EVENT_LOG = _row("seq ts kind slot breaker level amount value threshold until")  # value, threshold in 1e-9
 SIGNAL_LOG = _row("signal slot status reason order mark ts")
 EQUITY_LOG = np.dtype([("ts", "i8"), ("equity", "f8"), ("cash", "f8"), ("exposure", "f8")])
+LOG_TYPES = (ORDER_LOG, FILL_LOG, TRADE_LOG, SIGNAL_LOG, EVENT_LOG)

@@ -15,20 +15,11 @@ from engine.core import codes, commands, kernel
 from engine.core.layout import (
     ACCOUNT,
     BREAKER,
-    EQUITY_LOG,
-    EVENT_LOG,
-    FILL_LOG,
-    K_EVENT,
-    K_FILL,
-    K_ORDER,
-    K_SIGNAL,
-    K_TRADE,
-    ORDER_LOG,
-    SIGNAL_LOG,
     SLOT,
     SYMBOL,
-    TRADE_LOG,
 )
+from engine.core.log import rows_of_an_instant
+from engine.core.reports import Logs, Reports
 from engine.core.types import (
     DECISION,
     EXEC_BAR,
@@ -46,15 +37,13 @@ from engine.core.types import (
 
 _NO_DECISIONS = np.zeros(0, DECISION)
 _NO_FUNDING = np.zeros(0, FUNDING)
-_STEP_LOG_ROWS = 512
-_BATCH_LOG_ROWS = 1 << 16
-_LOG_KINDS = (
-    (K_ORDER, ORDER_LOG),
-    (K_FILL, FILL_LOG),
-    (K_TRADE, TRADE_LOG),
-    (K_EVENT, EVENT_LOG),
-    (K_SIGNAL, SIGNAL_LOG),
-)
+_STEP_ROWS = (256, 128, 128, 256, 128)
+_MOST_EVENTS = 1 << 18  # in one pass of a batch: a trailing stop may move on every bar
+_STEP_POINTS = 64
+_EXEC_WORDS = EXEC_BAR.itemsize // 8
+_OHLC, _QUOTES = slice(1, 5), slice(6, 10)  # words of an EXEC_BAR row
+_NO_QUOTES = np.zeros((0, 4), np.int64)
+_LIVE, _BACK_FILLED = np.array([0], np.uint8), np.array([FLAG_GAP], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -117,38 +106,6 @@ class Frames:
 _NO_FRAMES = Frames.of_candles(np.zeros(0, np.int64), np.zeros((0, 4), np.int64))
 
 
-@dataclass(frozen=True)
-class Reports:
-    """What happened: rows of ORDER_LOG, FILL_LOG, TRADE_LOG, EQUITY_LOG, EVENT_LOG and SIGNAL_LOG, each in order."""
-
-    orders: Rows
-    fills: Rows
-    trades: Rows
-    events: Rows
-    signals: Rows
-    equity: Rows
-
-    @staticmethod
-    def concatenate(parts: Sequence[Reports]) -> Reports:
-        if not parts:
-            return Reports(*(np.zeros(0, dtype) for _, dtype in _LOG_KINDS), np.zeros(0, EQUITY_LOG))
-        names = ("orders", "fills", "trades", "events", "signals", "equity")
-        return Reports(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-    @property
-    def urgent(self) -> bool:
-        """True if something happened that must be committed now: anything but marks and stop moves."""
-        if self.orders.size or self.fills.size or self.trades.size or self.signals.size:
-            return True
-        return bool((self.events["kind"] != codes.E_STOP_MOVE).any())
-
-    def __bool__(self) -> bool:
-        return any(rows.size for rows in (self.orders, self.fills, self.trades, self.equity, self.events, self.signals))
-
-
-_NOTHING = Reports.concatenate([])
-
-
 class Machine:
     """One account's state and the events that change it. Not thread-safe: one loop owns it."""
 
@@ -169,19 +126,22 @@ class Machine:
         self.symbols = _symbol_records(account, self.instruments)
         self.slots = _slot_records(account, self.slot_specs, self.symbol_index)
         self.breakers, self.breaker_names = _breaker_records(self.breaker_specs, self.slot_specs)
-        self._log, self._curve = kernel.new_logs(self._log_rows(0), 64)
+        self._spare = rows_of_an_instant(len(self.slots), len(self.breakers))
+        self._logs = Logs(_STEP_ROWS, self._spare, _STEP_POINTS)
 
     # ---- events ------------------------------------------------------------------------------------------------------
     def frame(self, ts: int, bars: Rows, gap: bool = False) -> Reports:
         """One frame: EXEC_BAR[k], at most one row a symbol, with open `ts`."""
         k = bars.size
+        words = np.ascontiguousarray(bars).view(np.int64).reshape(k, _EXEC_WORDS)
+        quotes = words[:, _QUOTES]
         frames = (
-            np.array([ts], np.int64),
-            np.array([0, k], np.int64),
-            np.array([FLAG_GAP if gap else 0], np.uint8),
-            np.ascontiguousarray(bars["symbol"]),
-            np.ascontiguousarray(np.stack([bars[n] for n in ("open", "high", "low", "close")], axis=1)),
-            np.ascontiguousarray(np.stack([bars[n] for n in ("bid_open", "ask_open", "bid_close", "ask_close")], axis=1)),
+            np.array((ts,), np.int64),
+            np.array((0, k), np.int64),
+            _LIVE if not gap else _BACK_FILLED,
+            bars["symbol"].copy(),
+            words[:, _OHLC].copy(),
+            quotes.copy() if quotes.any() else _NO_QUOTES,
         )
         return self._step(frames, _NO_DECISIONS, -1)
 
@@ -195,63 +155,60 @@ class Machine:
 
     def run(self, frames: Frames, decisions: Rows = _NO_DECISIONS, funding: Rows = _NO_FUNDING, until: int = -1) -> Reports:
         """A batch: frames, decisions sorted by (decided_at, slot), funding sorted by ts; then what is due up to `until`."""
-        buffers = self._log, self._curve
-        self._log, self._curve = kernel.new_logs(self._log_rows(frames.ts.size), frames.ts.size + 64)
-        try:
-            return self._advance(frames.as_tuple(), decisions, funding, until)
-        finally:  # the reports keep the batch's curve; steps go on with their own small buffers
-            self._log, self._curve = buffers
+        rows = _rows_of_a_batch(frames.symbol.size, decisions.size, funding.size * len(self.slots))
+        cursor = np.zeros(3, np.int64)
+        parts: list[Reports] = []
+        complete = False
+        while not complete:
+            logs = Logs(rows, self._spare, frames.ts.size + _STEP_POINTS)
+            complete = self._advance(frames.as_tuple(), decisions, funding, until, cursor, logs)
+            parts.append(logs.hand_over(self.account))
+        return Reports.concatenate(parts)
 
     def command(self, kind: str, ts: int, **args: object) -> Reports:
         """A person's or the runtime's order to the machine: see engine.core.commands. ValueError says why it is refused."""
         commands.apply(self, kind, ts, args)
-        return self._take()
+        return self._logs.take(self.account)
 
     def venue_fill(self, slot: int, entry: bool, qty: int, price: int, fee: int, ts: int, maker: bool = False) -> Reports:
         """A venue filled `qty` lots of the slot's entry or exit order at `price` ticks for `fee` quanta."""
-        kernel.venue_fill(*self._state, self._log, slot, int(entry), qty, price, fee, int(maker), ts)
-        return self._take()
+        kernel.venue_fill(*self._state, self._logs.words, slot, int(entry), qty, price, fee, int(maker), ts)
+        return self._logs.take(self.account)
 
     def venue_done(self, slot: int, entry: bool, state: str, ts: int) -> Reports:
         """A venue ended the slot's order without filling it whole: state `cancelled` or `rejected`."""
         code = codes.ORDER_STATES.index(state)
-        kernel.venue_done(self.account, self.slots, self._log, slot, int(entry), code, codes.R_VENUE, ts)
-        return self._take()
+        kernel.venue_done(self.account, self.slots, self._logs.words, slot, int(entry), code, codes.R_VENUE, ts)
+        return self._logs.take(self.account)
 
     def operate(self, op: int, ts: int, *, i: int = -1, code: int = 0, amount: int = 0) -> None:
         """One step of a command; only engine.core.commands calls this."""
-        kernel.operate(*self._state, self._log, op, i, code, amount, ts)
-
-    def _log_rows(self, frames: int) -> int:
-        return max(_STEP_LOG_ROWS, 32 * len(self.slot_specs), min(frames + 64, _BATCH_LOG_ROWS))
+        kernel.operate(*self._state, self._logs.words, op, i, code, amount, ts)
 
     @property
     def _state(self) -> tuple[Rows, Rows, Rows, Rows]:
         return self.account, self.slots, self.symbols, self.breakers
 
     def _step(self, frames: tuple[npt.NDArray[np.generic], ...], decisions: Rows, until: int) -> Reports:
-        reports = self._advance(frames, decisions, _NO_FUNDING, until)
-        if reports.equity.size:
-            self._curve = np.empty_like(self._curve)
+        cursor = np.zeros(3, np.int64)
+        complete = self._advance(frames, decisions, _NO_FUNDING, until, cursor, self._logs)
+        reports = self._logs.take(self.account)
+        while not complete:
+            complete = self._advance(frames, decisions, _NO_FUNDING, until, cursor, self._logs)
+            reports = Reports.concatenate([reports, self._logs.take(self.account)])
         return reports
 
-    def _advance(self, frames: tuple[npt.NDArray[np.generic], ...], decisions: Rows, funding: Rows, until: int) -> Reports:
-        cursor = np.zeros(3, np.int64)
-        parts = []
-        while not kernel.run(*self._state, frames, decisions, funding, until, cursor, self._log, self._curve):
-            parts.append(self._take())
-            self._curve = np.empty_like(self._curve)
-        parts.append(self._take())
-        return parts[0] if len(parts) == 1 else Reports.concatenate(parts)
-
-    def _take(self) -> Reports:
-        account = self.account
-        log, curve = self._log[: account["n_log"][0]], self._curve[: account["n_curve"][0]]
-        account["n_log"] = account["n_curve"] = 0
-        kinds = log[:, 0].copy()
-        if not kinds.size and not curve.size:
-            return _NOTHING
-        return Reports(*(_rows(log, kinds == kind, dtype) for kind, dtype in _LOG_KINDS), curve)
+    def _advance(
+        self,
+        frames: tuple[npt.NDArray[np.generic], ...],
+        decisions: Rows,
+        funding: Rows,
+        until: int,
+        cursor: npt.NDArray[np.int64],
+        logs: Logs,
+    ) -> bool:
+        complete: bool = kernel.run(*self._state, frames, decisions, funding, until, cursor, logs.words, logs.curve)
+        return complete
 
     # ---- state -------------------------------------------------------------------------------------------------------
     @property
@@ -297,6 +254,11 @@ def _rows(log: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], dtype: np.d
     """The chosen log rows as records of `dtype`."""
     width = len(dtype.names or ())
     return np.ascontiguousarray(log[chosen, 1 : 1 + width]).view(dtype).reshape(-1)
+
+
+def _rows_of_a_batch(bars: int, decisions: int, funding: int) -> tuple[int, ...]:
+    """Rows of each kind that a batch most likely writes in one pass; what is not written costs no memory."""
+    return 6 * decisions + 16, 2 * decisions + 4, decisions + 2, decisions + 1, min(bars, _MOST_EVENTS) + funding
 
 
 # What a person configures; a restored machine keeps its own values of these, so that a changed configuration acts.
@@ -415,7 +377,8 @@ def _breaker_records(specs: Sequence[BreakerSpec], slots: Sequence[SlotSpec]) ->
     rows, names = [], []
     for spec in specs:
         if spec.scope == "slot" and spec.kind != "consecutive_losses":
-            raise ValueError(f"breaker {spec.name}: {spec.kind} watches the account's equity; scope slot is for consecutive_losses")
+            watches = f"{spec.kind} watches the account's equity"
+            raise ValueError(f"breaker {spec.name}: {watches}; scope slot is for consecutive_losses")
         wide = spec.scope == "account"
         for owner in [-1] if wide else range(len(slots)):
             row = np.zeros(1, BREAKER)[0]
