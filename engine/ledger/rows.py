@@ -5,10 +5,9 @@ Reals are k / 10**d through the instrument's own grid, so that each equals its d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from db.models import Equity, Fill, Order, Signal, Trade
 from engine.core import codes
@@ -27,10 +26,10 @@ Tables = dict[Any, list[Row]]
 def rows_of(context: Context, reports: Reports, facts: Mapping[int, SignalFacts]) -> Tables:
     """Every report as rows, by table."""
     tables: Tables = {
-        Signal: [_signal(context, row, facts[int(row["signal"])]) for row in reports.signals],
+        Signal: [_signal(context, row, facts[row["signal"]]) for row in _named(reports.signals)],
         Order: _orders(context, reports.orders),
-        Fill: [_fill(context, row) for row in reports.fills],
-        Trade: [_trade(context, row) for row in reports.trades],
+        Fill: [_fill(context, row) for row in _named(reports.fills)],
+        Trade: [_trade(context, row) for row in _named(reports.trades)],
         Equity: _equity(context, reports.equity),
     }
     for part in (first_stops(context, reports.trades), event_rows(context, reports)):
@@ -41,56 +40,60 @@ def rows_of(context: Context, reports: Reports, facts: Mapping[int, SignalFacts]
 
 def _orders(context: Context, log: Rows) -> list[Row]:
     """The last state of each order."""
-    latest: dict[int, Row] = {}
-    for row in log:
-        latest[int(row["seq"])] = _order(context, row)
-    return list(latest.values())
+    latest = {row["seq"]: row for row in _named(log)}
+    return [_order(context, row) for row in latest.values()]
 
 
-def _order(context: Context, row: np.void) -> Row:
-    slot = int(row["slot"])
+def _named(rows: Rows) -> list[Row]:
+    """Records as dictionaries of Python's own numbers: ten times faster to read than fields of a record."""
+    names = rows.dtype.names or ()
+    return [dict(zip(names, row, strict=True)) for row in rows.tolist()]
+
+
+def _order(context: Context, row: Row) -> Row:
+    slot = row["slot"]
     grid = context.grids[slot]
-    state = codes.ORDER_STATES[int(row["state"])]
+    state = codes.ORDER_STATES[row["state"]]
     return {
         "run_id": context.run_id,
-        "seq": int(row["seq"]),
+        "seq": row["seq"],
         "slot_id": context.slot_ids[slot],
-        "signal_seq": int(row["signal"]) or None,
+        "signal_seq": row["signal"] or None,
         "symbol": context.slots[slot].symbol,
         "side": "buy" if row["side"] > 0 else "sell",
-        "purpose": codes.PURPOSES[int(row["purpose"])],
-        "type": codes.ORDER_TYPES[int(row["type"])],
-        "qty": grid.qty(int(row["qty"])),
-        "filled_qty": grid.qty(int(row["filled"])),
-        "price_ref": grid.price(int(row["ref"])) if row["ref"] else None,
-        "limit_price": grid.price(int(row["limit"])) if row["limit"] else None,
-        "reserved": grid.money(int(row["reserved"])),
+        "purpose": codes.PURPOSES[row["purpose"]],
+        "type": codes.ORDER_TYPES[row["type"]],
+        "qty": grid.qty(row["qty"]),
+        "filled_qty": grid.qty(row["filled"]),
+        "price_ref": grid.price(row["ref"]) if row["ref"] else None,
+        "limit_price": grid.price(row["limit"]) if row["limit"] else None,
+        "reserved": grid.money(row["reserved"]),
         "state": state,
-        "reason": codes.REASONS[int(row["reason"])],
-        "created_ts": int(row["created"]),
-        "known_ts": int(row["known_at"]),
-        "done_ts": int(row["ts"]) if state in ("filled", "cancelled", "refused", "rejected") else None,
+        "reason": codes.REASONS[row["reason"]],
+        "created_ts": row["created"],
+        "known_ts": row["known_at"],
+        "done_ts": row["ts"] if state in ("filled", "cancelled", "refused", "rejected") else None,
     }
 
 
-def _fill(context: Context, row: np.void) -> Row:
-    slot = int(row["slot"])
+def _fill(context: Context, row: Row) -> Row:
+    slot = row["slot"]
     grid = context.grids[slot]
     return {
         "run_id": context.run_id,
-        "seq": int(row["seq"]),
-        "order_seq": int(row["order"]),
+        "seq": row["seq"],
+        "order_seq": row["order"],
         "slot_id": context.slot_ids[slot],
         "symbol": context.slots[slot].symbol,
         "side": "buy" if row["side"] > 0 else "sell",
-        "qty": grid.qty(int(row["qty"])),
-        "price": grid.price(int(row["price"])),
-        "base_price": grid.price(int(row["base"])),
-        "notional": grid.money(int(row["notional"])),
-        "fee": grid.money(int(row["fee"])),
+        "qty": grid.qty(row["qty"]),
+        "price": grid.price(row["price"]),
+        "base_price": grid.price(row["base"]),
+        "notional": grid.money(row["notional"]),
+        "fee": grid.money(row["fee"]),
         "liquidity": "maker" if row["maker"] else "taker",
-        "ts": int(row["ts"]),
-        "cash_after": grid.money(int(row["cash"])),
+        "ts": row["ts"],
+        "cash_after": grid.money(row["cash"]),
     }
 
 
@@ -102,42 +105,42 @@ def excursions(direction: int, entry: int, high: int, low: int) -> tuple[float, 
     return (max(down, 0.0), max(up, 0.0)) if direction > 0 else (max(up, 0.0), max(down, 0.0))
 
 
-def _trade(context: Context, row: np.void) -> Row:
-    slot = int(row["slot"])
+def _trade(context: Context, row: Row) -> Row:
+    slot = row["slot"]
     grid = context.grids[slot]
-    direction, entry = int(row["direction"]), int(row["entry_price"])
-    mae, mfe = excursions(direction, entry, int(row["high"]), int(row["low"]))
-    risk = _risk(grid, entry, int(row["stop_initial"]), int(row["qty"]))
-    pnl = grid.money(int(row["pnl"]))
+    direction, entry = row["direction"], row["entry_price"]
+    mae, mfe = excursions(direction, entry, row["high"], row["low"])
+    risk = _risk(grid, entry, row["stop_initial"], row["qty"])
+    pnl = grid.money(row["pnl"])
     return {
         "run_id": context.run_id,
-        "seq": int(row["seq"]),
+        "seq": row["seq"],
         "slot_id": context.slot_ids[slot],
         "symbol": context.slots[slot].symbol,
         "direction": direction,
-        "qty": grid.qty(int(row["qty"])),
-        "entry_ts": int(row["entry_ts"]),
-        "exit_ts": int(row["exit_ts"]),
+        "qty": grid.qty(row["qty"]),
+        "entry_ts": row["entry_ts"],
+        "exit_ts": row["exit_ts"],
         "entry_price": grid.price(entry),
-        "exit_price": grid.price(int(row["exit_price"])),
-        "entry_notional": grid.money(int(row["entry_notional"])),
-        "exit_notional": grid.money(int(row["exit_notional"])),
-        "fees": grid.money(int(row["fees"])),
-        "funding": grid.money(int(row["funding"])),
+        "exit_price": grid.price(row["exit_price"]),
+        "entry_notional": grid.money(row["entry_notional"]),
+        "exit_notional": grid.money(row["exit_notional"]),
+        "fees": grid.money(row["fees"]),
+        "funding": grid.money(row["funding"]),
         "pnl": pnl,
-        "pnl_pct": int(row["pnl"]) / int(row["entry_notional"]) if row["entry_notional"] else 0.0,
-        "exit_reason": codes.PURPOSES[int(row["reason"])],
+        "pnl_pct": row["pnl"] / row["entry_notional"] if row["entry_notional"] else 0.0,
+        "exit_reason": codes.PURPOSES[row["reason"]],
         "mae": mae,
         "mfe": mfe,
-        "bars_held": int(row["bars_held"]),
+        "bars_held": row["bars_held"],
         "ambiguous": bool(row["ambiguous"]),
-        "kind_pnl": grid.money(int(row["kind_pnl"])),
-        "stop_initial": grid.price(int(row["stop_initial"])) if row["stop_initial"] else None,
+        "kind_pnl": grid.money(row["kind_pnl"]),
+        "stop_initial": grid.price(row["stop_initial"]) if row["stop_initial"] else None,
         "risk": risk,
         "r_multiple": pnl / risk if risk else None,
-        "signal_seq": int(row["signal"]) or None,
-        "entry_order_seq": int(row["entry_order"]),
-        "exit_order_seq": int(row["exit_order"]),
+        "signal_seq": row["signal"] or None,
+        "entry_order_seq": row["entry_order"],
+        "exit_order_seq": row["exit_order"],
         "config_version_id": context.config_version_id,
         "source_hash": context.source_hashes[slot],
     }
@@ -148,22 +151,22 @@ def _risk(grid: Grid, entry: int, stop: int, qty: int) -> float | None:
     return grid.money(grid.notional(abs(entry - stop), qty)) if stop else None
 
 
-def _signal(context: Context, row: np.void, facts: SignalFacts) -> Row:
-    slot = int(row["slot"])
+def _signal(context: Context, row: Row, facts: SignalFacts) -> Row:
+    slot = row["slot"]
     grid = context.grids[slot]
-    decision = facts.decision
+    decision = dict(zip(facts.decision.dtype.names or (), facts.decision.item(), strict=True))
 
     def distance(name: str) -> float | None:
-        return grid.price(int(decision[name])) if decision[name] else None
+        return grid.price(decision[name]) if decision[name] else None
 
-    entry = int(decision["entry"])
+    entry = decision["entry"]
     kind = "entry" if not decision["exit"] else "flip" if entry else "exit"
     return {
         "run_id": context.run_id,
-        "seq": int(row["signal"]),
+        "seq": row["signal"],
         "slot_id": context.slot_ids[slot],
-        "decided_ts": int(decision["decided_at"]),
-        "known_ts": int(decision["known_at"]),
+        "decided_ts": decision["decided_at"],
+        "known_ts": decision["known_at"],
         "kind": kind,
         "direction": entry,
         "stop_distance": distance("stop"),
@@ -173,10 +176,10 @@ def _signal(context: Context, row: np.void, facts: SignalFacts) -> Row:
         "strength": _number(decision["strength"]),
         "volatility": _number(decision["volatility"]),
         "tag": facts.tag,
-        "status": codes.SIGNAL_STATUSES[int(row["status"])],
-        "reason": codes.REASONS[int(row["reason"])],
-        "price": grid.price(int(row["mark"])) if row["mark"] else None,
-        "order_seq": int(row["order"]) or None,
+        "status": codes.SIGNAL_STATUSES[row["status"]],
+        "reason": codes.REASONS[row["reason"]],
+        "price": grid.price(row["mark"]) if row["mark"] else None,
+        "order_seq": row["order"] or None,
         "config_version_id": context.config_version_id,
         "source_hash": context.source_hashes[slot],
         "checks": facts.checks,
@@ -184,7 +187,7 @@ def _signal(context: Context, row: np.void, facts: SignalFacts) -> Row:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def _equity(context: Context, points: Rows) -> list[Row]:
