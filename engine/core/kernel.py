@@ -133,20 +133,24 @@ def _quiet_stretch(account, slot, symbol, frame_ts, bars, gaps, f, before, curve
     if held:
         floor_price = (stop if stop > 0 else ZERO) if long else target - 1
         ceiling = (target if target > 0 else NEVER) if long else (stop - 1 if stop > 0 else NEVER)
-    size = float(slot["qty"])
+    size = float(slot["qty"]) if long else -float(slot["qty"])
     unit, cash = symbol["unit"], account["cash_value"]
     equity, exposure, peak = account["equity"], account["exposure"], account["peak"]
     bucket_end, bucket_ms = account["bucket_end"], account["bucket_ms"]
     best, top, bottom = slot["best"], slot["high"], slot["low"]
-    n, n_curve, start = frame_ts.size, account["n_curve"], f
-    room = curve.size - 2
-    while f < n and n_curve < room:
+    start, n_curve = f, account["n_curve"]
+    n = min(np.int64(frame_ts.size), f + curve.size - 2 - n_curve)  # a bar makes at most one point
+    while f < n:
         ts = frame_ts[f]
-        high, low = bars[f, 1], bars[f, 2]
-        if ts >= before or low <= floor_price or high > ceiling or gaps[f] != 0:
+        if ts >= before or gaps[f] != 0:
             break
-        if held and not long and cash - size * float(bars[f, 3]) * unit <= 0.0:
-            break
+        if held:
+            high, low = bars[f, 1], bars[f, 2]
+            value = size * float(bars[f, 3]) * unit
+            if low <= floor_price or high > ceiling or cash + value <= 0.0:
+                break
+            top = max(top, high)
+            bottom = min(bottom, low)
         if bucket_end <= ts:
             point = curve[n_curve]
             point["ts"] = bucket_end
@@ -160,11 +164,9 @@ def _quiet_stretch(account, slot, symbol, frame_ts, bars, gaps, f, before, curve
         elif bucket_end == NEVER:
             bucket_end = (ts // bucket_ms + 1) * bucket_ms
         if held:
-            exposure = size * float(bars[f, 3]) * unit
-            equity = cash + exposure if long else cash - exposure
+            exposure = abs(value)
+            equity = cash + value
             peak = max(peak, equity)
-            top = max(top, high)
-            bottom = min(bottom, low)
         f += 1
     if f > start:
         last = f - 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
+from sqlmodel import col
 
 from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Trade
 from db.session import data_folder, open_engine
@@ -53,8 +54,8 @@ def replay(run: int | str, engine: Engine | None = None, folder: Path | None = N
     """Replay a paper run by id or name. The engine of that run must not be in the middle of writing."""
     engine = engine or open_engine(read_only=True)
     with engine.connect() as connection:
-        column = Run.id if isinstance(run, int) else Run.name
-        found = connection.execute(select(Run.id, Run.name, Run.kind).where(column == run)).first()  # type: ignore[call-overload]
+        column: Any = col(Run.id) if isinstance(run, int) else col(Run.name)
+        found = connection.execute(select(col(Run.id), col(Run.name), col(Run.kind)).where(column == run)).first()
     if found is None:
         raise NoSuchRun(f"no run {run!r} in this database; `run_engine.py status` names them")
     if found.kind == "backtest":
@@ -81,7 +82,7 @@ def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list
     return list(rows.values())
 
 
-COMPARED_KEYS = {table: keys for table, keys in COMPARED.values()}
+COMPARED_KEYS = dict(COMPARED.values())
 
 
 def _stored(engine: Engine, run_id: int, table: Any) -> list[dict[str, Any]]:

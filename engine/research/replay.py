@@ -171,7 +171,8 @@ def replay_tape(folder: Path) -> Replayed:
         raise ValueError(f"{folder} holds no tape: the run has not traded yet, or its data folder was moved")
     bars = {name: np.concatenate(parts) for name, parts in reading.bars.items()}
     machine = reading.segments[0].setup.machine()
-    signals, parts = 0, []
+    signals = 0
+    parts: list[tuple[Setup, Reports, dict[int, SignalFacts]]] = []
     asked: dict[int, list[_Slot]] = {}
     for segment in reading.segments:
         machine = _follow(machine, segment.setup, parts)

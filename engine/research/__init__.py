@@ -1,0 +1,1 @@
+"""Backtests, replays and proofs about strategies. No Streamlit, no sockets."""

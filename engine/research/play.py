@@ -1,0 +1,144 @@
+"""Slots over candles through the machine: bars once, signals once, the kernel once. No statistics, files or database.
+
+One slot on one symbol is the common case and takes the short way; several slots and symbols are merged into frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from engine.core.machine import Frames, Machine, Reports
+from engine.core.types import DECISION, EXEC_BAR, FUNDING, TF_BAR, AccountSpec, BreakerSpec, Instrument, Rows, SlotSpec
+from engine.ledger.names import SignalFacts
+from engine.market.candles import Candles
+from engine.strategies.base import Bars, Signals, Strategy
+from engine.strategies.decisions import check_signals, decisions_of
+
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class PlayedSlot:
+    """What one slot saw and said: `decisions` DECISION[k] with their signal numbers."""
+
+    bars: Bars
+    signals: Signals
+    decisions: Rows
+
+    def facts(self) -> dict[int, SignalFacts]:
+        """By signal number, what the kernel's log does not carry."""
+        at = np.searchsorted(self.bars.ts + self.bars.timeframe_ms, self.decisions["decided_at"]).tolist()
+        tags, codes = self.signals.tags, self.decisions["tag"].tolist()
+        return {
+            int(row["signal_id"]): SignalFacts(
+                row,
+                str(tags[codes[n]]) if self.signals.tag is not None and 0 <= codes[n] < len(tags) else "",
+                {name: bool(values[at[n]]) for name, values in self.signals.checks.items()},
+            )
+            for n, row in enumerate(self.decisions)
+        }
+
+
+@dataclass(frozen=True)
+class Played:
+    """A whole batch: the machine as it stands at `end` (ms UTC, end of the last candle), its reports, its slots."""
+
+    machine: Machine
+    reports: Reports
+    slots: tuple[PlayedSlot, ...]
+    start: int
+    end: int
+
+    @cached_property
+    def facts(self) -> dict[int, SignalFacts]:
+        return {number: fact for slot in self.slots for number, fact in slot.facts().items()}
+
+
+def ticks_of(candles: Candles, instrument: Instrument) -> Rows:
+    """TF_BAR[n]: candles on the instrument's grid. ValueError for prices that do not fit it."""
+    rows = np.zeros(len(candles), TF_BAR)
+    rows["ts"], rows["volume"] = candles.ts, candles.volume
+    for name in _PRICES:
+        rows[name] = instrument.to_ticks(getattr(candles, name))
+    if rows.size and rows["low"].min() <= 0:
+        raise ValueError(f"{instrument.symbol}: a price is below half its tick of {instrument.tick}; use a finer tick")
+    return rows
+
+
+def longer(rows: Rows, from_ms: int, to_ms: int) -> Rows:
+    """TF_BAR[n] of one timeframe as whole bars of a longer one; a last bar that has not ended is left out."""
+    if from_ms == to_ms or not rows.size:
+        return rows
+    if to_ms % from_ms:
+        raise ValueError(f"bars of {to_ms} ms cannot be made of candles of {from_ms} ms")
+    group = rows["ts"] // to_ms
+    first = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    out = np.zeros(first.size, TF_BAR)
+    out["ts"], out["open"] = group[first] * to_ms, rows["open"][first]
+    out["high"], out["low"] = np.maximum.reduceat(rows["high"], first), np.minimum.reduceat(rows["low"], first)
+    out["close"] = rows["close"][np.append(first[1:], rows.size) - 1]
+    out["volume"] = np.add.reduceat(rows["volume"], first)
+    return out[out["ts"] + to_ms <= rows["ts"][-1] + from_ms]
+
+
+def play(
+    account: AccountSpec,
+    instruments: Sequence[Instrument],
+    slots: Sequence[tuple[SlotSpec, Strategy]],
+    candles: Mapping[str, Candles],
+    breakers: Sequence[BreakerSpec] = (),
+    funding: Rows | None = None,
+) -> Played:
+    """Run slots over the candles of their symbols; funding FUNDING[k] sorted by ts, its symbols numbered as `instruments`.
+
+    Candles of all symbols share one timeframe, of which a slot's own is a multiple. StrategyError for signals that cannot
+    be used, ValueError for prices or amounts out of range.
+    """
+    ticks = {one.symbol: ticks_of(candles[one.symbol], one) for one in instruments}
+    grid = {one.symbol: one for one in instruments}
+    played = []
+    for i, (spec, strategy) in enumerate(slots):
+        rows = longer(ticks[spec.symbol], candles[spec.symbol].timeframe_ms, spec.timeframe_ms)
+        bars = Bars.from_ticks(grid[spec.symbol], spec.timeframe_ms, rows)
+        signals = strategy.signals(bars)
+        check_signals(bars, signals)
+        decisions = decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms)
+        played.append(PlayedSlot(bars, signals, decisions))
+    decisions = _numbered(played)
+    machine = Machine(account, instruments, [spec for spec, _ in slots], breakers)
+    start = min(int(one.ts[0]) for one in candles.values())
+    end = max(int(one.ts[-1]) + one.timeframe_ms for one in candles.values())
+    frames = frames_of([ticks[one.symbol] for one in instruments])
+    paid = np.zeros(0, FUNDING) if funding is None else funding
+    return Played(machine, machine.run(frames, decisions, paid, until=end), tuple(played), start, end)
+
+
+def _numbered(played: Sequence[PlayedSlot]) -> Rows:
+    """All slots' decisions in order of (decided_at, slot), numbered from 1; each slot's own rows get their numbers too."""
+    parts = [slot.decisions for slot in played]
+    rows: Rows = np.concatenate(parts) if parts else np.zeros(0, DECISION)
+    order = np.lexsort((rows["slot"], rows["decided_at"]))
+    rows["signal_id"][order] = np.arange(1, rows.size + 1)
+    ends = np.cumsum([part.size for part in parts])
+    for part, stop in zip(parts, ends, strict=True):
+        part["signal_id"] = rows["signal_id"][stop - part.size : stop]
+    return rows[order]
+
+
+def frames_of(ticks: Sequence[Rows]) -> Frames:
+    """TF_BAR rows of each symbol, in the instruments' order, as frames."""
+    if len(ticks) == 1:
+        bars = np.stack([ticks[0][name] for name in _PRICES], axis=1)
+        return Frames.of_candles(ticks[0]["ts"], bars)
+    ts = np.concatenate([rows["ts"] for rows in ticks])
+    merged: Any = np.zeros(ts.size, EXEC_BAR)
+    merged["symbol"] = np.repeat(np.arange(len(ticks)), [rows.size for rows in ticks])
+    for name in (*_PRICES, "volume"):
+        merged[name] = np.concatenate([rows[name] for rows in ticks])
+    order = np.lexsort((merged["symbol"], ts))
+    return Frames.of_rows(ts[order], merged[order])

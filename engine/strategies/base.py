@@ -1,0 +1,172 @@
+"""What a strategy is made of: its parameters, the bars it sees and the signals it gives. No strategy is in this file.
+
+A strategy must be causal: what it says at a bar may depend on that bar and those before it alone.
+`engine.research.lookahead` proves it for any strategy.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from engine.strategies._bars import Bars, HigherBars
+
+__all__ = [
+    "Bars",
+    "HigherBars",
+    "Signals",
+    "Strategy",
+    "StrategyError",
+    "StrategyParams",
+]
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+
+
+class StrategyError(ValueError):
+    """A strategy, its file or its parameters are wrong; the message names the strategy and the defect."""
+
+
+class StrategyParams(BaseModel):
+    """A strategy's parameters: declared once, frozen, finite, nothing unknown. Constraints between them are validators here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+@dataclass(eq=False)
+class Signals:
+    """What a strategy says, one value a bar; every array has shape [n].
+
+    `entry` int8: 1 go long, -1 go short, 0 nothing; `exit` bool (both set = turn the position round). `stop`, `target`,
+    `trail`, `limit_offset` float64 distances in price units, read on entry bars, 0 = none; `limit_bars` how many bars a limit
+    entry lives; `strength` 0..1; `tag` integer index into `tags`. `plot`: named series to draw; `checks`: named bool
+    conditions in which the app says why there is a position or none. A change is a decision, its repetition is not.
+    """
+
+    entry: Array
+    exit: Array
+    stop: Array | None = None
+    target: Array | None = None
+    trail: Array | None = None
+    limit_offset: Array | None = None
+    limit_bars: Array | None = None
+    strength: Array | None = None
+    tag: Array | None = None
+    plot: Mapping[str, Array] = field(default_factory=dict)
+    checks: Mapping[str, Array] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    strategy: str = field(default="strategy", repr=False)
+    first_turn: int | None = field(default=0, repr=False)
+
+    @classmethod
+    def long_while(cls, condition: Array, **words: Any) -> Signals:
+        """Enter on the bar where `condition` turns true, exit where it turns false. `words` are Signals' other fields.
+
+        The first warm bar is no turn: the bar before must have been judged too. A comparison of indicators knows where it
+        could not be judged; for a plain bool array it is the first `warmup()` bars. After a stop the next turn is waited for.
+        """
+        return cls._held(*_sides(condition, None), words)
+
+    @classmethod
+    def short_while(cls, condition: Array, **words: Any) -> Signals:
+        """As `long_while`, the other way round."""
+        return cls._held(*_sides(None, condition), words)
+
+    @classmethod
+    def long_short_while(cls, long: Array, short: Array, **words: Any) -> Signals:
+        """Long while `long`, short while `short`, flat otherwise; from one to the other the position is turned round."""
+        return cls._held(*_sides(long, short), words)
+
+    @classmethod
+    def _held(cls, side: npt.NDArray[np.int8], known: Bools | None, words: dict[str, Any]) -> Signals:
+        before = np.concatenate((side[:1], side[:-1]))
+        turned = side != before
+        starts = turned & (side != 0)
+        if known is not None:
+            starts[1:] &= known[:-1]
+        entry = np.where(starts, side, 0).astype(np.int8)
+        return cls(entry, turned & (before != 0), first_turn=None if known is None else 0, **words)
+
+
+class Strategy:
+    """One file, one subclass: `Params`, `signals(bars)`, and `warmup()` where the default does not fit.
+
+    `name` is the file's name. Instances keep nothing between calls: the same bars give the same signals.
+    """
+
+    name: ClassVar[str] = "strategy"
+    Params: ClassVar[type[StrategyParams]] = StrategyParams
+    params: Any
+
+    def __init__(self, params: StrategyParams | None = None) -> None:
+        self.params = self.Params() if params is None else params
+        if not isinstance(self.params, self.Params):
+            raise StrategyError(f"{self.name}: its parameters are a {self.Params.__qualname__}, got {params!r}")
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if "signals" in cls.__dict__:
+            cls.signals = _named(cls.__dict__["signals"])  # type: ignore[method-assign]  # the same function, its result marked
+
+    def signals(self, bars: Bars) -> Signals:
+        """The signals on all of `bars`, each from its bar and those before it alone."""
+        raise StrategyError(f"{self.name}: the class has no signals(self, bars)")
+
+    def warmup(self) -> int:
+        """Bars needed before the first value stands; by default the largest whole-number parameter."""
+        numbers = [value for value in dict(self.params).values() if type(value) is int]
+        return max([1, *numbers])
+
+
+def _named(function: Callable[..., Any]) -> Callable[..., Signals]:
+    """`signals` with the strategy's name on its result, and no turn of `long_while` within the warm-up."""
+
+    @functools.wraps(function)
+    def signals(self: Strategy, bars: Bars) -> Signals:
+        try:
+            found = function(self, bars)
+        except StrategyError as error:
+            words = str(error)
+            raise StrategyError(words if words.startswith(f"{self.name}:") else f"{self.name}: {words}") from error
+        if not isinstance(found, Signals):
+            raise StrategyError(f"{self.name}: signals(bars) must return Signals, got {type(found).__name__}")
+        found.strategy = self.name
+        if found.first_turn is None:
+            found.entry[: self.warmup()] = 0
+        return found
+
+    return signals
+
+
+def _sides(long: Array | None, short: Array | None) -> tuple[npt.NDArray[np.int8], Bools | None]:
+    """1, -1 or 0 a bar, and where that could be judged; None when a condition is a plain array that does not know."""
+    given = [condition for condition in (long, short) if condition is not None]
+    arrays = [_condition(condition) for condition in given]
+    if len({array.size for array in arrays}) > 1:
+        raise StrategyError(f"long and short differ in length: {arrays[0].size} and {arrays[1].size}")
+    up = arrays[0] if long is not None else np.zeros(arrays[0].size, bool)
+    down = arrays[-1] if short is not None else np.zeros(arrays[0].size, bool)
+    if (up & down).any():
+        raise StrategyError(f"long and short are both true at bar {int(np.argmax(up & down))}; only one can be held")
+    known = [condition.known for condition in given if hasattr(condition, "known")]
+    side = up.astype(np.int8) - down.astype(np.int8)
+    return side, np.logical_and.reduce(known) if len(known) == len(given) else None
+
+
+def _condition(values: Array) -> Bools:
+    array = np.asarray(values)
+    if array.dtype != np.bool_ or array.ndim != 1:
+        raise StrategyError(
+            f"a condition must be a bool array with one value a bar, got {array.dtype} of shape {array.shape}; compare "
+            "the values, as in fast > slow"
+        )
+    return array.view(np.ndarray)
