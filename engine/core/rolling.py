@@ -5,6 +5,8 @@ whole ticks, exactly; other floats are added afresh for each window, oldest firs
 it holds a NaN. Indicators with a memory beyond their window are in `smoothing`.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,9 +16,9 @@ from engine.core.series import Floats, Ints, Prices, plain, scale_of, ticks
 MS_DAY = 86_400_000
 
 
-def period(n: int, name: str = "n", least: int = 1) -> int:
+def period(n: Any, name: str = "n", least: int = 1) -> int:
     """`n` as an int. ValueError unless it is a whole number of bars, at least `least`."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < least:
+    if not isinstance(n, (int, np.integer)) or n < least:
         raise ValueError(f"{name} must be a whole number of bars, at least {least}, got {n!r}")
     return int(n)
 
