@@ -83,7 +83,8 @@ def longer(rows: Rows, from_ms: int, to_ms: int) -> Rows:
     out["high"], out["low"] = np.maximum.reduceat(rows["high"], first), np.minimum.reduceat(rows["low"], first)
     out["close"] = rows["close"][np.append(first[1:], rows.size) - 1]
     out["volume"] = np.add.reduceat(rows["volume"], first)
-    return out[out["ts"] + to_ms <= rows["ts"][-1] + from_ms]
+    ended: Rows = out[out["ts"] + to_ms <= rows["ts"][-1] + from_ms]
+    return ended
 
 
 def play(

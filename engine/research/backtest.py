@@ -1,0 +1,147 @@
+"""A backtest: one strategy over candles by the rules the engine trades by, its figures, its trades and its curve.
+
+Storing one is in engine.research.save, several slots at once in engine.research.play. No Streamlit, no sockets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.types import AccountSpec, Instrument, SlotSpec
+from engine.ledger.names import Context
+from engine.ledger.rows import Row, rows_of
+from engine.ledger.standing import position_rows
+from engine.market.candles import Candles
+from engine.market.quality import Quality, assess
+from engine.market.symbols import timeframe_name
+from engine.research.figures import figures_of
+from engine.research.play import Played, play, ticks_of
+from engine.research.save import save_played
+from engine.strategies.base import Bars, Strategy
+
+__all__ = ["BacktestResult", "BacktestSpec", "bars_of", "run_backtest", "save_backtest"]
+
+_TRADE_COLUMNS = tuple(
+    "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
+)
+
+
+@dataclass(frozen=True)
+class BacktestSpec:
+    """What to run: the candles' timeframe is the slot's, or divides it. `exchange` is where they come from, "" for a file."""
+
+    strategy: Strategy
+    candles: Candles
+    instrument: Instrument
+    account: AccountSpec
+    slot: SlotSpec
+    exchange: str = ""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return dict(self.strategy.params.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """What came of it. `run_id` and `name` are None until it is saved; `elapsed_seconds` is signals, kernel and figures."""
+
+    spec: BacktestSpec
+    played: Played
+    figures: Mapping[str, Any]
+    quality: Quality
+    elapsed_seconds: float
+    run_id: int | None = None
+    name: str | None = field(default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values: times in ms UTC, rates and returns as fractions; what is undefined is None, with its reason."""
+        spec, figures = self.spec, dict(self.figures)
+        undefined = figures.pop("undefined")
+        return {
+            "run_id": self.run_id,
+            "strategy": spec.slot.strategy,
+            "params": spec.params,
+            "symbol": spec.instrument.symbol,
+            "timeframe": timeframe_name(spec.slot.timeframe_ms),
+            "bars": len(spec.candles),
+            "start": self.played.start,
+            "end": self.played.end,
+            "data_hash": self.quality.content_hash,
+            "data_grade": self.quality.grade,
+            **figures,
+            "elapsed_seconds": self.elapsed_seconds,
+            "undefined": undefined,
+        }
+
+    @cached_property
+    def _context(self) -> Context:
+        one = self.spec
+        names = tuple(self.played.machine.breaker_names)
+        return Context(0, (one.instrument,), (one.slot,), (1,), names, None, ("",))
+
+    @cached_property
+    def trades(self) -> list[Row]:
+        """Closed trades as the ledger would store them, then what is open at the end, its exit fields None."""
+        reports, end = self.played.reports, self.played.end
+        closed = rows_of(self._context, replace(reports, signals=reports.signals[:0], equity=reports.equity[:0]), {})
+        open_now = position_rows(self._context, self.played.machine, end)
+        return [*(_told(row) for table, rows in closed.items() if table.__name__ == "Trade" for row in rows),
+                *(_told({**row, **_STILL_OPEN}) for row in open_now)]  # fmt: skip
+
+    def trade_columns(self) -> dict[str, list[Any]]:
+        """One entry a trade in each list; an open trade has exit_reason `open` and None in its exit fields."""
+        return {name: [row[name] for row in self.trades] for name in _TRADE_COLUMNS}
+
+    def equity_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The account at the close of every strategy bar: ts int64 ms UTC, equity, cash and exposure float64."""
+        curve = self.played.reports.equity
+        return {name: np.ascontiguousarray(curve[name]) for name in ("ts", "equity", "cash", "exposure")}
+
+
+_STILL_OPEN: Row = {"exit_ts": None, "exit_price": None, "pnl": None, "pnl_pct": None, "exit_reason": "open"}
+
+
+def _told(row: Mapping[str, Any]) -> Row:
+    return {**row, "side": "long" if row["direction"] > 0 else "short"}
+
+
+def bars_of(candles: Candles, instrument: Instrument) -> Bars:
+    """Candles as a strategy sees them: prices on the instrument's grid."""
+    return Bars.from_ticks(instrument, candles.timeframe_ms, ticks_of(candles, instrument))
+
+
+def run_backtest(spec: BacktestSpec) -> BacktestResult:
+    """Run it. StrategyError for a strategy that cannot be used, ValueError for what does not fit together."""
+    if not len(spec.candles):
+        raise ValueError("there are no candles to run over")
+    quality = assess(spec.candles.ts, spec.candles.ohlcv, spec.candles.timeframe_ms)
+    symbol = spec.instrument.symbol
+    begun = time.perf_counter()
+    played = play(spec.account, [spec.instrument], [(spec.slot, spec.strategy)], {symbol: spec.candles})
+    figures = figures_of(played)
+    return BacktestResult(spec, played, figures, quality, time.perf_counter() - begun)
+
+
+def save_backtest(engine: Any, spec: BacktestSpec, result: BacktestResult) -> BacktestResult:
+    """Store the run with all its rows; the result with its run's number and name. The database must be migrated."""
+    run_id, name = save_played(
+        engine,
+        result.played,
+        account=spec.account,
+        instruments=(spec.instrument,),
+        slots=(spec.slot,),
+        params=(spec.params,),
+        exchange=spec.exchange or "file",
+        stats={key: value for key, value in result.as_dict().items() if key != "run_id"},
+        data_hash=result.quality.content_hash,
+        data_grade=result.quality.grade,
+    )
+    return replace(result, run_id=run_id, name=name)

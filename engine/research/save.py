@@ -1,0 +1,134 @@
+"""A played batch into the database as a run of kind backtest, in small transactions that let the engine's own through.
+
+While it is being written the run's status is `writing`, and nothing shows it; `complete` is its last word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, func, select, update
+from sqlmodel import col
+
+import engine as evenkeel
+from db.models import Run
+from db.session import write_session
+from engine.core.types import AccountSpec, Instrument, SlotSpec
+from engine.ledger import write
+from engine.ledger.names import Context
+from engine.ledger.rows import Row, rows_of
+from engine.ledger.standing import breaker_rows, position_rows
+from engine.research.play import Played
+from engine.strategies import catalog
+
+
+def save_played(
+    engine: Engine,
+    played: Played,
+    *,
+    account: AccountSpec,
+    instruments: Sequence[Instrument],
+    slots: Sequence[SlotSpec],
+    params: Sequence[Mapping[str, Any]],
+    exchange: str,
+    stats: Mapping[str, Any],
+    data_hash: str,
+    data_grade: str,
+) -> tuple[int, str]:
+    """(id, name) of the stored run. A failure leaves the run `failed` with the reason, and is raised."""
+    sources = [catalog.source(slot.strategy) for slot in slots]
+    with write_session(engine) as session:
+        name = _free_name(session.execute(select(func.max(col(Run.id)))).scalar() or 0, slots)
+        run_id = write.create_run(
+            session,
+            name=name,
+            kind="backtest",
+            status="writing",
+            exchange=exchange,
+            quote=account.quote,
+            cash_start=float(account.cash),
+            finest_tf_ms=min(slot.timeframe_ms for slot in slots),
+            anchor_ts=played.start,
+            created_ts=_wall_ms(),
+            started_ts=played.start,
+            ended_ts=played.end,
+            data_hash=data_hash,
+            data_grade=data_grade,
+            code_hash=evenkeel.KERNEL_HASH,
+            params=_run_params(account, instruments, slots, params),
+        )
+        write.ensure_instruments(session, exchange, instruments)
+        ids = write.ensure_slots(session, run_id, slots, params, sources)
+    names = tuple(played.machine.breaker_names)
+    hashes = tuple(digest for _, digest in sources)
+    context = Context(run_id, tuple(instruments), tuple(slots), ids, names, None, hashes)
+    try:
+        for part in _parts(context, played):
+            _paced(engine, part)
+    except BaseException as error:
+        _finish(engine, run_id, status="failed", error=f"{type(error).__name__}: {error}")
+        raise
+    _finish(engine, run_id, status="complete", stats=dict(stats))
+    return run_id, name
+
+
+def _free_name(last_id: int, slots: Sequence[SlotSpec]) -> str:
+    """Runs are named by number, so that two of the same strategy differ."""
+    what = slots[0].strategy if len(slots) == 1 else f"{len(slots)} slots"
+    return f"{what} {slots[0].symbol} #{last_id + 1}"
+
+
+def _run_params(
+    account: AccountSpec,
+    instruments: Sequence[Instrument],
+    slots: Sequence[SlotSpec],
+    params: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Everything that made the run; the audit reads `instruments`, whose fees another backtest may change in their table."""
+    return {
+        "account": _plain(asdict(account)),
+        "instruments": [_plain(asdict(one)) for one in instruments],
+        "slots": [{**_plain(asdict(slot)), "params": dict(own)} for slot, own in zip(slots, params, strict=True)],
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+def _parts(context: Context, played: Played) -> Iterator[Callable[[Any], None]]:
+    """Writes of at most 500 rows each, orders before their fills."""
+    tables = rows_of(context, played.reports, played.facts)
+    ordered = [table for table in write.FIRST if table in tables] + [t for t in tables if t not in write.FIRST]
+    for table in ordered:
+        rows = tables[table]
+        for start in range(0, len(rows), write.BATCH):
+            yield _insert(table, rows[start : start + write.BATCH])
+    positions = position_rows(context, played.machine, played.end)
+    yield lambda connection: write.replace_positions(connection, context.run_id, positions)
+    yield lambda connection: write.write_rows(connection, breaker_rows(context, played.machine))
+
+
+def _insert(table: Any, rows: list[Row]) -> Callable[[Any], None]:
+    return lambda connection: write.write_rows(connection, {table: rows})
+
+
+def _paced(engine: Engine, part: Callable[[Any], None]) -> None:
+    """One transaction, then a pause of its own length: a running engine's commits wait for one, never for a row of them."""
+    begun = time.perf_counter()
+    with engine.execution_options(write=True).begin() as connection:
+        part(connection)
+    time.sleep(time.perf_counter() - begun)
+
+
+def _finish(engine: Engine, run_id: int, **values: Any) -> None:
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(update(Run).where(col(Run.id) == run_id).values(**values))
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
