@@ -19,10 +19,24 @@ NO_VALUE = np.float64(0.0)
 
 def entry(function: F) -> F:
     """Compile for callers in Python."""
-    return njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return _compiled(function, cache=True)
+
+
+def maker(function: F) -> F:
+    """Compile for callers in Python, a function that makes arrays of its own (indicators)."""
+    compile_: Any = njit
+    compiled: F = compile_(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
 
 
 def helper(function: F) -> F:
     """Compile for callers in compiled code only."""
-    options = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return njit(**options)(function)  # type: ignore[no-any-return]
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    """`_nrt=False`: no counting of references, atomic and at every call, to arrays that the caller in Python holds anyway;
+    compiled code makes no arrays of its own."""
+    compile_: Any = njit
+    compiled: F = compile_(nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    return compiled

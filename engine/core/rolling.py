@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.core.jit import entry, helper
+from engine.core.jit import helper, maker
 from engine.core.series import Floats, Ints, Prices, plain, scale_of, ticks
 
 MS_DAY = 86_400_000
@@ -91,7 +91,7 @@ def _spread(x: ArrayLike, n: int, ddof: int) -> tuple[Floats, Floats]:
     return _spread_of_floats(plain(x), n, ddof)
 
 
-@entry
+@maker
 def _mean_of_ticks(whole: Ints, last_nan: Ints, n: int, scale: float) -> Floats:
     out = np.full(whole.size, np.nan)
     total, divisor = 0, n * scale
@@ -112,7 +112,7 @@ def _window_mean(x: Floats, start: int, end: int) -> float:
     return total / (end - start)
 
 
-@entry
+@maker
 def _mean(x: Floats, n: int) -> Floats:
     out = np.full(x.size, np.nan)
     for i in range(n - 1, x.size):
@@ -120,7 +120,7 @@ def _mean(x: Floats, n: int) -> Floats:
     return out
 
 
-@entry
+@maker
 def _spread_of_ticks(whole: Ints, last_nan: Ints, n: int, ddof: int, scale: float) -> tuple[Floats, Floats]:
     """Deviation and z-score. tick * n - total is n times a deviation from the mean, and an exact integer."""
     deviation, score = np.full(whole.size, np.nan), np.full(whole.size, np.nan)
@@ -140,7 +140,7 @@ def _spread_of_ticks(whole: Ints, last_nan: Ints, n: int, ddof: int, scale: floa
     return deviation, score
 
 
-@entry
+@maker
 def _spread_of_floats(x: Floats, n: int, ddof: int) -> tuple[Floats, Floats]:
     """Deviation and z-score, from distances to the window's oldest value: equal values then give exactly 0."""
     deviation, score = np.full(x.size, np.nan), np.full(x.size, np.nan)
@@ -157,7 +157,7 @@ def _spread_of_floats(x: Floats, n: int, ddof: int) -> tuple[Floats, Floats]:
     return deviation, score
 
 
-@entry
+@maker
 def _highest(x: Floats, n: int) -> Floats:
     """Highest of the last n. The window is searched again only when its highest has left it."""
     out = np.full(x.size, np.nan)
@@ -179,7 +179,7 @@ def _highest(x: Floats, n: int) -> Floats:
     return out
 
 
-@entry
+@maker
 def _window_vwap(typical: Floats, volume: Floats, n: int) -> Floats:
     out = np.full(volume.size, np.nan)
     for i in range(n - 1, volume.size):
@@ -192,7 +192,7 @@ def _window_vwap(typical: Floats, volume: Floats, n: int) -> Floats:
     return out
 
 
-@entry
+@maker
 def _day_vwap(days: Ints, typical: Floats, volume: Floats) -> Floats:
     out = np.full(volume.size, np.nan)
     paid, traded = 0.0, 0.0

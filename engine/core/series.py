@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.jit import entry
+from engine.core.jit import maker
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -94,9 +94,10 @@ def _bare(x: Any) -> Any:
     return x.view(np.ndarray) if isinstance(x, Prices) else x
 
 
-@entry
+@maker
 def _ticks(prices: Floats, scale: float) -> tuple[Ints, Ints, float]:
-    whole, last_nan = np.zeros(prices.size, np.int64), np.empty(prices.size, np.int64)
+    whole = np.zeros(prices.size, np.int64)
+    last_nan = np.empty(prices.size, np.int64)
     nan_at, largest = -1, 0.0
     for i in range(prices.size):
         value = prices[i] * scale

@@ -7,7 +7,7 @@ memory is gone. The values depend, ever less, on the bar the series starts from.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.core.jit import entry, helper
+from engine.core.jit import helper, maker
 from engine.core.rolling import columns, period
 from engine.core.series import Floats, plain
 
@@ -59,7 +59,7 @@ def _first_valid(x: Floats) -> int:
     return x.size
 
 
-@entry
+@maker
 def _ema(x: Floats, n: int, skip: int) -> Floats:
     """`skip` = bars left out before the seed, counted from the first that is no NaN."""
     out = np.full(x.size, np.nan)
@@ -77,7 +77,7 @@ def _ema(x: Floats, n: int, skip: int) -> Floats:
     return out
 
 
-@entry
+@maker
 def _rsi(x: Floats, n: int) -> Floats:
     out = np.full(x.size, np.nan)
     start = _first_valid(x)
@@ -99,7 +99,7 @@ def _rsi(x: Floats, n: int) -> Floats:
     return out
 
 
-@entry
+@maker
 def _true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     out = np.full(close.size, np.nan)
     for i in range(1, close.size):
@@ -109,7 +109,7 @@ def _true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     return out
 
 
-@entry
+@maker
 def _wilder(x: Floats, n: int) -> Floats:
     out = np.full(x.size, np.nan)
     start = _first_valid(x)

@@ -122,6 +122,11 @@ class Assembler:
             counters = {**self.builder.counters(), **self.counters}
             return Status(self._state, self._clock, self.builder.watermark, len(self._buffer), counters)
 
+    def glance(self) -> Status:
+        """As `status`, without waiting: while `emit` blocks, the consumer may still look. Single fields may be a step old."""
+        counters = {**self.builder.counters(), **self.counters}
+        return Status(self._state, self._clock, self.builder.watermark, len(self._buffer), counters)
+
     def _take(self, event: Event) -> None:
         if isinstance(event, Malformed):
             self.counters["malformed"] += 1

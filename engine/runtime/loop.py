@@ -21,6 +21,7 @@ from sqlmodel import col
 from db.models import Command
 from engine.core import codes
 from engine.core.bars import Frame
+from engine.core.machine import Machine
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR
 from engine.ledger.context import context_of
 from engine.market import feeds
@@ -41,6 +42,8 @@ log = logging.getLogger("evenkeel.loop")
 
 COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S = 10.0, 1.0, 0.1, 0.05
 BATCH = 256
+QUEUE, QUEUE_FAST = 8_192, 32
+"""Items that may wait: beyond that the feed waits too, which an accelerated exchange notices and slows down for."""
 Status = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -65,6 +68,12 @@ def run_engine(
     return 0
 
 
+def compile_kernel(machine: Machine) -> None:
+    """Have the kernel compiled (or read from its cache) before the market comes in."""
+    machine.clock(0)
+    machine.command("pause", 0)
+
+
 def pace_of(base_url: str) -> float:
     """How fast the exchange's time runs: a sandbox says so itself, a real exchange runs as life does."""
     if not base_url:
@@ -80,7 +89,8 @@ class _Loop:
     def __init__(self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None) -> None:
         self.config, self.session, self.venue, self.pace = config, session, venue, pace
         self.on_event = on_event
-        self.items: queue.Queue[Item] = queue.Queue(maxsize=100_000)
+        self.closing = threading.Event()
+        self.items: queue.Queue[Item] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.step = session.pending
         self.trader = session.trader
         self.finest = min(slot.timeframe_ms for slot in session.setup.slots)
@@ -93,7 +103,7 @@ class _Loop:
             session.setup.instruments,
             config.engine.grace_ms,
             RestBackfill(venue, session.setup.instruments),
-            self.items.put,
+            self._put,
             resume_from=resume,
             bar_ms=bar_ms,
         )
@@ -109,17 +119,32 @@ class _Loop:
         if not self.session.fresh:
             self._commit()
             self._swap_setup()
+        compile_kernel(self.trader.setup.machine())
         self.session.vitals.state = "running"
         self.feed.start()
         try:
             while not stop.is_set():
                 self._turn()
-                if once and self.assembler.status().state == "live" and self.items.empty():
+                if once and self.assembler.glance().state == "live" and self.items.empty():
                     break
         finally:
-            self.feed.stop()
-            self.assembler.stop()
+            self._close_feed()
         self._stop()
+
+    def _close_feed(self) -> None:
+        """End the feed's thread, which may be waiting for room in the queue: what it still holds is asked for again later."""
+        self.closing.set()
+        self.feed.stop()
+        self.assembler.stop()
+
+    def _put(self, item: Item) -> None:
+        """On the feed's thread: wait for room, unless the engine is about to end."""
+        while not self.closing.is_set():
+            try:
+                self.items.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue
 
     def _turn(self) -> None:
         """One turn: events that wait, commands, then a commit or a heartbeat if one is due."""
@@ -162,7 +187,7 @@ class _Loop:
         """The exchange time the feed has reached, when this event may close a strategy bar; else 0."""
         if ts // self.finest == (self.trader.now - 1) // self.finest:
             return 0
-        return self.assembler.status().clock
+        return self.assembler.glance().clock
 
     def _event(self, ts: int, event: Event) -> None:
         point("event.taken")
@@ -271,7 +296,7 @@ class _Loop:
             self.on_event(*status_of(self.session))
 
     def _note_vitals(self) -> None:
-        status = self.assembler.status()
+        status = self.assembler.glance()
         vitals = self.session.vitals
         vitals.feed = status.state if self.feed.connected else f"disconnected: {self.feed.last_error}".strip(": ")
         vitals.lag_ms = float(max(0, status.clock - self.trader.now)) if status.clock else None

@@ -84,7 +84,7 @@ class Market:
 
     def now(self) -> int:
         with urllib.request.urlopen(f"{self.rest}/sandbox/status", timeout=10) as answer:
-            return int(json.load(answer)["now"])
+            return int(json.load(answer)["ts"])
 
 
 def free_port() -> int:
