@@ -22,7 +22,7 @@ def check_kind(path: Path | None) -> None:
         raise Fail(f"{path}: the name must end with {', '.join(KINDS)}", USAGE)
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     """All rows to `path`; empty cells for None and NaN."""
     check_kind(path)
     makers = {".csv": _csv, ".json": _json, ".parquet": _parquet}

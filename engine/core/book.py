@@ -29,7 +29,7 @@ from engine.core.log import log_entry, log_exit, next_row
 from engine.core.money import mul_div
 from engine.core.types import NEVER
 
-FILL_WORDS, TRADE_WORDS = np.int64(len(FILL_LOG)), np.int64(len(TRADE_LOG))
+FILL_WORDS, TRADE_WORDS = (np.int64(kind.itemsize // 8) for kind in (FILL_LOG, TRADE_LOG))
 
 
 @helper

@@ -101,4 +101,6 @@ BREAKER_ENDS = ("cooldown", "next_day", "person")
 END_COOLDOWN, END_NEXT_DAY, END_PERSON = np.arange(3)
 
 EVENTS = ("trip", "release", "end", "stop_move", "funding", "wiped_out", "level", "cash", "outage_stop", "slot_state")
-(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = np.arange(10)
+(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = (
+    np.arange(10)
+)

@@ -7,7 +7,7 @@ raises ValueError with the reason, and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.core import codes, kernel
 
@@ -22,7 +22,7 @@ def apply(machine: Machine, kind: str, ts: int, args: Mapping[str, object]) -> N
     _COMMANDS[kind](machine, ts, args)
 
 
-def _set_level(machine: Machine, level: int, ts: int) -> None:
+def _set_level(machine: Machine, level: Any, ts: int) -> None:
     machine.operate(kernel.OP_LEVEL, ts, code=level)
 
 
@@ -75,7 +75,7 @@ def slots_named(machine: Machine, name: str) -> list[int]:
     return found
 
 
-def _cancel_waiting(machine: Machine, i: int, reason: int, ts: int) -> None:
+def _cancel_waiting(machine: Machine, i: int, reason: Any, ts: int) -> None:
     if machine.slots["q_entry"][i] != 0 and machine.slots["q_sent"][i] == 0:
         machine.operate(kernel.OP_CANCEL_ENTRY, ts, i=i, code=reason)
 
@@ -100,7 +100,9 @@ def _tighten_stop(machine: Machine, ts: int, args: Mapping[str, object]) -> None
     mark = int(machine.symbols["mark"][int(row["symbol"])])
     long = row["direction"] > 0
     if row["stop"] and (level <= row["stop"] if long else level >= row["stop"]):
-        raise ValueError(f"a stop is only ever tightened: it stands at {instrument.price(int(row['stop']))}, {price} is looser")
+        raise ValueError(
+            f"a stop is only ever tightened: it stands at {instrument.price(int(row['stop']))}, {price} is looser"
+        )
     if level >= mark if long else level <= mark:
         raise ValueError(f"{price} is beyond the market ({instrument.price(mark)}): use close to leave now")
     row["stop"], row["stop_kind"] = level, codes.STOP

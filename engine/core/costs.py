@@ -1,6 +1,5 @@
 """What a fill costs: its price against the quote, its slippage, its fee. Integers in, integers out."""
 
-
 from engine.core.jit import ONE, helper
 from engine.core.money import mul_div, mul_div_ceil, mul_div_floor
 from engine.core.types import RATE

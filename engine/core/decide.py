@@ -127,7 +127,9 @@ def _queue_entry(account, slots, symbols, log, i, decision):
         return ZERO, S_REFUSED, R_NO_STOP
     qty, reserved = ZERO, ZERO
     if account["research"] == 0:
-        qty, reason = entry_lots(account, slots, symbols, i, limit if limit > 0 else price, stop, decision["volatility"])
+        qty, reason = entry_lots(
+            account, slots, symbols, i, limit if limit > 0 else price, stop, decision["volatility"]
+        )
         if reason != R_NONE:
             return ZERO, S_REFUSED, reason
         reserved = need_of(symbol, limit if limit > 0 else price, qty)

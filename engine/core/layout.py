@@ -181,7 +181,9 @@ BREAKER = np.dtype(
 # ---- what the kernel logs: rows of int64, columns as named here and in this order ------------------------------------------
 # One flat int64 buffer holds a stretch of rows for each kind. Its first words say, by kind, where the next row goes, and
 # then how far a kind may have come for one more instant to have room whatever happens in it: see engine.core.log.
-K_ORDER, K_FILL, K_TRADE, K_SIGNAL, K_EVENT = np.arange(5)  # events last: theirs is the one stretch that is mostly empty
+K_ORDER, K_FILL, K_TRADE, K_SIGNAL, K_EVENT = np.arange(
+    5
+)  # events last: theirs is the one stretch that is mostly empty
 LOG_KINDS = 5
 LOG_HEAD = 2 * LOG_KINDS
 

@@ -23,7 +23,7 @@ from engine.core.layout import (
 from engine.core.types import RATE
 
 _ENTRY_PURPOSE = 0
-ORDER_WORDS, EVENT_WORDS, SIGNAL_WORDS = (np.int64(len(kind)) for kind in (ORDER_LOG, EVENT_LOG, SIGNAL_LOG))
+ORDER_WORDS, EVENT_WORDS, SIGNAL_WORDS = (np.int64(kind.itemsize // 8) for kind in (ORDER_LOG, EVENT_LOG, SIGNAL_LOG))
 
 
 def rows_of_an_instant(slots: int, breakers: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,13 @@ from engine.core.layout import (
     SYMBOL,
 )
 from engine.core.log import rows_of_an_instant
+from engine.core.records import account_record, breaker_records, configure_slot, slot_records, symbol_records
 from engine.core.reports import Logs, Reports
 from engine.core.types import (
     DECISION,
     EXEC_BAR,
     FLAG_GAP,
     FUNDING,
-    MS_DAY,
-    NEVER,
-    RATE,
     AccountSpec,
     BreakerSpec,
     Instrument,
@@ -35,6 +34,8 @@ from engine.core.types import (
     SlotSpec,
 )
 
+_Int = int | np.signedinteger[Any]
+Code = int | np.integer[Any]
 _NO_DECISIONS = np.zeros(0, DECISION)
 _NO_FUNDING = np.zeros(0, FUNDING)
 _STEP_ROWS = (256, 128, 128, 256, 128)
@@ -99,7 +100,12 @@ class Frames:
         a, b = int(self.first[start]), int(self.first[stop])
         quotes = self.quotes[a:b] if self.quotes.shape[0] else self.quotes
         return Frames(
-            self.ts[start:stop], self.first[start : stop + 1] - a, self.gap[start:stop], self.symbol[a:b], self.bars[a:b], quotes
+            self.ts[start:stop],
+            self.first[start : stop + 1] - a,
+            self.gap[start:stop],
+            self.symbol[a:b],
+            self.bars[a:b],
+            quotes,
         )
 
 
@@ -122,10 +128,10 @@ class Machine:
         self.slot_specs = tuple(slots)
         self.breaker_specs = tuple(breakers)
         self.symbol_index = {instrument.symbol: i for i, instrument in enumerate(self.instruments)}
-        self.account = _account_record(account, self.slot_specs)
-        self.symbols = _symbol_records(account, self.instruments)
-        self.slots = _slot_records(account, self.slot_specs, self.symbol_index)
-        self.breakers, self.breaker_names = _breaker_records(self.breaker_specs, self.slot_specs)
+        self.account = account_record(account, self.slot_specs)
+        self.symbols = symbol_records(account, self.instruments)
+        self.slots = slot_records(account, self.slot_specs, self.symbol_index)
+        self.breakers, self.breaker_names = breaker_records(self.breaker_specs, self.slot_specs)
         self._spare = rows_of_an_instant(len(self.slots), len(self.breakers))
         self._logs = Logs(_STEP_ROWS, self._spare, _STEP_POINTS)
 
@@ -153,7 +159,9 @@ class Machine:
         """Time has passed up to `ts` without a frame: what was due is done."""
         return self._step(_NO_FRAMES.as_tuple(), _NO_DECISIONS, ts)
 
-    def run(self, frames: Frames, decisions: Rows = _NO_DECISIONS, funding: Rows = _NO_FUNDING, until: int = -1) -> Reports:
+    def run(
+        self, frames: Frames, decisions: Rows = _NO_DECISIONS, funding: Rows = _NO_FUNDING, until: int = -1
+    ) -> Reports:
         """A batch: frames, decisions sorted by (decided_at, slot), funding sorted by ts; then what is due up to `until`."""
         rows = _rows_of_a_batch(frames.symbol.size, decisions.size, funding.size * len(self.slots))
         cursor = np.zeros(3, np.int64)
@@ -170,7 +178,9 @@ class Machine:
         commands.apply(self, kind, ts, args)
         return self._logs.take(self.account)
 
-    def venue_fill(self, slot: int, entry: bool, qty: int, price: int, fee: int, ts: int, maker: bool = False) -> Reports:
+    def venue_fill(
+        self, slot: int, entry: bool, qty: int, price: int, fee: int, ts: int, maker: bool = False
+    ) -> Reports:
         """A venue filled `qty` lots of the slot's entry or exit order at `price` ticks for `fee` quanta."""
         kernel.venue_fill(*self._state, self._logs.words, slot, int(entry), qty, price, fee, int(maker), ts)
         return self._logs.take(self.account)
@@ -181,7 +191,7 @@ class Machine:
         kernel.venue_done(self.account, self.slots, self._logs.words, slot, int(entry), code, codes.R_VENUE, ts)
         return self._logs.take(self.account)
 
-    def operate(self, op: int, ts: int, *, i: int = -1, code: int = 0, amount: int = 0) -> None:
+    def operate(self, op: _Int, ts: int, *, i: int = -1, code: _Int = 0, amount: _Int = 0) -> None:
         """One step of a command; only engine.core.commands calls this."""
         kernel.operate(*self._state, self._logs.words, op, i, code, amount, ts)
 
@@ -298,102 +308,6 @@ def _undescribe(fields: object) -> np.dtype[np.void]:
 def _strings(value: object) -> list[str]:
     assert isinstance(value, list)
     return [str(item) for item in value]
-
-
-# ---- records from specs --------------------------------------------------------------------------------------------------
-def _rate(value: float | None) -> int:
-    return round((value or 0.0) * RATE)
-
-
-def _account_record(spec: AccountSpec, slots: Sequence[SlotSpec]) -> Rows:
-    record = np.zeros(1, ACCOUNT)
-    row = record[0]
-    scale = float(1 / spec.quantum)
-    row["quantum_scale"] = scale
-    row["max_gross"] = _rate(spec.max_gross)
-    row["symbol_cap"] = _rate(spec.symbol_cap)
-    row["max_positions"] = spec.max_positions
-    row["delay_ms"] = spec.delay_ms
-    row["auto_ack_ms"] = spec.auto_ack_ms
-    row["bucket_ms"] = min((slot.timeframe_ms for slot in slots), default=MS_DAY)
-    row["research"] = int(spec.research)
-    row["venue"] = int(spec.fills == "venue")
-    row["venue_stops"] = int(spec.venue_stops)
-    row["start"] = row["cash"] = spec.cash_quanta
-    row["cash_value"] = row["equity"] = row["peak"] = row["day_start"] = spec.cash_quanta / scale
-    for name in ("due", "bucket_end", "midnight", "wake"):
-        row[name] = NEVER
-    return record
-
-
-def _symbol_records(account: AccountSpec, instruments: Sequence[Instrument]) -> Rows:
-    records = np.zeros(len(instruments), SYMBOL)
-    for row, instrument in zip(records, instruments, strict=True):
-        if instrument.quote != account.quote:
-            raise ValueError(
-                f"{instrument.symbol} is quoted in {instrument.quote}, the account in {account.quote}: "
-                "an account has one quote currency; use a second run for the other"
-            )
-        if instrument.quantum != account.quantum:
-            raise ValueError(f"{instrument.symbol} books in steps of {instrument.quantum}, the account in {account.quantum}")
-        row["num"], row["den"] = instrument.num, instrument.den
-        row["unit"] = float(instrument.tick * instrument.lot)
-        row["min_qty"] = int(-(-instrument.min_qty // instrument.lot))
-        row["min_notional"] = int(-(-instrument.min_notional // instrument.quantum))
-        row["maker"], row["taker"] = _rate(float(instrument.maker)), _rate(float(instrument.taker))
-        row["slippage"] = round(account.slippage_bps * 1e-4 * RATE)
-        row["perp"] = int(instrument.kind == "perp")
-    return records
-
-
-def _slot_records(account: AccountSpec, slots: Sequence[SlotSpec], symbol_index: dict[str, int]) -> Rows:
-    records = np.zeros(len(slots), SLOT)
-    for row, slot in zip(records, slots, strict=True):
-        if slot.symbol not in symbol_index:
-            raise ValueError(f"slot {slot.label or slot.strategy}: no instrument for {slot.symbol}")
-        row["symbol"] = symbol_index[slot.symbol]
-        row["timeframe_ms"] = slot.timeframe_ms
-        configure_slot(row, slot, account)
-        row["time_exit"] = NEVER
-    return records
-
-
-def configure_slot(row: np.void, slot: SlotSpec, account: AccountSpec) -> None:
-    """Write a slot's settings into its record; state and live stops are left alone."""
-    row["sizing"] = codes.SIZINGS.index(slot.sizing.kind)
-    fixed = slot.sizing.kind == "fixed"
-    row["size"] = round(slot.sizing.value / float(account.quantum)) if fixed else _rate(slot.sizing.value)
-    row["size_volatility"] = slot.sizing.value
-    protection = slot.protection
-    row["stop_rate"], row["target_rate"] = _rate(protection.stop), _rate(protection.target)
-    row["trail_rate"], row["breakeven_rate"] = _rate(protection.trail), _rate(protection.breakeven)
-    row["time_stop"] = protection.time_stop or 0
-    row["allow_short"] = int(slot.allow_short)
-    row["cooldown_ms"] = slot.cooldown_ms
-
-
-def _breaker_records(specs: Sequence[BreakerSpec], slots: Sequence[SlotSpec]) -> tuple[Rows, list[str]]:
-    """One record per breaker, one per slot for those with slot scope, and their names in the same order."""
-    rows, names = [], []
-    for spec in specs:
-        if spec.scope == "slot" and spec.kind != "consecutive_losses":
-            watches = f"{spec.kind} watches the account's equity"
-            raise ValueError(f"breaker {spec.name}: {watches}; scope slot is for consecutive_losses")
-        wide = spec.scope == "account"
-        for owner in [-1] if wide else range(len(slots)):
-            row = np.zeros(1, BREAKER)[0]
-            row["kind"] = codes.BREAKER_KINDS.index(spec.kind)
-            row["slot"] = owner
-            row["threshold"] = spec.threshold
-            row["level"] = codes.LEVELS.index(spec.action)
-            row["flatten"] = int(spec.flatten)
-            row["end"] = codes.BREAKER_ENDS.index(spec.end)
-            bars = 4 * slots[owner].timeframe_ms if owner >= 0 else 0
-            row["cooldown_ms"] = max(spec.minutes * 60_000, bars)
-            row["until"] = NEVER
-            rows.append(row)
-            names.append(spec.name if owner < 0 else f"{spec.name}:{slots[owner].key}")
-    return np.array(rows, BREAKER) if rows else np.zeros(0, BREAKER), names
 
 
 __all__ = ["EXEC_BAR", "Frames", "Machine", "Reports", "configure_slot"]

@@ -191,9 +191,7 @@ def watch_gap(account, slots, symbols, log, ts):
                 log_stop_move(account, slot, log, i, ts)
             if slot["outage_stop"] == 0 and account["venue_stops"] == 0 and stop_touched(slot, symbol):
                 slot["outage_stop"] = 1
-                log_event(
-                    account, log, ts, E_OUTAGE_STOP, i, MINUS_ONE, ZERO, slot["stop"], NO_VALUE, NO_VALUE, ZERO
-                )
+                log_event(account, log, ts, E_OUTAGE_STOP, i, MINUS_ONE, ZERO, slot["stop"], NO_VALUE, NO_VALUE, ZERO)
             absorb_bar(slot, symbol)
 
 

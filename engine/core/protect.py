@@ -3,7 +3,6 @@
 Pure questions about one slot and one bar; the answers are acted on by the kernel.
 """
 
-
 from engine.core.codes import BREAKEVEN, TARGET, TRAIL
 from engine.core.costs import open_price
 from engine.core.jit import ZERO, helper
@@ -86,5 +85,3 @@ def absorb_bar(slot, symbol):
     slot["high"] = max(slot["high"], high)
     slot["low"] = min(slot["low"], low)
     slot["best"] = max(slot["best"], high) if slot["direction"] > 0 else min(slot["best"], low)
-
-

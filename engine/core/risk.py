@@ -1,6 +1,5 @@
 """Levels, limits and breakers: who may trade, what trips, and how a trip ends. Runs the same in backtest, paper and live."""
 
-
 from engine.core.book import cancel_entry, cancel_exit, queue_exit
 from engine.core.codes import (
     DAILY_LOSS,
@@ -114,9 +113,7 @@ def check_breakers(account, slots, symbols, breakers, log, ts):
     """Phase 4: trip what has reached its threshold, once a frame, then the level that follows."""
     if account["equity"] <= 0.0 and account["operator"] < KILLED:
         account["operator"] = KILLED
-        log_event(
-            account, log, ts, E_WIPED_OUT, MINUS_ONE, MINUS_ONE, KILLED, ZERO, account["equity"], NO_VALUE, NEVER
-        )
+        log_event(account, log, ts, E_WIPED_OUT, MINUS_ONE, MINUS_ONE, KILLED, ZERO, account["equity"], NO_VALUE, NEVER)
         refresh_level(account, slots, breakers, log, ts)
         flatten(account, slots, symbols, log, MINUS_ONE, WIPED_OUT, ts)
     changed = False
@@ -175,7 +172,9 @@ def end_breakers(account, slots, breakers, log, ts):
         breaker = breakers[b]
         if breaker["tripped"] == 1 and breaker["until"] <= ts:
             rearm(account, slots, breaker)
-            log_event(account, log, ts, E_END, breaker["slot"], b, ZERO, ZERO, breaker["value"], breaker["threshold"], ts)
+            log_event(
+                account, log, ts, E_END, breaker["slot"], b, ZERO, ZERO, breaker["value"], breaker["threshold"], ts
+            )
             changed = True
     if changed:
         refresh_level(account, slots, breakers, log, ts)

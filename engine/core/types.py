@@ -106,7 +106,9 @@ class Instrument:
             if not value.is_finite() or value <= 0:
                 raise ValueError(f"{self.symbol}: {name} must be above zero, got {value}")
         if self.num >= 2**31 or self.den >= 2**62:
-            raise ValueError(f"{self.symbol}: tick {self.tick}, lot {self.lot} and quantum {self.quantum} are too far apart")
+            raise ValueError(
+                f"{self.symbol}: tick {self.tick}, lot {self.lot} and quantum {self.quantum} are too far apart"
+            )
 
     @staticmethod
     def unspecified(
@@ -162,7 +164,9 @@ class Instrument:
         """Prices of shape [n] to the nearest tick. ValueError for what is not finite, not positive, or out of range."""
         scaled = np.asarray(prices, dtype=np.float64) * self.tick_ratio[1] / self.tick_ratio[0]
         if scaled.size and not (np.isfinite(scaled).all() and (scaled > 0).all() and scaled.max() < 9.0e15):
-            raise ValueError(f"{self.symbol}: prices must be finite, above zero and below {9.0e15 * float(self.tick):g}")
+            raise ValueError(
+                f"{self.symbol}: prices must be finite, above zero and below {9.0e15 * float(self.tick):g}"
+            )
         return np.rint(scaled).astype(np.int64)
 
     def ticks(self, price: float) -> int:

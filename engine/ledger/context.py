@@ -23,7 +23,7 @@ def context_of(engine: Engine, run_id: int, setup: Setup) -> Context:
         run_id=run_id,
         instruments=setup.instruments,
         slots=setup.slots,
-        slot_ids=tuple(ids[slot.key][0] for slot in setup.slots),
+        slot_ids=tuple(int(ids[slot.key][0] or 0) for slot in setup.slots),
         breaker_names=tuple(machine.breaker_names),
         config_version_id=version,
         source_hashes=tuple(ids[slot.key][1] for slot in setup.slots),

@@ -88,7 +88,7 @@ COMPARED_KEYS = dict(COMPARED.values())
 def _stored(engine: Engine, run_id: int, table: Any) -> list[dict[str, Any]]:
     query = select(table.__table__).where(table.run_id == run_id)
     if table is Equity:
-        query = query.where(table.slot_id == 0)
+        query = query.where(col(Equity.slot_id) == 0)
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 

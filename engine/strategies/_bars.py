@@ -59,48 +59,40 @@ class Bars:
         return replace(self, ts=self.ts[:n].copy(), volume=self.volume[:n].copy(), **four)
 
     def _plain(self, name: str) -> Floats:
-        return np.asarray(getattr(self, name)).view(np.ndarray)
+        return np.asarray(getattr(self, name), np.float64).view(np.ndarray)
 
     def _on_grid(self, values: Floats) -> Prices:
         return Prices(values, self.close.scale)
 
     def resample(self, timeframe: str | int) -> HigherBars:
-        """Longer bars made of these: "1h", or milliseconds. Only whole ones: those begun before the first bar and the one
-        still open at the end are left out. ValueError unless the timeframe is a multiple of the bars' own."""
+        """A longer timeframe ("1h", or milliseconds) beside these bars: at each bar the last longer bar that had closed by
+        its end, NaN before the first. Longer bars begun before the first bar here are left out, and the one still open.
+        ValueError unless the timeframe is a longer, whole multiple of the bars' own."""
         span = timeframe if isinstance(timeframe, int) else _milliseconds(timeframe)
         if span <= self.timeframe_ms or span % self.timeframe_ms:
             raise ValueError(
                 f"bars of {self.timeframe_ms // 1000} s cannot be resampled to {timeframe!r}: "
                 "choose a longer timeframe that is a whole multiple"
             )
-        starts = self.ts - self.ts % span
-        first = (
-            np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1]))) if len(self) else np.zeros(0, np.int64)
-        )
-        opened = starts[first]
-        whole = np.ones(first.size, bool)
-        if first.size:
-            whole = (opened >= self.ts[0]) & (opened + span <= self.end[-1])
-        return self._grouped(span, first, whole, opened[whole])
+        return _beside(self, self._closed(span))
 
-    def _grouped(self, span: int, first: npt.NDArray[np.int64], whole: npt.NDArray[np.bool_], ts: Any) -> HigherBars:
+    def _closed(self, span: int) -> Bars:
+        """The whole longer bars, one row each."""
+        if not len(self):
+            return replace(self, timeframe_ms=span)
+        starts = self.ts - self.ts % span
+        first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
         last = np.append(first[1:], len(self)) - 1
-        plain = {name: self._plain(name) for name in _PRICES}
-        empty = not first.size
-        high = plain["high"][:0] if empty else np.maximum.reduceat(plain["high"], first)
-        low = plain["low"][:0] if empty else np.minimum.reduceat(plain["low"], first)
-        volume = self.volume[:0] if empty else np.add.reduceat(self.volume, first)
-        return HigherBars(
-            symbol=self.symbol,
+        whole = (starts[first] >= self.ts[0]) & (starts[first] + span <= self.end[-1])
+        return replace(
+            self,
             timeframe_ms=span,
-            ts=ts,
-            open=self._on_grid(plain["open"][first][whole]),
-            high=self._on_grid(high[whole]),
-            low=self._on_grid(low[whole]),
-            close=self._on_grid(plain["close"][last][whole]),
-            volume=volume[whole],
-            tick=self.tick,
-            base_end=self.end,
+            ts=starts[first][whole],
+            open=self._on_grid(self._plain("open")[first][whole]),
+            high=self._on_grid(np.maximum.reduceat(self._plain("high"), first)[whole]),
+            low=self._on_grid(np.minimum.reduceat(self._plain("low"), first)[whole]),
+            close=self._on_grid(self._plain("close")[last][whole]),
+            volume=np.add.reduceat(self.volume, first)[whole],
         )
 
     def frame(self) -> Any:
@@ -112,18 +104,39 @@ class Bars:
 
 
 @dataclass(frozen=True, eq=False)
-class HigherBars(Bars):
-    """Longer bars, and the way back: `align` puts what was computed on them beside the bars they were made of."""
+class HigherBars:
+    """A longer timeframe beside shorter bars.
 
-    base_end: npt.NDArray[np.int64]
+    `open`, `high`, `low`, `close`, `volume` have one value a shorter bar, NaN before the first longer bar has closed. To
+    calculate over longer bars, do so on `closed` (one row each) and put the result beside the shorter ones with `align`.
+    """
+
+    closed: Bars
+    row: npt.NDArray[np.int64]
+    open: Prices
+    high: Prices
+    low: Prices
+    close: Prices
+    volume: Floats
+
+    def __len__(self) -> int:
+        return int(self.row.size)
 
     def align(self, values: npt.NDArray[Any]) -> Floats:
-        """`values` of shape [longer bars] as float64[n]: at each bar the value of the last longer bar that had closed by
-        that bar's end, NaN before the first."""
-        if len(values) != len(self):
-            raise ValueError(f"align got {len(values)} values for {len(self)} bars of {self.timeframe_ms // 1000} s")
-        padded = np.concatenate(([np.nan], np.asarray(values, np.float64)))
-        return np.asarray(padded[np.searchsorted(self.end, self.base_end, side="right")])
+        """`values` (one a row of `closed`) as float64[n], one a shorter bar, NaN before the first."""
+        if len(values) != len(self.closed):
+            raise ValueError(f"align takes one value a closed longer bar, {len(self.closed)}, got {len(values)}")
+        return _take(values, self.row)
+
+
+def _take(values: npt.NDArray[Any], row: npt.NDArray[np.int64]) -> Floats:
+    return np.concatenate((np.asarray(values, np.float64).view(np.ndarray), [np.nan]))[row]
+
+
+def _beside(bars: Bars, closed: Bars) -> HigherBars:
+    row = np.searchsorted(closed.end, bars.end, side="right") - 1  # -1, none yet, takes the NaN put at the end
+    four: dict[str, Any] = {name: bars._on_grid(_take(closed._plain(name), row)) for name in _PRICES}
+    return HigherBars(closed, row, volume=_take(closed.volume, row), **four)
 
 
 def _milliseconds(text: str) -> int:

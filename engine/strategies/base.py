@@ -25,6 +25,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "StrategyParams",
+    "previous",
 ]
 
 Array = npt.NDArray[Any]
@@ -64,36 +65,38 @@ class Signals:
     checks: Mapping[str, Array] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     strategy: str = field(default="strategy", repr=False)
-    first_turn: int | None = field(default=0, repr=False)
+    after_warmup: bool = field(default=False, repr=False)
 
     @classmethod
-    def long_while(cls, condition: Array, **words: Any) -> Signals:
+    def long_while(cls, condition: Array, ready: Array | None = None, **words: Any) -> Signals:
         """Enter on the bar where `condition` turns true, exit where it turns false. `words` are Signals' other fields.
 
-        The first warm bar is no turn: the bar before must have been judged too. A comparison of indicators knows where it
-        could not be judged; for a plain bool array it is the first `warmup()` bars. After a stop the next turn is waited for.
+        The first warm bar is no turn: the bar before must have been warm too. `ready` (bool[n]) says which are; without it
+        all bars after the strategy's `warmup()` are. After a stop the next turn is waited for.
         """
-        return cls._held(*_sides(condition, None), words)
+        return cls._held(_condition(condition).astype(np.int8), ready, words)
 
     @classmethod
-    def short_while(cls, condition: Array, **words: Any) -> Signals:
+    def short_while(cls, condition: Array, ready: Array | None = None, **words: Any) -> Signals:
         """As `long_while`, the other way round."""
-        return cls._held(*_sides(None, condition), words)
+        return cls._held(-_condition(condition).astype(np.int8), ready, words)
 
     @classmethod
-    def long_short_while(cls, long: Array, short: Array, **words: Any) -> Signals:
+    def long_short_while(cls, long: Array, short: Array, ready: Array | None = None, **words: Any) -> Signals:
         """Long while `long`, short while `short`, flat otherwise; from one to the other the position is turned round."""
-        return cls._held(*_sides(long, short), words)
+        return cls._held(_sides(long, short), ready, words)
 
     @classmethod
-    def _held(cls, side: npt.NDArray[np.int8], known: Bools | None, words: dict[str, Any]) -> Signals:
+    def _held(cls, side: npt.NDArray[np.int8], ready: Array | None, words: dict[str, Any]) -> Signals:
         before = np.concatenate((side[:1], side[:-1]))
         turned = side != before
         starts = turned & (side != 0)
-        if known is not None:
-            starts[1:] &= known[:-1]
+        if ready is not None:
+            warm = _condition(ready)
+            _same_length(side, warm, "ready")
+            starts[1:] &= warm[:-1]
         entry = np.where(starts, side, 0).astype(np.int8)
-        return cls(entry, turned & (before != 0), first_turn=None if known is None else 0, **words)
+        return cls(entry, turned & (before != 0), after_warmup=ready is None, **words)
 
 
 class Strategy:
@@ -140,26 +143,25 @@ def _named(function: Callable[..., Any]) -> Callable[..., Signals]:
         if not isinstance(found, Signals):
             raise StrategyError(f"{self.name}: signals(bars) must return Signals, got {type(found).__name__}")
         found.strategy = self.name
-        if found.first_turn is None:
+        if found.after_warmup:
             found.entry[: self.warmup()] = 0
         return found
 
     return signals
 
 
-def _sides(long: Array | None, short: Array | None) -> tuple[npt.NDArray[np.int8], Bools | None]:
-    """1, -1 or 0 a bar, and where that could be judged; None when a condition is a plain array that does not know."""
-    given = [condition for condition in (long, short) if condition is not None]
-    arrays = [_condition(condition) for condition in given]
-    if len({array.size for array in arrays}) > 1:
-        raise StrategyError(f"long and short differ in length: {arrays[0].size} and {arrays[1].size}")
-    up = arrays[0] if long is not None else np.zeros(arrays[0].size, bool)
-    down = arrays[-1] if short is not None else np.zeros(arrays[0].size, bool)
+def _sides(long: Array, short: Array) -> npt.NDArray[np.int8]:
+    """1, -1 or 0 a bar."""
+    up, down = _condition(long), _condition(short)
+    _same_length(up, down, "short")
     if (up & down).any():
         raise StrategyError(f"long and short are both true at bar {int(np.argmax(up & down))}; only one can be held")
-    known = [condition.known for condition in given if hasattr(condition, "known")]
-    side = up.astype(np.int8) - down.astype(np.int8)
-    return side, np.logical_and.reduce(known) if len(known) == len(given) else None
+    return up.astype(np.int8) - down.astype(np.int8)
+
+
+def _same_length(side: Array, other: Array, name: str) -> None:
+    if side.size != other.size:
+        raise StrategyError(f"{name} has {other.size} values for {side.size} bars; give one a bar")
 
 
 def _condition(values: Array) -> Bools:
@@ -170,3 +172,11 @@ def _condition(values: Array) -> Bools:
             "the values, as in fast > slow"
         )
     return array.view(np.ndarray)
+
+
+def previous(values: Array, bars: int = 1) -> npt.NDArray[np.float64]:
+    """The value `bars` (1 or more) bars ago, float64[n]; NaN where there was none."""
+    if bars < 1:
+        raise StrategyError(f"previous looks back 1 bar or more, got {bars}")
+    array = np.asarray(values, np.float64).view(np.ndarray)
+    return np.concatenate((np.full(min(bars, array.size), np.nan), array[:-bars]))

@@ -1,28 +1,36 @@
-"""Mean reversion from the lower Bollinger band."""
+"""Reversion to the mean by Bollinger bands (J. Bollinger, Bollinger on Bollinger Bands, 2001).
 
+The bands stand `width` population deviations of the last `length` closes above and below their mean. In when a close falls
+below the lower band; out when one is back at the mean. The stop stands `stop_width` times the distance from the lower band to
+the mean away.
+"""
+
+import numpy as np
 from pydantic import Field
 
-from engine.core.indicators import bollinger
+from engine.core.indicators import bollinger, crossed_below
 from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
 
 
 class BollingerReversion(Strategy):
-    """Buy a close below the lower band, leave at the middle.
-
-    Textbook: J. Bollinger, Bollinger on Bollinger Bands (2001): bands `width` population deviations around the mean of
-    `period` closes.
-    """
+    """Long when a close falls below the lower Bollinger band, until one is back at the mean."""
 
     class Params(StrategyParams):
-        period: int = Field(20, ge=2, le=400, description="bars in the mean")
-        width: float = Field(2.0, gt=0, le=10, description="deviations between middle and band")
+        length: int = Field(20, ge=3, le=400, description="bars in the mean and the deviation")
+        width: float = Field(2.0, gt=0, le=6, description="deviations between mean and band")
+        stop_width: float = Field(1.5, ge=0, le=10, description="stop distance in half widths of the bands, 0 for none")
+
+    def warmup(self) -> int:
+        return int(self.params.length)
 
     def signals(self, bars: Bars) -> Signals:
-        lower, middle, upper = bollinger(bars.close, self.params.period, self.params.width)
-        below, back = bars.close < lower, bars.close >= middle
+        lower, middle, upper = bollinger(bars.close, self.params.length, self.params.width)
+        enter = crossed_below(bars.close, lower)
+        back = bars.close >= middle
         return Signals(
-            below.astype("int8"),
-            back.astype(bool),
-            plot={"lower": lower, "middle": middle, "upper": upper},
-            checks={"below the lower band": below, "back at the middle": back},
+            enter.astype(np.int8),
+            np.asarray(back),
+            stop=self.params.stop_width * (middle - lower) if self.params.stop_width else None,
+            plot={"lower band": lower, "mean": middle, "upper band": upper},
+            checks={"close below the lower band": bars.close < lower, "close back at the mean": back},
         )

@@ -1,90 +1,146 @@
-"""Strategies by name: the files beside this one and the person's own, scanned, nothing registered."""
+"""Which strategies there are: this folder and the person's own are scanned, one file is one strategy, nothing is registered.
+
+A file's name is the strategy's name. Of two files with one name the person's own wins, so that an upgrade changes nothing of
+theirs. Names that begin with an underscore, and the files of this room itself, are no strategies.
+"""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.util
+import importlib
 import os
 import sys
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from engine.strategies.base import Strategy, StrategyError
+from engine.strategies.base import Strategy, StrategyError, StrategyParams
 
-HERE = Path(__file__).resolve().parent
-SHARED = {"__init__", "base", "decisions", "catalog"}
-_loaded: dict[tuple[Path, str], type[Strategy]] = {}
-
-
-def user_folder() -> Path:
-    """Where the person's own strategies live: EVENKEEL_HOME (or my/ beside the program) / strategies."""
-    return Path(os.environ.get("EVENKEEL_HOME") or HERE.parents[1] / "my") / "strategies"
+_HERE = Path(__file__).resolve().parent
+_OURS = {"base", "decisions", "catalog"}
+_loaded: dict[tuple[Path, str], type[Strategy]] = {}  # a person's files by path and hash of their text
 
 
 def available() -> dict[str, Path]:
-    """Every strategy's name and file; a person's own file wins over a shipped one of the same name."""
-    found = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.stem not in SHARED and path.stem[0] != "_"}
-    folder = user_folder()
-    if folder.is_dir():
-        found |= {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
-    return found
+    """Every strategy's name and file, in order of names. Files are listed, not opened."""
+    found = {path.stem: path for folder in (_HERE, user_folder()) for path in _files(folder)}
+    return dict(sorted(found.items()))
+
+
+def load(name: str) -> type[Strategy]:
+    """The class in the file `name`. A person's file is read anew when its text has changed. StrategyError when there is no
+    such file or it does not load."""
+    path = _path(name)
+    if path.parent == _HERE:
+        return _only(importlib.import_module(f"engine.strategies.{name}"), name, path)
+    text, digest = source(name)
+    key = (path, digest)
+    if key not in _loaded:
+        _loaded[key] = _only(_run(name, path, text), name, path)
+    return _loaded[key]
+
+
+def source(name: str) -> tuple[str, str]:
+    """The file's text and its sha256 in hexadecimal. StrategyError for an unknown name or a file that is no text."""
+    path = _path(name)
+    try:
+        data = path.read_bytes()
+        return data.decode(), hashlib.sha256(data).hexdigest()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StrategyError(f"{name}: {path} cannot be read as text: {error}") from error
+
+
+def make(name: str, params: Mapping[str, Any] | None = None) -> Strategy:
+    """The strategy `name` with these parameters, the others at their defaults. StrategyError in a sentence."""
+    cls = load(name)
+    try:
+        return cls(cls.Params.model_validate(dict(params or {})))
+    except ValidationError as error:
+        raise StrategyError(f"{name}: {'; '.join(_sentences(error, cls.Params))}") from None
+
+
+def user_folder() -> Path:
+    """The person's own strategies: under EVENKEEL_HOME, or my/ beside the program."""
+    return Path(os.environ.get("EVENKEEL_HOME") or _HERE.parents[1] / "my").resolve() / "strategies"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.glob("*.py")):
+        if path.stem.isidentifier() and not path.stem.startswith("_") and not (folder == _HERE and path.stem in _OURS):
+            yield path
 
 
 def _path(name: str) -> Path:
     known = available()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
-        raise StrategyError(f"no strategy {name!r}: {hint}")
-    return known[name]
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    raise StrategyError(f"no strategy {name!r} in engine/strategies or my/strategies; {hint}")
 
 
-def source(name: str) -> tuple[str, str]:
-    """(text, sha256) of a strategy's file."""
-    text = _path(name).read_text(encoding="utf-8")
-    return text, hashlib.sha256(text.encode()).hexdigest()
-
-
-def load(name: str) -> type[Strategy]:
-    """The strategy class in the file of that name. StrategyError when the file cannot be used."""
-    path = _path(name)
-    key = path, source(name)[1]
-    if key not in _loaded:
-        _loaded[key] = _import(name, path)
-    return _loaded[key]
-
-
-def _import(name: str, path: Path) -> type[Strategy]:
-    spec = importlib.util.spec_from_file_location(f"evenkeel_strategy_{name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+def _run(name: str, path: Path, text: str) -> types.ModuleType:
+    """A person's file, run as a module of its own; whatever it raises becomes one sentence."""
+    module = types.ModuleType(f"my_strategies.{name}")
+    module.__file__ = str(path)
+    former = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module  # where pydantic looks names up
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
     except Exception as error:
-        raise StrategyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    made = [
+        if former is None:
+            del sys.modules[module.__name__]
+        else:
+            sys.modules[module.__name__] = former
+        raise StrategyError(f"{name}: {path.name}{_line(error, path)}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _line(error: Exception, path: Path) -> str:
+    """The last line of the person's own file that the error passed through."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f" line {lines[-1]}" if lines else ""
+
+
+def _only(module: types.ModuleType, name: str, path: Path) -> type[Strategy]:
+    found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == spec.name
+        if isinstance(value, type)
+        and issubclass(value, Strategy)
+        and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
     ]
-    if len(made) != 1:
-        raise StrategyError(f"{path} must define exactly one Strategy, it defines {len(made)}")
-    made[0].name = name
-    return made[0]
+    if len(found) != 1:
+        what = f"{len(found)} ({', '.join(cls.__name__ for cls in found)})" if found else "none"
+        raise StrategyError(f"{name}: {path.name} must define exactly one class derived from Strategy, it has {what}")
+    cls = found[0]
+    if not issubclass(cls.Params, StrategyParams):
+        raise StrategyError(f"{name}: Params in {path.name} must be derived from StrategyParams")
+    cls.name = name
+    return cls
 
 
-def make(name: str, params: Mapping[str, Any] | None = None) -> Strategy:
-    """A strategy with parameters; StrategyError says which parameter is wrong and why."""
-    cls = load(name)
-    try:
-        return cls(cls.Params(**dict(params or {})))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(cls.Params.model_fields) or "none"
-        raise StrategyError(f"{name}: {where or 'parameters'}: {first['msg']} (parameters: {known})") from None
+def _sentences(error: ValidationError, model: type[StrategyParams]) -> Iterator[str]:
+    for finding in error.errors(include_url=False):
+        key = ".".join(str(step) for step in finding["loc"])
+        reason = finding["msg"].removeprefix("Value error, ")
+        if finding["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(key, model.model_fields, n=1)
+            yield f"{key} is no parameter; " + (f"did you mean {close[0]}?" if close else f"it has {_names(model)}")
+        elif key:
+            yield f"{key} = {finding['input']!r}: {reason[:1].lower()}{reason[1:]}"
+        else:
+            yield reason
+
+
+def _names(model: type[StrategyParams]) -> str:
+    return ", ".join(model.model_fields) or "none"

@@ -1,41 +1,46 @@
-"""Breakout from a price channel, with a trailing stop in average true ranges."""
+"""Channel breakout (R. Donchian; the first system of the Turtle traders), with a trailing stop by volatility.
+
+The channel of n bars is their highest high and lowest low. In when a bar closes above the highest high of the `entry` bars
+before it; out when one closes below the lowest low of the `exit` bars before it, or at the stop, which follows the best price
+at `trail_atr` times Wilder's average true range of `atr_length` bars, as it was at the entry.
+"""
+
+from typing import Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.core.indicators import atr, donchian
-from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
+from engine.strategies.base import Bars, Signals, Strategy, StrategyParams, previous
 
 
 class DonchianBreakout(Strategy):
-    """Buy a close above the highest high of the past bars; leave below the lowest low, or at a trailing stop.
-
-    Textbook: R. Donchian's channel as the Turtles traded it: enter above the `entry` bar high, leave below the `exit` bar
-    low, both without the present bar; the stop trails by `atr_stop` average true ranges of `atr_period` bars.
-    """
+    """Long on a close above the highest high of the bars before; out by a trailing stop or a close below the lowest low."""
 
     class Params(StrategyParams):
-        entry: int = Field(20, ge=2, le=400, description="bars in the entry channel")
-        exit: int = Field(10, ge=2, le=400, description="bars in the exit channel")
-        atr_period: int = Field(14, ge=2, le=200, description="bars in the average true range")
-        atr_stop: float = Field(3.0, gt=0, le=20, description="average true ranges between price and trailing stop")
+        entry: int = Field(20, ge=2, le=400, description="bars whose highest high is broken to enter")
+        exit: int = Field(10, ge=2, le=400, description="bars whose lowest low is broken to exit")
+        atr_length: int = Field(20, ge=2, le=200, description="bars in the average true range")
+        trail_atr: float = Field(3.0, gt=0, le=20, description="distance of the trailing stop in average true ranges")
+
+        @model_validator(mode="after")
+        def _ordered(self) -> Self:
+            if self.exit > self.entry:
+                raise ValueError(f"exit ({self.exit}) must not be above entry ({self.entry})")
+            return self
+
+    def warmup(self) -> int:
+        return int(max(self.params.entry, self.params.atr_length)) + 1
 
     def signals(self, bars: Bars) -> Signals:
-        _, top = donchian(bars.high, bars.low, self.params.entry)
-        bottom, _ = donchian(bars.high, bars.low, self.params.exit)
-        top, bottom = _before(top), _before(bottom)
-        spread = atr(bars.high, bars.low, bars.close, self.params.atr_period)
-        out = (bars.close > top) & (spread > 0)
-        under = bars.close < bottom
+        upper = previous(donchian(bars.high, bars.low, self.params.entry)[1])
+        lower = previous(donchian(bars.high, bars.low, self.params.exit)[0])
+        spread = atr(bars.high, bars.low, bars.close, self.params.atr_length)
+        above, below = bars.close > upper, bars.close < lower
         return Signals(
-            out.astype("int8"),
-            under.astype(bool),
-            trail=np.asarray(spread) * self.params.atr_stop,
-            plot={"channel top": top, "channel bottom": bottom},
-            checks={"above the channel": out, "below the channel": under},
+            (above & np.isfinite(spread)).astype(np.int8),
+            np.asarray(below),
+            trail=self.params.trail_atr * spread,
+            plot={"highest before": upper, "lowest before": lower},
+            checks={"close above the channel": above, "close below the channel": below},
         )
-
-
-def _before(values: np.ndarray) -> np.ndarray:
-    """The same series one bar earlier."""
-    return np.concatenate([[np.nan], np.asarray(values)[:-1]]) if values.size else values

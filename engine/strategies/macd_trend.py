@@ -1,4 +1,8 @@
-"""MACD with the trend of a higher timeframe."""
+"""Moving average convergence divergence (G. Appel, 1979), taken only along the trend of a longer timeframe.
+
+MACD = EMA(`fast`) - EMA(`slow`) of closes; its signal line is the EMA(`signal`) of it. Long while the MACD is above its signal
+line and the last closed bar of the longer timeframe (`trend_factor` bars long) closed above the EMA of `trend` such closes.
+"""
 
 from typing import Self
 
@@ -10,18 +14,14 @@ from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
 
 
 class MacdTrend(Strategy):
-    """Long while the MACD line is above its signal line and the higher timeframe is above its mean.
-
-    Textbook: G. Appel's moving average convergence divergence (`fast`, `slow`, `signal` bars), filtered by A. Elder's
-    first screen: only with the trend of the higher timeframe, here its close above its own exponential mean.
-    """
+    """Long while the MACD is above its signal line and the longer timeframe closes above its mean."""
 
     class Params(StrategyParams):
         fast: int = Field(12, ge=2, le=200, description="bars in the fast mean")
         slow: int = Field(26, ge=3, le=400, description="bars in the slow mean")
-        signal: int = Field(9, ge=2, le=100, description="bars in the signal line")
-        trend: int = Field(20, ge=2, le=200, description="higher bars in the trend's mean")
-        factor: int = Field(5, ge=2, le=60, description="bars in one higher bar")
+        signal: int = Field(9, ge=2, le=200, description="bars in the signal line")
+        trend: int = Field(20, ge=2, le=200, description="longer bars in the trend's mean")
+        trend_factor: int = Field(12, ge=2, le=1440, description="bars in one longer bar: 12 makes an hour of 5m bars")
 
         @model_validator(mode="after")
         def _ordered(self) -> Self:
@@ -30,18 +30,16 @@ class MacdTrend(Strategy):
             return self
 
     def warmup(self) -> int:
-        """The trend's mean needs its higher bars and the first whole one before them."""
-        trend = (self.params.trend + 1) * self.params.factor
-        return int(max(self.params.slow + self.params.signal, trend)) + self.params.factor
+        return int(max(self.params.slow + self.params.signal, self.params.trend_factor * (self.params.trend + 1)))
 
     def signals(self, bars: Bars) -> Signals:
-        difference, mean, _ = macd(bars.close, self.params.fast, self.params.slow, self.params.signal)
-        higher = bars.resample(f"{bars.timeframe_ms * self.params.factor // 1000}s")
-        above = np.asarray(higher.close) > ema(higher.close, self.params.trend)
-        rising = np.asarray(difference > mean)
-        with_trend = higher.align(above.astype(float)) > 0.5
+        line, signal, histogram = macd(bars.close, self.params.fast, self.params.slow, self.params.signal)
+        longer = bars.resample(bars.timeframe_ms * self.params.trend_factor)
+        mean = longer.align(ema(longer.closed.close, self.params.trend))
+        rising, trending = np.asarray(line > signal), np.asarray(longer.close > mean)
         return Signals.long_while(
-            rising & with_trend,
-            plot={"macd": difference, "signal": mean},
-            checks={"MACD above signal": rising, "higher timeframe rising": with_trend},
+            rising & trending,
+            ready=np.isfinite(histogram) & np.isfinite(mean),
+            plot={"MACD": line, "signal line": signal, "trend mean": mean},
+            checks={"MACD above its signal line": rising, "longer timeframe above its mean": trending},
         )

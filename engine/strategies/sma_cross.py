@@ -1,4 +1,8 @@
-"""Trend following by two means of closes."""
+"""Moving-average crossover, the oldest trend rule.
+
+The simple moving average of n closes is their sum over n. Long while the average of the last `fast` closes is above that of
+the last `slow` closes: in on the bar where it rises above, out on the bar where it no longer is.
+"""
 
 from typing import Self
 
@@ -9,11 +13,7 @@ from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
 
 
 class SmaCross(Strategy):
-    """Long while the fast mean of closes is above the slow one.
-
-    Textbook: the moving-average crossover. Enter when the simple moving average of `fast` bars crosses above that of
-    `slow` bars, leave when it crosses below.
-    """
+    """Long while the fast mean of closes is above the slow one."""
 
     class Params(StrategyParams):
         fast: int = Field(10, ge=2, le=200, description="bars in the fast mean")
@@ -25,8 +25,12 @@ class SmaCross(Strategy):
                 raise ValueError(f"fast ({self.fast}) must be below slow ({self.slow})")
             return self
 
+    def warmup(self) -> int:
+        return int(self.params.slow)
+
     def signals(self, bars: Bars) -> Signals:
         fast, slow = sma(bars.close, self.params.fast), sma(bars.close, self.params.slow)
+        above = fast > slow
         return Signals.long_while(
-            fast > slow, plot={"fast": fast, "slow": slow}, checks={"fast above slow": fast > slow}
+            above, plot={"fast mean": fast, "slow mean": slow}, checks={"fast mean above slow mean": above}
         )

@@ -56,5 +56,7 @@ def the_tape_is_whole(folder: Path, truth: Any) -> int:
         for symbol, flags, opened, high, low, close, volume, *_ in event[2]:
             if truth is not None and not flags:
                 assert (opened, high, low, close) == truth(symbol, event[1]), (symbol, event[1])
-            assert low <= min(opened, close) and high >= max(opened, close) and volume > 0
+            assert low <= min(opened, close)
+            assert high >= max(opened, close)
+            assert volume > 0
     return seconds

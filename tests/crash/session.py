@@ -183,6 +183,7 @@ class Engine:
     def die_warm(self, dice: random.Random, point: str) -> None:
         """A life that is killed at a named point, in a child that need not import or compile anything."""
         count = dice.randint(1, 60)
+        assert self.config.exists()
         pid = os.fork()
         if pid == 0:
             _live(self, point, count)
@@ -196,7 +197,11 @@ class Engine:
         """Live on until the market's end, then stop as a person would."""
         process = self.spawn()
         try:
-            _until(lambda: self._caught_up() or process.poll() is not None, seconds, f"never caught up: {self.last_words()}")
+            _until(
+                lambda: self._caught_up() or process.poll() is not None,
+                seconds,
+                f"never caught up: {self.last_words()}",
+            )
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -1,0 +1,199 @@
+"""Does a strategy look ahead? Its data is cut, and what it said up to the cut must not change by one bit.
+
+The cuts lie at the bars where it decides and at a seeded sample of others. A strategy that needs bars to come (a centred
+window, a shift the wrong way, a scale taken from the whole array) says something else once they are missing. The same way
+round shows whether the declared warm-up is enough: with the history a living engine keeps, the strategy must decide as with
+all of it. No file, no database, nothing printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.types import Instrument, Rows
+from engine.strategies.base import Bars, Signals, Strategy
+from engine.strategies.decisions import check_signals, decisions_of, last_decision
+
+MEMORY = 20
+"""A living engine keeps at least this many times the declared warm-up."""
+MOST = 50
+"""Violations reported at most: one is enough, a few show the pattern."""
+_FIELDS = ("entry", "exit", "stop", "target", "trail", "limit_offset", "limit_bars", "strength", "tag")
+_ROW = tuple("entry exit stop target trail limit_offset limit_bars strength tag volatility".split())
+
+
+@dataclass(frozen=True)
+class Violation:
+    """At `bar` (open time `ts`, ms UTC) `field` was `seen` with the data that a living engine would have had, which was
+    `available` bars, but `whole` with all of it."""
+
+    kind: str
+    bar: int
+    ts: int
+    field: str
+    whole: str
+    seen: str
+    available: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}: bar {self.bar}, {self.field} is {self.whole} on all data, {self.seen} on {self.available} bars"
+
+
+def check(
+    strategy: Strategy,
+    bars: Bars,
+    instrument: Instrument,
+    *,
+    most_decisions: int | None = 400,
+    others: int = 100,
+    starts: int = 5,
+    seed: int = 1,
+) -> list[Violation]:
+    """What gives a strategy away on these bars; an empty list when nothing does.
+
+    `most_decisions` cuts at decisions (None: at every one), spread evenly, and `others` at bars drawn by `seed`; each costs
+    an evaluation of the bars before it. `starts` later beginnings test the warm-up, on bars enough for 20 times it.
+    StrategyError when the signals on all bars cannot be used at all.
+    """
+    whole = strategy.signals(bars)
+    check_signals(bars, whole)
+    rows = decisions_of(0, bars, whole, instrument)
+    found: list[Violation] = []
+    for violation in _all(strategy, bars, instrument, whole, rows, (most_decisions, others, starts, seed)):
+        if not any((v.kind, v.field, v.bar) == (violation.kind, violation.field, violation.bar) for v in found):
+            found.append(violation)
+        if len(found) >= MOST:
+            break
+    return sorted(found, key=lambda v: (v.bar, v.kind, v.field))
+
+
+def _all(
+    strategy: Strategy, bars: Bars, instrument: Instrument, whole: Signals, rows: Rows, how: tuple[Any, ...]
+) -> Iterator[Violation]:
+    most_decisions, others, starts, seed = how
+    if len(bars):
+        yield from _cut(strategy, bars, instrument, whole, rows, len(bars), "not repeatable")
+    for n in _cuts(bars, rows, most_decisions, others, seed):
+        yield from _cut(strategy, bars, instrument, whole, rows, n, "looks ahead")
+    yield from _late_starts(strategy, bars, instrument, rows, starts, seed)
+
+
+def _cuts(bars: Bars, rows: Rows, most: int | None, others: int, seed: int) -> list[int]:
+    """Lengths to cut to: each ends with a bar that is looked at."""
+    at = np.searchsorted(bars.ts + bars.timeframe_ms, rows["decided_at"]) + 1
+    if most is not None and at.size > most:
+        at = at[np.linspace(0, at.size - 1, most).astype(np.int64)]
+    drawn = np.random.default_rng(seed).integers(1, len(bars) + 1, others) if len(bars) else np.zeros(0, np.int64)
+    return sorted({int(n) for n in np.concatenate((at, drawn)) if n < len(bars)} | ({1} if len(bars) > 1 else set()))
+
+
+def _cut(
+    strategy: Strategy, bars: Bars, instrument: Instrument, whole: Signals, rows: Rows, n: int, kind: str
+) -> Iterator[Violation]:
+    """Every difference that cutting to the first `n` bars makes: the first bar of each field, and the last bar's row."""
+    early = bars.head(n)
+    try:
+        seen = strategy.signals(early)
+        check_signals(early, seen)
+        last = last_decision(0, early, seen, instrument)
+    except Exception as error:  # a person's code may raise anything
+        yield Violation(
+            "fails", n - 1, int(bars.ts[n - 1]), "signals", "signals", f"{type(error).__name__}: {error}", n
+        )
+        return
+    for name, full, cut in _series(whole, seen):
+        yield from _differ(kind, bars, name, full, cut, n)
+    expected = rows[rows["decided_at"] == bars.ts[n - 1] + bars.timeframe_ms]
+    yield from _rows_differ(kind, bars, n - 1, expected, last, n)
+
+
+def _series(whole: Signals, seen: Signals) -> Iterator[tuple[str, Any, Any]]:
+    for name in _FIELDS:
+        yield name, getattr(whole, name), getattr(seen, name)
+    for group in ("plot", "checks"):
+        left, right = getattr(whole, group), getattr(seen, group)
+        for name in dict.fromkeys((*left, *right)):
+            yield f"{group}[{name}]", left.get(name), right.get(name)
+
+
+def _differ(kind: str, bars: Bars, name: str, full: Any, cut: Any, n: int) -> Iterator[Violation]:
+    if full is None or cut is None:
+        if full is not cut:
+            yield Violation(kind, n - 1, int(bars.ts[n - 1]), name, _word(full), _word(cut), n)
+        return
+    left, right = np.asarray(full)[:n], np.asarray(cut)
+    apart = np.flatnonzero(_bits(left) != _bits(right)) if left.shape == right.shape else np.array([n - 1])
+    if apart.size:
+        bar = int(apart[0])
+        seen = right[bar] if right.shape == left.shape else f"of shape {right.shape}"
+        yield Violation(kind, bar, int(bars.ts[bar]), name, _word(left[bar]), _word(seen), n)
+
+
+def _bits(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Something that compares equal where the values are the same to the last bit; every NaN is the same."""
+    if values.dtype.kind != "f":
+        return values
+    plain = np.array(values, np.float64)
+    plain[np.isnan(plain)] = np.nan
+    return plain.view(np.int64)
+
+
+def _rows_differ(kind: str, bars: Bars, bar: int, expected: Rows, found: Rows, n: int) -> Iterator[Violation]:
+    if expected.size != found.size:
+        words = [f"{rows.size} decisions" for rows in (expected, found)]
+        yield Violation(kind, bar, int(bars.ts[bar]), "decision", words[0], words[1], n)
+        return
+    for name in _ROW if expected.size else ():
+        if _bits(expected[name])[0] != _bits(found[name])[0]:
+            yield Violation(kind, bar, int(bars.ts[bar]), name, _word(expected[name][0]), _word(found[name][0]), n)
+
+
+def _late_starts(
+    strategy: Strategy, bars: Bars, instrument: Instrument, rows: Rows, starts: int, seed: int
+) -> Iterator[Violation]:
+    """The same decisions must come from a history that begins later, MEMORY times the warm-up after its beginning."""
+    settled = MEMORY * max(strategy.warmup(), 1)
+    if len(bars) <= settled + 1:
+        return
+    first = np.random.default_rng(seed).integers(1, len(bars) - settled, starts)
+    for start in sorted(set(first.tolist())):
+        late = _tail(bars, start)
+        try:
+            seen = strategy.signals(late)
+            found = decisions_of(0, late, seen, instrument)
+        except Exception as error:  # a person's code may raise anything
+            said = f"{type(error).__name__}: {error}"
+            yield Violation("fails", start, int(bars.ts[start]), "signals", "signals", said, len(late))
+            continue
+        yield from _warm_differ(strategy, bars, start + settled, rows, found, len(late))
+
+
+def _warm_differ(strategy: Strategy, bars: Bars, first: int, rows: Rows, found: Rows, n: int) -> Iterator[Violation]:
+    since = int(bars.ts[first]) + bars.timeframe_ms
+    left, right = rows[rows["decided_at"] >= since], found[found["decided_at"] >= since]
+    kind = f"warm-up of {strategy.warmup()} bars is too short"
+    ends = np.union1d(left["decided_at"], right["decided_at"])
+    for end in ends:
+        bar = int(np.searchsorted(bars.ts + bars.timeframe_ms, end))
+        pair = [side[side["decided_at"] == end] for side in (left, right)]
+        differences = list(_rows_differ(kind, bars, bar, pair[0], pair[1], n))
+        if differences:
+            yield differences[0]
+            return
+
+
+def _tail(bars: Bars, start: int) -> Bars:
+    """The bars from `start` on, in memory of their own."""
+    four: dict[str, Any] = {name: getattr(bars, name)[start:].copy() for name in ("open", "high", "low", "close")}
+    return replace(bars, ts=bars.ts[start:].copy(), volume=bars.volume[start:].copy(), **four)
+
+
+def _word(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return str(value)
+    return "an array" if np.ndim(value) else repr(np.asarray(value).item())
