@@ -15,7 +15,7 @@ import typer
 from engine.cli import candles as sources
 from engine.cli.data import parse_day
 from engine.cli.failures import USAGE, Fail
-from engine.cli.output import emit_json, emit_pairs, say, say_compiling
+from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.strategy import make_strategy
 from engine.cli.tables import check_kind, write_table
 
@@ -191,6 +191,10 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
     if json_out:
         emit_json(stats)
         return
-    emit_pairs(stats)
+    undefined = stats.pop("undefined")
+    emit_pairs({**stats, "start": when(stats["start"]), "end": when(stats["end"])})
+    for reason in dict.fromkeys(undefined.values()):
+        names = ", ".join(name.replace("_", " ") for name, why in undefined.items() if why == reason)
+        say(f"note: no {names}: {reason}")
     if options.free:
         say("note: fee or slippage is zero; no exchange is that kind")

@@ -8,7 +8,7 @@ import typer
 
 from engine.cli import store
 from engine.cli.failures import FAILED
-from engine.cli.output import emit_json, emit_pairs
+from engine.cli.output import emit_json, emit_pairs, say
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +31,11 @@ def audit(
     if json_out:
         emit_json(values)
     else:
+        problems, more = values.pop("problems"), values.pop("more_problems")
         emit_pairs(values)
+        for problem in problems:
+            say(problem)
+        if more:
+            say(f"and {more:,} more")
     if not report.ok:
         raise typer.Exit(FAILED)

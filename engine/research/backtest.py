@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.machine import Frames, Machine
 from engine.core.types import AccountSpec, Instrument, SlotSpec
 from engine.ledger.names import Context
 from engine.ledger.rows import Row, rows_of
@@ -24,13 +25,19 @@ from engine.market.symbols import timeframe_name
 from engine.research.figures import figures_of
 from engine.research.play import Played, play, ticks_of
 from engine.research.save import save_played
-from engine.strategies.base import Bars, Strategy
+from engine.strategies.base import Bars, Strategy, StrategyError
 
-__all__ = ["BacktestResult", "BacktestSpec", "bars_of", "run_backtest", "save_backtest"]
+__all__ = ["BacktestError", "BacktestResult", "BacktestSpec", "bars_of", "run_backtest", "save_backtest"]
 
 _TRADE_COLUMNS = tuple(
     "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
 )
+
+
+class BacktestError(ValueError):
+    """Amounts, prices or candles that do not fit together; the message says which."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -119,9 +126,19 @@ def bars_of(candles: Candles, instrument: Instrument) -> Bars:
 
 
 def run_backtest(spec: BacktestSpec) -> BacktestResult:
-    """Run it. StrategyError for a strategy that cannot be used, ValueError for what does not fit together."""
-    if not len(spec.candles):
-        raise ValueError("there are no candles to run over")
+    """Run it. StrategyError for a strategy that cannot be used, BacktestError for what does not fit together."""
+    if len(spec.candles) < 2:
+        raise BacktestError(f"{len(spec.candles)} candles are no history to test on: give at least two")
+    try:
+        return _run(spec)
+    except (ValueError, OverflowError) as error:
+        if hasattr(error, "exit_code") or isinstance(error, StrategyError):
+            raise
+        raise BacktestError(str(error)) from error
+
+
+def _run(spec: BacktestSpec) -> BacktestResult:
+    Machine(spec.account, [spec.instrument], [spec.slot]).run(Frames.none())  # compiled or loaded before the clock runs
     quality = assess(spec.candles.ts, spec.candles.ohlcv, spec.candles.timeframe_ms)
     symbol = spec.instrument.symbol
     begun = time.perf_counter()

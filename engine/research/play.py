@@ -5,9 +5,11 @@ One slot on one symbol is the common case and takes the short way; several slots
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from engine.core.machine import Frames, Machine, Reports
 from engine.core.types import DECISION, EXEC_BAR, FUNDING, TF_BAR, AccountSpec, BreakerSpec, Instrument, Rows, SlotSpec
 from engine.ledger.names import SignalFacts
 from engine.market.candles import Candles
-from engine.strategies.base import Bars, Signals, Strategy
+from engine.strategies.base import Bars, Signals, Strategy, StrategyError
 from engine.strategies.decisions import check_signals, decisions_of
 
 _PRICES = ("open", "high", "low", "close")
@@ -106,8 +108,7 @@ def play(
     for i, (spec, strategy) in enumerate(slots):
         rows = longer(ticks[spec.symbol], candles[spec.symbol].timeframe_ms, spec.timeframe_ms)
         bars = Bars.from_ticks(grid[spec.symbol], spec.timeframe_ms, rows)
-        signals = strategy.signals(bars)
-        check_signals(bars, signals)
+        signals = signals_of(strategy, bars)
         decisions = decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms)
         played.append(PlayedSlot(bars, signals, decisions))
     decisions = _numbered(played)
@@ -117,6 +118,22 @@ def play(
     frames = frames_of([ticks[one.symbol] for one in instruments])
     paid = np.zeros(0, FUNDING) if funding is None else funding
     return Played(machine, machine.run(frames, decisions, paid, until=end), tuple(played), start, end)
+
+
+def signals_of(strategy: Strategy, bars: Bars) -> Signals:
+    """What the strategy says, checked. A person's own code may raise anything: it becomes a StrategyError that says where."""
+    try:
+        signals = strategy.signals(bars)
+    except StrategyError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}, line {where.lineno}"
+        raise StrategyError(
+            f"{strategy.name}: signals(bars) failed in {place}: {type(error).__name__}: {error}"
+        ) from error
+    check_signals(bars, signals)
+    return signals
 
 
 def _numbered(played: Sequence[PlayedSlot]) -> Rows:

@@ -30,7 +30,7 @@ def check_signals(bars: Bars, signals: Any, name: str | None = None) -> None:
 
     Distances and strength count on entry bars alone; elsewhere they may be NaN.
     """
-    name = name or getattr(signals, "strategy", "strategy")
+    name = str(name or getattr(signals, "strategy", "strategy"))
     if not isinstance(signals, Signals):
         raise StrategyError(f"{name}: signals(bars) must return Signals, got {type(signals).__name__}")
     _check_shapes(bars, signals, name)
