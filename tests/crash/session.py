@@ -130,6 +130,11 @@ def _until(condition: object, seconds: float, complaint: str) -> None:
         time.sleep(0.02)
 
 
+def passes(dice: random.Random, point: str) -> int:
+    """How often a point is passed before the kill: events come by the second, commits by the bar."""
+    return dice.randint(1, 150) if point.split(".")[0] in ("event", "machine") or point == "tape.appended" else dice.randint(1, 3)
+
+
 @dataclass
 class Engine:
     """The engine of one data folder: lives that end by kill, and a last one that ends as asked."""
@@ -163,7 +168,7 @@ class Engine:
     def die_cold(self, dice: random.Random, point: str) -> None:
         """A real start that is killed at a named point, or after a random time."""
         if point:
-            process = self.spawn(f"{point}:{dice.randint(1, 40)}")
+            process = self.spawn(f"{point}:{passes(dice, point)}")
             self._wait_or_kill(process, 20)
         else:
             process = self.spawn()
@@ -182,7 +187,7 @@ class Engine:
     # ---- a life in a forked child of this warmed process -------------------------------------------------------------------
     def die_warm(self, dice: random.Random, point: str) -> None:
         """A life that is killed at a named point, in a child that need not import or compile anything."""
-        count = dice.randint(1, 60)
+        count = passes(dice, point)
         assert self.config.exists()
         pid = os.fork()
         if pid == 0:
