@@ -128,7 +128,7 @@ def bars_of(candles: Candles, instrument: Instrument) -> Bars:
 def run_backtest(spec: BacktestSpec) -> BacktestResult:
     """Run it. StrategyError for a strategy that cannot be used, BacktestError for what does not fit together."""
     if len(spec.candles) < 2:
-        raise BacktestError(f"{len(spec.candles)} candles are no history to test on: give at least two")
+        raise BacktestError("fewer than two candles are no history to test on: give more rows or a longer span")
     try:
         return _run(spec)
     except (ValueError, OverflowError) as error:
