@@ -132,7 +132,11 @@ def _until(condition: object, seconds: float, complaint: str) -> None:
 
 def passes(dice: random.Random, point: str) -> int:
     """How often a point is passed before the kill: events come by the second, commits by the bar."""
-    return dice.randint(1, 150) if point.split(".")[0] in ("event", "machine") or point == "tape.appended" else dice.randint(1, 3)
+    return (
+        dice.randint(1, 150)
+        if point.split(".")[0] in ("event", "machine") or point == "tape.appended"
+        else dice.randint(1, 3)
+    )
 
 
 @dataclass
