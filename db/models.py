@@ -3,6 +3,7 @@
 from db.base import Table
 from db.control import Command, EngineStatus, Snapshot
 from db.orders import Fill, Order
+from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
 from db.safety import Alert, Breaker, BreakerEvent, Outage
 from db.signals import Signal
@@ -20,15 +21,19 @@ __all__ = [
     "Equity",
     "Fill",
     "Instrument",
+    "Job",
+    "Note",
     "Order",
     "Outage",
     "Position",
     "Run",
     "RunMarker",
+    "SealOpening",
     "Signal",
     "Slot",
     "Snapshot",
     "StopMove",
     "Trade",
+    "Trial",
     "metadata",
 ]

@@ -68,6 +68,16 @@ ROWS: dict[str, dict[str, Any]] = {
         **{**RUN, "created_ts": T, "exchange_ts": T, "tape_day": "2023-11-14", "tape_offset": 0, "tape_seq": 0},
         **{"kernel_hash": "k", "state": b"\x00\x01"},
     },
+    "job": {"id": 1, "uuid": "j1", "kind": "backtest", "source": "app", "created_ts": T},
+    "trial": {
+        **{"strategy": "sma_cross", "data_hash": "abc", "created_ts": T, "count": 1},
+        **{"keys": b"12345678", "sharpes": b"12345678", "job_id": 1, **RUN},
+    },
+    "seal_opening": {
+        **{"exchange": "coinbase", "symbol": "BTC/USD", "timeframe": "1m", "strategy": "sma_cross"},
+        **{"from_ts": T, "to_ts": T + 60_000, "opened_ts": T, **RUN},
+    },
+    "note": {**RUN, "created_ts": T},
 }
 
 

@@ -113,7 +113,7 @@ def test_a_run_takes_its_rows_with_it(filled: Engine) -> None:
         session.execute(text("DELETE FROM run"))
     with filled.connect() as connection:
         left = {t: connection.execute(text(f"SELECT count(*) FROM {t}")).scalar() for t in metadata.tables}
-    assert {table for table, count in left.items() if count} == {"instrument", "alert"}
+    assert {table for table, count in left.items() if count} == {"instrument", "alert", "job", "trial", "seal_opening"}
 
 
 def test_defaults_stand_in_the_schema(filled: Engine) -> None:
