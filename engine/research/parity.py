@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlmodel import col
 
-from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Trade
+from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Snapshot, Trade
 from db.session import data_folder, open_engine
 from engine.ledger.context import context_of
 from engine.ledger.rows import rows_of
+from engine.market.tape import START, Position
 from engine.research.replay import Replayed, replay_tape
 
 COMPARED: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -51,8 +52,22 @@ class NoSuchRun(Exception):
 
 
 def replay(run: int | str, engine: Engine | None = None, folder: Path | None = None) -> ParityReport:
-    """Replay a paper run by id or name. The engine of that run must not be in the middle of writing."""
+    """Replay a paper run by id or name, up to its newest snapshot; its engine may be at work.
+
+    NoSuchRun if there is none to replay, ValueError if it has no tape.
+    """
     engine = engine or open_engine(read_only=True)
+    found = _find(engine, run)
+    stored, end = _as_of_one_commit(engine, found.id)
+    report = ParityReport(found.name)
+    played = replay_tape((folder or data_folder() / "runs") / str(found.id), end)
+    report.events, report.frames = played.events, played.frames
+    for name, (table, key) in COMPARED.items():
+        _compare(report, name, _expected(engine, found.id, played, table), stored[name], key)
+    return report
+
+
+def _find(engine: Engine, run: int | str) -> Any:
     with engine.connect() as connection:
         column: Any = col(Run.id) if isinstance(run, int) else col(Run.name)
         found = connection.execute(select(col(Run.id), col(Run.name), col(Run.kind)).where(column == run)).first()
@@ -60,12 +75,22 @@ def replay(run: int | str, engine: Engine | None = None, folder: Path | None = N
         raise NoSuchRun(f"no run {run!r} in this database; `run_engine.py status` names them")
     if found.kind == "backtest":
         raise NoSuchRun(f"{found.name} is a backtest: it has no tape to replay")
-    report = ParityReport(found.name)
-    played = replay_tape((folder or data_folder() / "runs") / str(found.id))
-    report.events, report.frames = played.events, played.frames
-    for name, (table, key) in COMPARED.items():
-        _compare(report, name, _expected(engine, found.id, played, table), _stored(engine, found.id, table), key)
-    return report
+    return found
+
+
+def _as_of_one_commit(engine: Engine, run_id: int) -> tuple[dict[str, list[dict[str, Any]]], Position]:
+    """The run's rows by name of table, and the place on the tape that they belong to: its beginning before the first snapshot.
+
+    All in one transaction, so that an engine at work may go on writing: its rows and its snapshot change together.
+    """
+    level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    newest = select(col(Snapshot.tape_day), col(Snapshot.tape_offset), col(Snapshot.tape_seq)).where(
+        col(Snapshot.run_id) == run_id
+    )
+    with engine.connect().execution_options(**level) as connection:
+        place = connection.execute(newest.order_by(col(Snapshot.id).desc()).limit(1)).first()
+        stored = {name: _stored(connection, run_id, table) for name, (table, _) in COMPARED.items()}
+    return stored, START if place is None else Position(*place)
 
 
 def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list[dict[str, Any]]:
@@ -85,12 +110,11 @@ def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list
 COMPARED_KEYS = dict(COMPARED.values())
 
 
-def _stored(engine: Engine, run_id: int, table: Any) -> list[dict[str, Any]]:
+def _stored(connection: Connection, run_id: int, table: Any) -> list[dict[str, Any]]:
     query = select(table.__table__).where(table.run_id == run_id)
     if table is Equity:
         query = query.where(col(Equity.slot_id) == 0)
-    with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _compare(

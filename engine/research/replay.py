@@ -18,7 +18,7 @@ from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, TF_BAR, Rows
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook, Key
-from engine.market.tape import Tape
+from engine.market.tape import Position, Tape
 from engine.strategies import catalog
 from engine.strategies.base import Bars
 from engine.strategies.decisions import decisions_of
@@ -70,8 +70,10 @@ class _Reader:
         self.resamplers: dict[int, Resampler] = {}
         self.in_gap, self.gap_end = False, 0
 
-    def read(self) -> Reading:
-        for event, _ in Tape(self.folder / "tape").read():
+    def read(self, end: Position | None) -> Reading:
+        for event, place in Tape(self.folder / "tape").read():
+            if end is not None and (place.day, place.offset) > (end.day, end.offset):
+                break
             self.reading.events += 1
             self._take(event)
         return self.reading
@@ -164,9 +166,11 @@ class Replayed:
     machine: Machine
 
 
-def replay_tape(folder: Path) -> Replayed:
-    """Run the tape in `folder` (a run's own: tape/ and bars/) through the batch kernel. ValueError if it has no beginning."""
-    reading = _Reader(folder).read()
+def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
+    """Run the tape in `folder` (a run's own: tape/ and bars/) up to `end` through the batch kernel.
+
+    ValueError if it has no beginning."""
+    reading = _Reader(folder).read(end)
     if not reading.segments:
         raise ValueError(f"{folder} holds no tape: the run has not traded yet, or its data folder was moved")
     bars = {name: np.concatenate(parts) for name, parts in reading.bars.items()}

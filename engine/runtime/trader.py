@@ -19,6 +19,7 @@ from engine.core.types import DECISION, EXEC_BAR, FLAG_GAP, FLAG_NO_DECISION, Ro
 from engine.ledger.command_words import machine_words
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook, Key
+from engine.market.candles import iso
 from engine.market.tape import Event
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Strategy
@@ -193,7 +194,7 @@ class Trader:
         except ValueError as error:
             step.acks.append((row_id, False, str(error)))
             return
-        step.acks.append((row_id, True, f"done at {ts}"))
+        step.acks.append((row_id, True, f"done at {iso(ts)}"))
 
     def _slots_named(self, name: str) -> list[int]:
         from engine.core.commands import slots_named
