@@ -22,6 +22,7 @@ from engine.core.setup import Setup
 from engine.ledger import write as ledger_write
 from engine.ledger.context import context_of
 from engine.market.barbook import BarBook
+from engine.market.candles import iso
 from engine.market.instruments import instruments
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
@@ -208,7 +209,7 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
         end = behind
     session.tape.open(end)
     point("recovery.replayed")
-    text = f"went on from the snapshot of {snapshot.exchange_ts}, {end.seq - start.seq} events behind it on the tape"
+    text = f"went on from the snapshot of {iso(snapshot.exchange_ts)}, {end.seq - start.seq} later events taken from the tape"
     session.recorder.markers.append((trader.now, "recovery", text))
     log.info("%s", text)
 
