@@ -5,29 +5,24 @@ from pathlib import Path
 import streamlit as st
 
 from app import ui
+from app.rooms import GROUPS, rooms
 
 HERE = Path(__file__).parent
-GROUPS = {
-    "Now": {"overview": "Overview", "positions": "Positions"},
-    "Results": {"trades": "Trades"},
-    "Control": {"system": "System"},
-}
 
 
 def main() -> None:
     """One script run: navigation, frame, page."""
     st.set_page_config(page_title="Evenkeel", page_icon=str(HERE / "app" / "icon.svg"), layout="wide")
     st.logo(str(HERE / "app" / "logo.svg"), size="medium")
+    found = rooms()
     pages = {
-        group: [
-            st.Page(HERE / "pages" / f"{name}.py", title=title, url_path=name, default=name == "overview")
-            for name, title in entries.items()
-        ]
-        for group, entries in GROUPS.items()
+        room.name: st.Page(room.file, title=room.title, url_path=room.name, default=room == found[0]) for room in found
     }
-    chosen = st.navigation(pages, expanded=True)
-    page = ui.frame()
-    if page is not None:
+    grouped = {group: [pages[room.name] for room in found if room.group == group] for group in GROUPS}
+    chosen = st.navigation({group: members for group, members in grouped.items() if members}, expanded=True)
+    needs_run = next(room.needs_run for room in found if pages[room.name] == chosen)
+    page = ui.frame(needs_run)
+    if page is not None or not needs_run:
         st.session_state[ui.PAGE] = page
         chosen.run()
 

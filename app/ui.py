@@ -79,24 +79,31 @@ def current() -> Page:
     Until Home.py has run once, a server takes pages/ for Streamlit's older kind of multipage app and runs a deep-linked page
     without Home.py. Then it is told that this is none, as st.navigation would have, and the run is done again.
     """
-    page: Page | None = st.session_state.pop(PAGE, None)
-    if page is None:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    page = current_if_any()
+    assert page is not None, "Home.py runs a page without a run only if the page says that it needs none"
     return page
 
 
-def frame() -> Page | None:
-    """Draw the frame; None where there is no run to show (then the person has been told why)."""
+def current_if_any() -> Page | None:
+    """The same for a page that says `"needs_run": False`: None while there is no run at all."""
+    if PAGE not in st.session_state:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    page: Page | None = st.session_state.pop(PAGE)
+    return page
+
+
+def frame(needs_run: bool = True) -> Page | None:
+    """Draw the frame; None where there is no run to show (if the page needs one, the person has been told why)."""
     try:
         engine = data.database()
         found = runs.runs(engine)
     except StorageError as error:
         style(None)
-        return _nothing(error)
+        return _nothing(error) if needs_run else None
     if not found:
         style(None)
-        return _nothing(None)
+        return _nothing(None) if needs_run else None
     with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="medium"):
         place = st.empty()
         chosen = _pick(found)

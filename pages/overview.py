@@ -9,6 +9,8 @@ from app import charts, data, formats, tables, ui
 from app.read import events, overview, positions, system
 from app.tiles import Tile, halves, tiles
 
+PAGE = {"group": "Now", "title": "Overview", "place": 1}
+
 RANGES = {"1 d": 1, "7 d": 7, "30 d": 30, "90 d": 90, "all": 0}
 DAY_MS = 86_400_000
 

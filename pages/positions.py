@@ -10,6 +10,8 @@ from app.confirm import ask
 from app.read import overview, positions
 from app.tiles import Tile, halves, numbers
 
+PAGE = {"group": "Now", "title": "Positions", "place": 2}
+
 
 def main(page: ui.Page) -> None:
     """Totals, then one card for each position."""

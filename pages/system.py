@@ -9,6 +9,8 @@ from app.clock import now_ms
 from app.read import overview, runs, system
 from app.tiles import halves
 
+PAGE = {"group": "Control", "title": "System", "place": 9}
+
 PERCENT_BREAKERS = ("daily_loss", "drawdown")
 
 

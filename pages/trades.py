@@ -10,6 +10,8 @@ from app import charts, data, formats, tables, ui
 from app.read import overview, trades
 from app.tiles import Tile, halves, tiles
 
+PAGE = {"group": "Results", "title": "Trades", "place": 3}
+
 SIZE = 100
 DAY_MS = 86_400_000
 PERIODS = {"all": 0, "today": -1, "7 d": 7, "30 d": 30, "90 d": 90}
