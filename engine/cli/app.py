@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import books, control, data, research, sandbox, setup, trade
+from engine.cli import books, control, data, research, sandbox, setup, trade, work
 from engine.cli.failures import FAILED, describe
 from engine.cli.output import say
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (trade, sandbox, research, data, control, books, setup):
+for room in (trade, sandbox, research, data, work, control, books, setup):
     room.register(app)
 
 

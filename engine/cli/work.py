@@ -1,0 +1,51 @@
+"""work: the process that does what the app asks for (backtests, sweeps, fetching), one for each data folder."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from engine.cli.output import emit_json, say
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: run_engine.py work --once")(work)
+
+
+def work(
+    once: Annotated[bool, typer.Option("--once", help="do what waits, then end")] = False,
+    idle: Annotated[float, typer.Option(min=0, help="end after so many seconds without work; 0 = never")] = 0.0,
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object at the end")] = False,
+) -> None:
+    """Do the jobs the app asked for until told to stop. SIGTERM and Ctrl-C put the running job back; it goes on next time."""
+    from db.session import migrate, open_engine
+    from engine.cli.store import point_to_data
+    from engine.research.worker import work as work_off
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    point_to_data()
+    engine = open_engine()
+    migrate(engine)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    done = work_off(engine, once=once, stop=stop, idle_s=idle)
+    if json_out:
+        emit_json({"jobs": done})
+    else:
+        say(f"{done} job{'' if done == 1 else 's'} done")
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """The first signal asks the running job to end at its next step; a second one ends the process at once."""
+
+    def asked(signum: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signum, signal.SIG_DFL)
+
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, asked)

@@ -1,0 +1,116 @@
+"""Long work asked for by a page or a command: rows of `job`, asked, watched and cancelled, each in one short transaction.
+
+What the work is stands in engine.research.work_kinds, who does it in engine.research.worker. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid as uuids
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, insert, select, update
+from sqlmodel import col
+
+from db.models import Job
+from db.session import write_session
+
+OPEN = ("new", "running")
+SILENT_MS = 10_000
+"""A running job whose worker has not been heard for so long has no worker any more."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job as it stands; times in ms UTC, `progress` 0 to 1, `error` a sentence where it failed."""
+
+    id: int
+    uuid: str
+    kind: str
+    title: str
+    args: Mapping[str, Any]
+    source: str
+    state: str
+    cancel: bool
+    created_ts: int
+    started_ts: int | None
+    heartbeat_ts: int | None
+    done_ts: int | None
+    progress: float
+    message: str
+    worker: str
+    attempts: int
+    result: Mapping[str, Any]
+    error: str | None
+
+    @property
+    def open(self) -> bool:
+        """Waiting or being done."""
+        return self.state in OPEN
+
+    def silent(self, now: int) -> bool:
+        """Whether it is said to run, but its worker was not heard for long."""
+        return self.state == "running" and now - (self.heartbeat_ts or 0) > SILENT_MS
+
+
+def ask(engine: Engine, kind: str, args: Mapping[str, Any], title: str = "", source: str = "app") -> str:
+    """Ask for work; its uuid. The same work that is still open is not asked for twice: its uuid comes back."""
+    plain = json.loads(json.dumps(dict(args), default=str))
+    with write_session(engine) as session:
+        waiting = session.execute(
+            select(col(Job.uuid), col(Job.args)).where(
+                col(Job.kind) == kind, col(Job.state).in_(OPEN), col(Job.cancel).is_(False)
+            )
+        ).all()
+        for uuid, asked in waiting:
+            if asked == plain:
+                return str(uuid)
+        uuid = str(uuids.uuid4())
+        row = {"uuid": uuid, "kind": kind, "title": title, "args": plain, "source": source, "created_ts": wall_ms()}
+        session.execute(insert(Job), row)
+    return uuid
+
+
+def cancel(engine: Engine, uuid: str) -> bool:
+    """Cancel what is open: at once where it waits, as soon as its worker looks where it runs. False where it had ended."""
+    with write_session(engine) as session:
+        waiting = session.execute(
+            update(Job)
+            .where(col(Job.uuid) == uuid, col(Job.state) == "new")
+            .values(state="cancelled", cancel=True, done_ts=wall_ms())
+        )
+        if waiting.rowcount:  # type: ignore[attr-defined]
+            return True
+        running = session.execute(
+            update(Job).where(col(Job.uuid) == uuid, col(Job.state) == "running").values(cancel=True)
+        )
+        return bool(running.rowcount)  # type: ignore[attr-defined]
+
+
+def job_of(engine: Engine, uuid: str) -> JobView | None:
+    """The job of this uuid; None where there is none."""
+    with engine.connect() as connection:
+        row = connection.execute(select(*_COLUMNS).where(col(Job.uuid) == uuid)).mappings().first()
+    return JobView(**row) if row is not None else None
+
+
+def jobs_of(engine: Engine, kinds: tuple[str, ...] = (), *, only_open: bool = False, limit: int = 50) -> list[JobView]:
+    """Jobs, newest first; of these kinds only, where any are named."""
+    query = select(*_COLUMNS).order_by(col(Job.id).desc()).limit(limit)
+    if kinds:
+        query = query.where(col(Job.kind).in_(kinds))
+    if only_open:
+        query = query.where(col(Job.state).in_(OPEN))
+    with engine.connect() as connection:
+        return [JobView(**row) for row in connection.execute(query).mappings()]
+
+
+def wall_ms() -> int:
+    """Milliseconds UTC of this machine's clock: jobs are in people's time."""
+    return time.time_ns() // 1_000_000
+
+
+_COLUMNS = [getattr(Job, name) for name in JobView.__dataclass_fields__]

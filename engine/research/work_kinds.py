@@ -1,0 +1,92 @@
+"""What a worker can do: one function a kind, `(args, context) -> result`, both plain JSON. Who calls them is not told here.
+
+A function says how far it is through `context.progress`, which also ends it when the person or the machine wants that;
+what it has finished by then must be of use to the next try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from db.session import data_folder
+
+
+class Interrupted(Exception):
+    """The person cancelled, or the worker is to stop: not an error."""
+
+
+class Context:
+    """What a job's function may use. `progress` raises Interrupted when the work is to end."""
+
+    def __init__(self, engine: Engine, job_id: int) -> None:
+        self.engine, self.job_id = engine, job_id
+
+    @property
+    def folder(self) -> Path:
+        return data_folder()
+
+    def progress(self, share: float, words: str = "") -> None:
+        """`share` of 0 to 1 is done; `words` say what is being done."""
+
+    def cancelled(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`resumable`: done again from the start, or from what it left, it gives what it would have given."""
+
+    run: Callable[[Mapping[str, Any], Context], dict[str, Any]]
+    resumable: bool = True
+
+
+def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: exchange, symbols, timeframe, start, end (ms UTC), base_url. What is stored is not asked for again."""
+    from engine.market.history import fetch as fetch_history
+    from engine.market.store import Store
+
+    store, symbols = Store(context.folder / "candles"), list(args["symbols"])
+    fetched: list[dict[str, Any]] = []
+    for n, symbol in enumerate(symbols):
+        at = f"{symbol} {args['timeframe']} from {args['exchange']}"
+
+        def told(done: int, total: int, n: int = n, at: str = at) -> None:
+            share = done / total if total else 1.0
+            context.progress((n + share) / len(symbols), f"{at}: {done:,} of {total:,} bars asked for")
+
+        context.progress(n / len(symbols), f"{at}: asking for the market")
+        done = fetch_history(
+            str(args["exchange"]), symbol, str(args["timeframe"]), int(args["start"]), int(args["end"]), store,
+            base_url=str(args.get("base_url") or "") or None, progress=told,
+        )  # fmt: skip
+        quality = done.series.quality if done.series else None
+        fetched.append(
+            {
+                "symbol": done.series.symbol if done.series else symbol,
+                "new": done.rows,
+                "bars": quality.rows if quality else 0,
+                "grade": quality.grade if quality else "",
+                "notes": list(done.notes),
+            }
+        )
+    return {"exchange": args["exchange"], "timeframe": args["timeframe"], "fetched": fetched}
+
+
+KINDS: dict[str, Kind] = {"fetch": Kind(fetch)}
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, for a person: our own errors speak for themselves."""
+    words = str(error).strip() or type(error).__name__
+    if type(error).__module__.partition(".")[0] in ("engine", "db") or hasattr(error, "exit_code"):
+        return words
+    if isinstance(error, MemoryError):
+        return "there was not enough memory: ask for a shorter span, a longer timeframe or fewer sets at once"
+    if isinstance(error, (OSError, ValueError)):
+        return words
+    return f"this is a defect of Evenkeel, not of what you asked: {type(error).__name__}: {words}"
