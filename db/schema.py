@@ -6,6 +6,8 @@ A schema newer than this code and a database of another program are refused, and
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,6 @@ from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
 APPLICATION_ID = 0x45564B4C
 """Stands in the header of every SQLite file of ours ("EVKL")."""
@@ -32,20 +33,31 @@ def _config() -> Config:
     return config
 
 
-def _scripts() -> ScriptDirectory:
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config())
+@cache
+def _links() -> dict[str | None, str]:
+    """Each revision by the one it follows, read from the migrations' own lines: a command that only reads the database need
+    not load Alembic for it."""
+    found = {}
+    for path in (FOLDER / "versions").glob("[0-9]*.py"):
+        words = dict(
+            re.findall(r'^(revision|down_revision) = "?(\w+)"?$', path.read_text(encoding="utf-8"), re.MULTILINE)
+        )
+        follows = words["down_revision"]
+        found[None if follows == "None" else follows] = words["revision"]
+    return found
 
 
 def head() -> str:
     """The newest revision this code knows."""
-    return str(_scripts().get_current_head())
+    return revisions()[-1]
 
 
 def revisions() -> list[str]:
     """All revisions, oldest first."""
-    return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
+    links, chain = _links(), [_links()[None]]
+    while chain[-1] in links:
+        chain.append(links[chain[-1]])
+    return chain
 
 
 def migrate(engine: Engine, to: str = "head") -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
 
 from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, StorageError
 from db.models import metadata
-from db.schema import revisions
+from db.schema import FOLDER, revisions
 from db.session import APPLICATION_ID, check_schema, head, migrate, open_engine, write_session
 from tests.db.samples import ROWS, insert_samples
 
@@ -28,6 +30,14 @@ def _checks(engine: Engine) -> dict[str, set[tuple[str, str]]]:
         table: {(str(c["name"]), re.sub(r"\s+", " ", str(c["sqltext"]))) for c in look.get_check_constraints(table)}
         for table in _tables(engine)
     }
+
+
+def test_the_chain_of_revisions_is_alembics() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    scripts = ScriptDirectory.from_config(config)
+    assert revisions() == [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    assert head() == scripts.get_current_head()
 
 
 def test_every_table_has_a_sample() -> None:
