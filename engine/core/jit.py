@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numba import njit
 
+from engine.core.linking import EntryCompiler, HelperCompiler, MakerCompiler
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 ZERO, ONE, MINUS_ONE = np.int64(0), np.int64(1), np.int64(-1)
@@ -19,22 +21,22 @@ NO_VALUE = np.float64(0.0)
 
 def entry(function: F) -> F:
     """Compile for callers in Python."""
-    return _compiled(function, cache=True)
+    return _compiled(function, cache=True, pipeline_class=EntryCompiler)
 
 
 def maker(function: F) -> F:
     """Compile for callers in Python, a function that makes arrays of its own (indicators)."""
     compile_: Any = njit
-    compiled: F = compile_(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: F = compile_(cache=True, nogil=True, error_model="numpy", pipeline_class=MakerCompiler)(function)
     return compiled
 
 
 def helper(function: F) -> F:
     """Compile for callers in compiled code only."""
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=HelperCompiler)
 
 
-def _compiled(function: F, **options: bool) -> F:
+def _compiled(function: F, **options: Any) -> F:
     """`_nrt=False`: no counting of references, atomic and at every call, to arrays that the caller in Python holds anyway;
     compiled code makes no arrays of its own."""
     compile_: Any = njit
