@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.analytics.definitions import Account
+from engine.analytics.table import figures, plain
 from engine.core.machine import Frames, Machine
 from engine.core.types import AccountSpec, Instrument, SlotSpec
 from engine.ledger.names import Context
@@ -22,7 +24,7 @@ from engine.ledger.standing import position_rows
 from engine.market.candles import Candles
 from engine.market.quality import Quality, assess
 from engine.market.symbols import timeframe_name
-from engine.research.figures import figures_of
+from engine.research.figures import account_of, figures_of
 from engine.research.play import Played, play, ticks_of
 from engine.research.save import save_played
 from engine.strategies.base import Bars, Strategy, StrategyError
@@ -62,6 +64,7 @@ class BacktestResult:
 
     spec: BacktestSpec
     played: Played
+    account: Account
     figures: Mapping[str, Any]
     quality: Quality
     elapsed_seconds: float
@@ -87,6 +90,11 @@ class BacktestResult:
             "elapsed_seconds": self.elapsed_seconds,
             "undefined": undefined,
         }
+
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """Every statistic by name, then `undefined` and `too_few` with their reasons (engine.analytics.table.plain)."""
+        return plain(figures(self.account))
 
     @cached_property
     def _context(self) -> Context:
@@ -143,8 +151,9 @@ def _run(spec: BacktestSpec) -> BacktestResult:
     symbol = spec.instrument.symbol
     begun = time.perf_counter()
     played = play(spec.account, [spec.instrument], [(spec.slot, spec.strategy)], {symbol: spec.candles})
-    figures = figures_of(played)
-    return BacktestResult(spec, played, figures, quality, time.perf_counter() - begun)
+    account = account_of(played, spec.candles)
+    told = figures_of(account)
+    return BacktestResult(spec, played, account, told, quality, time.perf_counter() - begun)
 
 
 def save_backtest(engine: Any, spec: BacktestSpec, result: BacktestResult) -> BacktestResult:
@@ -157,7 +166,7 @@ def save_backtest(engine: Any, spec: BacktestSpec, result: BacktestResult) -> Ba
         slots=(spec.slot,),
         params=(spec.params,),
         exchange=spec.exchange or "file",
-        stats={key: value for key, value in result.as_dict().items() if key != "run_id"},
+        stats={key: value for key, value in {**result.as_dict(), **result.statistics}.items() if key != "run_id"},
         data_hash=result.quality.content_hash,
         data_grade=result.quality.grade,
     )
