@@ -1,9 +1,10 @@
-"""fetch and data: candles into the store, and what is in it."""
+"""fetch, import and data: candles into the store, and what is in it."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
         fetch
     )
     app.command(epilog="Example: run_engine.py data --json")(data)
+    app.command("import", epilog="Example: run_engine.py import BTCUSDT-1m-2026-03.zip --dry-run")(import_files)
 
 
 def candle_store() -> Store:
@@ -110,16 +112,95 @@ class _Progress:
             say(f"{self.label} {share:.0%}")
 
 
-def data(json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False) -> None:
+def data(
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    delete: Annotated[
+        str | None, typer.Option(metavar="EXCHANGE:SYMBOL:TIMEFRAME", help="take a series out of the store")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before deleting")] = False,
+) -> None:
     """What candles are stored, from when to when, and how good they are."""
+    from engine.research.stock import stock
+
     store = candle_store()
-    found = store.list()
-    if json_out:
-        emit_json({"folder": store.root, "stored": [{**_row(s), "quality": s.quality.as_dict()} for s in found]})
+    if delete is not None:
+        _delete(store, delete, yes)
         return
-    rows = [_row(series) for series in found]
+    found = stock(store)
+    if json_out:
+        rows_out = [{**_row(one.series), "bytes": one.size, "quality": one.series.quality.as_dict()} for one in found]
+        emit_json({"folder": store.root, "stored": rows_out})
+        return
+    rows = [{**_row(one.series), "MB": f"{one.size / 1e6:.1f}"} for one in found]
     empty = "nothing is stored yet: `run_engine.py fetch --symbol BTC/USD --timeframe 1m --days 90`"
     emit_table(list(rows[0]) if rows else [], [list(row.values()) for row in rows], empty)
+
+
+def _delete(store: Store, text: str, yes: bool) -> None:
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise Fail(
+            f"--delete {text} names no series: write exchange:symbol:timeframe, as in coinbase:BTC/USD:1m", USAGE
+        )
+    try:
+        series = store.find(*parts)
+    except ValueError as error:
+        raise Fail(str(error), USAGE) from None
+    if series is None:
+        raise Fail(f"{text} is not stored; `run_engine.py data` lists what is")
+    if not yes:
+        typer.confirm(f"delete {series.quality.rows:,} candles of {text}?", abort=True, err=True)
+    store.delete(*parts)
+    say(f"{text}: {series.quality.rows:,} candles deleted")
+
+
+def import_files(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz, .zip), JSON, Feather, Parquet")
+    ],
+    exchange: Annotated[
+        str | None, typer.Option(help="where they are from [default: from the file, or `imported`]")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="[default: from the file]")] = None,
+    repair: Annotated[
+        str | None, typer.Option(metavar="drop|fill", help="what to do with defects [default: refuse]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it is and store nothing")] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Bring candles of ccxt, freqtrade, Binance Vision, CryptoDataDownload or Kaggle's Bitstamp into the store."""
+    from engine.research.stock import bring_in, look_at
+
+    if repair not in (None, "drop", "fill"):
+        raise Fail(
+            f"--repair {repair} is not known: drop takes defects out, fill also puts flat bars into holes", USAGE
+        )
+    store, rows = candle_store(), list[dict[str, Any]]()
+    for file in files:
+        found = look_at(file, file.name, repair or "")
+        pair = symbol or found.symbol
+        if not pair:
+            raise Fail(f"{file.name} does not say what it is of: name it with --symbol BTC/USD", USAGE)
+        for note in found.notes:
+            say(f"{file.name}: {note}")
+        where = exchange or found.exchange or "imported"
+        row: dict[str, Any] = {
+            "file": file.name,
+            "layout": found.layout,
+            "exchange": where,
+            "symbol": pair,
+            "timeframe": found.timeframe,
+        }
+        row |= {"bars": len(found.candles), "from": when(found.quality.start), "to": when(found.quality.end)}
+        row |= {"grade": found.quality.grade}
+        try:
+            rows.append(row if dry_run else {**row, "stored": bring_in(store, found, where, pair).quality.rows})
+        except ValueError as error:
+            raise Fail(str(error), USAGE) from None
+    if json_out:
+        emit_json({"dry_run": dry_run, "files": rows})
+    else:
+        emit_table(list(rows[0]), [list(row.values()) for row in rows], "no file was given")
 
 
 def _row(series: Series) -> dict[str, Any]:
@@ -132,6 +213,8 @@ def _row(series: Series) -> dict[str, Any]:
         "from": when(quality.start),
         "to": when(quality.end),
         "missing": quality.gaps,
+        "outliers": quality.outliers,
         "revised": series.revised,
         "grade": quality.grade,
+        "hash": quality.content_hash[:12],
     }

@@ -27,7 +27,8 @@ def work(
     from engine.cli.store import point_to_data
     from engine.research.worker import work as work_off
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("evenkeel").setLevel(logging.INFO)
     point_to_data()
     engine = open_engine()
     migrate(engine)

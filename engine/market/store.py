@@ -127,6 +127,14 @@ class Store:
         found = (self.find(exchange, stem.replace("_", ":"), timeframe) for exchange, timeframe, stem in names)
         return [series for series in found if series is not None]
 
+    def delete(self, exchange: str, symbol: str, timeframe: str) -> bool:
+        """Takes a series and its record out of the store; False where it is not stored. Open readers keep what they read."""
+        path = self.path(exchange, symbol, timeframe)
+        stored = path.exists()
+        for file in (path, path.with_suffix(".json")):
+            file.unlink(missing_ok=True)
+        return stored
+
     def _revised(self, path: Path) -> int:
         record = _record(path)
         return int(record["revised"]) if record else 0

@@ -93,7 +93,7 @@ def read_table(path: Path, rows: int | None = None) -> Table:
 
 
 def _read_csv(path: Path, notes: list[str]) -> pa.Table:
-    data = _text_bytes(path, notes)
+    data = text_bytes(path, notes)
     if b"\x00" in data[:4096]:
         raise DataError(f"{path.name} is not a text file; give Parquet, Feather or CSV with columns {WANTED}")
     lines = data[:65_536].decode("utf-8-sig", "replace").splitlines()[:20]
@@ -107,7 +107,8 @@ def _read_csv(path: Path, notes: list[str]) -> pa.Table:
     return pacsv.read_csv(io.BytesIO(data), options, pacsv.ParseOptions(delimiter=delimiter), convert)
 
 
-def _text_bytes(path: Path, notes: list[str]) -> bytes:
+def text_bytes(path: Path, notes: list[str]) -> bytes:
+    """A text file's bytes, taken out of .gz or .zip; what was taken out is told in `notes`."""
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
         return gzip.decompress(data)

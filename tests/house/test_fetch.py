@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from engine.cli.failures import Fail
 from engine.cli.sandbox import parse_fault
 from engine.sandbox.server import Sandbox
 from tests.house.conftest import Cli
+from tests.market.candle_files import candles, rows_of, write_csv
 
 DAY = ("--from", "2026-01-04T23:00", "--to", "2026-01-05T06:00")
 
@@ -78,3 +80,25 @@ def test_a_fault_is_read_or_refused_in_words() -> None:
 )
 def test_a_files_name_says_its_symbol(stem: str, pair: str) -> None:
     assert symbol_in(stem) == pair
+
+
+def test_a_file_is_imported_listed_and_deleted(cli: Cli, folder: Path) -> None:
+    file = write_csv(folder / "kraken_BTC-EUR.csv", rows_of(candles(100)))
+    dry = cli("import", str(file), "--dry-run", "--json").json["files"][0]
+    assert (dry["exchange"], dry["symbol"], dry["bars"]) == ("kraken", "BTC/EUR", 100)
+    assert cli("data", "--json").json["stored"] == []
+    assert cli("import", str(file), "--json").json["files"][0]["stored"] == 100
+    (row,) = cli("data", "--json").json["stored"]
+    assert (row["grade"], row["bytes"] > 4800, row["hash"]) == ("A", True, row["quality"]["content_hash"][:12])
+    assert cli("data", "--delete", "kraken:BTC/EUR:5m").code == 1
+    assert cli("data", "--delete", "kraken").code == 2
+    assert cli("data", "--delete", "kraken:BTC/EUR:1m", "--yes").code == 0
+    assert cli("data", "--json").json["stored"] == []
+
+
+def test_a_file_without_a_pair_asks_for_it(cli: Cli, folder: Path) -> None:
+    file = write_csv(folder / "x.csv", rows_of(candles(20)))
+    outcome = cli("import", str(file))
+    assert (outcome.code, "--symbol" in outcome.err) == (2, True)
+    assert cli("import", str(file), "--symbol", "BTC/USD", "--json").json["files"][0]["exchange"] == "imported"
+    assert cli("import", str(folder / "none.csv")).code == 1
