@@ -1,6 +1,7 @@
 """A backtest: one strategy over candles by the rules the engine trades by, its figures, its trades and its curve.
 
-Storing one is in engine.research.save, several slots at once in engine.research.play. No Streamlit, no sockets.
+Storing one is in engine.research.save, several slots at once in engine.research.play. No Streamlit, no sockets. What knows
+the database is imported where it is called: figures alone, the common case, start in half the time without it.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ from engine.analytics.table import figures, plain
 from engine.core.machine import Frames, Machine
 from engine.core.types import AccountSpec, Instrument, SlotSpec
 from engine.ledger.names import Context
-from engine.ledger.rows import Row, rows_of
-from engine.ledger.standing import position_rows
 from engine.market.candles import Candles
 from engine.market.quality import Quality, assess
 from engine.market.symbols import timeframe_name
 from engine.research.figures import account_of, figures_of
 from engine.research.play import Played, play, ticks_of
-from engine.research.save import save_played
 from engine.strategies.base import Bars, Strategy, StrategyError
+
+Row = dict[str, Any]
 
 __all__ = ["BacktestError", "BacktestResult", "BacktestSpec", "bars_of", "run_backtest", "save_backtest"]
 
@@ -105,6 +105,9 @@ class BacktestResult:
     @cached_property
     def trades(self) -> list[Row]:
         """Closed trades as the ledger would store them, then what is open at the end, its exit fields None."""
+        from engine.ledger.rows import rows_of
+        from engine.ledger.standing import position_rows
+
         reports, end = self.played.reports, self.played.end
         closed = rows_of(self._context, replace(reports, signals=reports.signals[:0], equity=reports.equity[:0]), {})
         open_now = position_rows(self._context, self.played.machine, end)
@@ -158,6 +161,8 @@ def _run(spec: BacktestSpec) -> BacktestResult:
 
 def save_backtest(engine: Any, spec: BacktestSpec, result: BacktestResult) -> BacktestResult:
     """Store the run with all its rows; the result with its run's number and name. The database must be migrated."""
+    from engine.research.save import save_played
+
     run_id, name = save_played(
         engine,
         result.played,
