@@ -69,6 +69,8 @@ def look(path: str | os.PathLike[str], name: str = "", repair: Repair | None = N
 def symbol_in(name: str) -> str:
     """The pair in a file's name (BTCUSDT-1m-2026-03.zip, BTC_USDT-5m.feather, Coinbase_BTCUSD_1h.csv), or ""."""
     stem = name.split(".")[0]
+    if stem.lower().startswith(("bitstampusd", "coinbaseusd")):  # how one collection names its two files of bitcoin
+        return "BTC/USD"
     whole = _FREQTRADE.match(stem)
     if whole and whole[2].upper() in QUOTES:
         return f"{whole[1]}/{whole[2]}".upper()
@@ -80,7 +82,7 @@ def symbol_in(name: str) -> str:
             continue
         if pair.partition("/")[2] in QUOTES:
             return pair
-    return "BTC/USD" if stem.lower().startswith(("bitstampusd", "coinbaseusd")) else ""
+    return ""
 
 
 def _exchange(name: str, layout: str) -> str:
