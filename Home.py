@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """One script run: navigation, frame, page."""
     st.set_page_config(page_title="Evenkeel", page_icon=str(HERE / "app" / "icon.svg"), layout="wide")
+    ui.notice()
     st.logo(str(HERE / "app" / "logo.svg"), size="medium")
     found = rooms()
     pages = {

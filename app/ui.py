@@ -26,6 +26,8 @@ from db.errors import StorageError
 STYLE = Path(__file__).parent / "style.css"
 PAGE = "page"
 """Where Home.py leaves the frame's answer for the page it runs next."""
+RUN, LEFT, PICKED = "run", "run_left", "run_picked"
+"""The run on screen, by name, in no widget's hands; the one that was just left; that this script run is the pick's own."""
 KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST"}
 
 
@@ -115,19 +117,44 @@ def frame(needs_run: bool = True) -> Page | None:
     return page
 
 
+def notice() -> None:
+    """Remember the run that the address names, before anything is drawn.
+
+    Streamlit drops the address's parameters when a person goes to another page, and may stop this script for that at any
+    line after the navigation has been drawn. What the address said has to be safe by then.
+    """
+    if st.session_state.pop(PICKED, False):
+        return
+    asked = st.query_params.get("run")
+    if asked and asked != st.session_state.get(LEFT):
+        st.session_state[RUN] = asked
+    if asked == st.session_state.get(RUN):
+        st.session_state.pop(LEFT, None)
+
+
+def choose(name: str) -> None:
+    """Go over to another run; the address follows. To be called in a callback or before a rerun."""
+    st.session_state[LEFT] = st.query_params.get("run")  # a click on its way from the browser may still carry it
+    st.session_state[PICKED] = True
+    st.session_state[RUN] = name
+    st.query_params["run"] = name
+
+
 def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The run in the URL, else the one heard last. The URL always names it, so that a link shows the same."""
+    """The run that the person chose, else the one heard last. The address always names it, so that a link shows the same."""
     by_name = {row["name"]: row for row in found}
-    if st.session_state.get("run") not in by_name:
-        wanted = st.query_params.get("run")
-        st.session_state["run"] = wanted if wanted in by_name else found[0]["name"]
-    name = st.selectbox(
+    if st.session_state.get(RUN) not in by_name:
+        st.session_state[RUN] = found[0]["name"]
+    name = st.session_state[RUN]
+    st.session_state["pick_run"] = name
+    st.selectbox(
         "Run",
         list(by_name),
-        key="run",
+        key="pick_run",
         format_func=lambda n: _run_label(by_name[n]),
         label_visibility="collapsed",
         width=230,
+        on_change=lambda: choose(st.session_state["pick_run"]),
     )
     if st.query_params.get("run") != name:
         st.query_params["run"] = name

@@ -96,6 +96,31 @@ SEEN = {
 }
 
 
+def test_the_run_stays_chosen_however_fast_one_walks(tab: Any, address: str) -> None:
+    """Each click comes as soon as its link is there: the page before has not been drawn yet."""
+    for _ in range(3):
+        tab.goto(f"{address}/?run=test-backtest")
+        for name in ("Positions", "System", "Trades"):
+            tab.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True).click()
+        tab.get_by_text(SEEN["Trades"]).first.wait_for()
+        tab.wait_for_function("location.search.includes('run=test-backtest')")
+        assert tab.locator(".ek-badge").inner_text() == "BACKTEST"
+
+
+def test_the_picker_wins_over_the_address_and_a_link_over_both(tab: Any, address: str) -> None:
+    tab.goto(f"{address}/trades?run=test-data")
+    tab.get_by_text("Select a row to see the trade").wait_for()
+    tab.locator(".st-key-pick_run input").click()
+    tab.get_by_role("option", name="test-backtest").click()
+    tab.wait_for_function("location.search.includes('run=test-backtest')")
+    tab.get_by_text(SEEN["Trades"]).first.wait_for()
+    tab.get_by_test_id("stSidebarNavLink").get_by_text("Positions", exact=True).click()
+    tab.get_by_text(SEEN["Positions"]).wait_for()
+    tab.goto(f"{address}/trades?run=test-data")
+    tab.get_by_text("Select a row to see the trade").wait_for()
+    assert tab.locator(".ek-badge").first.inner_text() == "PAPER"
+
+
 def test_a_phone_shows_it_without_sideways_scrolling(tab: Any, address: str) -> None:
     tab.set_viewport_size({"width": 390, "height": 844})
     for page in shots.PHONE:
