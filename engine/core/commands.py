@@ -6,10 +6,11 @@ raises ValueError with the reason, and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.core import codes, kernel
+from engine.core.types import SlotSpec
 
 if TYPE_CHECKING:
     from engine.core.machine import Machine
@@ -59,18 +60,18 @@ def _release(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
     machine.operate(kernel.OP_RELEASE, ts, i=index)
 
 
-def slots_named(machine: Machine, name: str) -> list[int]:
-    """Slots by key, label, symbol or strategy, or all. ValueError if none is meant."""
+def slots_named(specs: Sequence[SlotSpec], name: str) -> list[int]:
+    """Which of the slots are meant: by key, label, symbol or strategy, or all. ValueError if none is."""
     wanted = name.strip()
     if wanted == "all":
-        return list(range(len(machine.slot_specs)))
+        return list(range(len(specs)))
     found = [
         i
-        for i, spec in enumerate(machine.slot_specs)
+        for i, spec in enumerate(specs)
         if wanted in (spec.key, spec.label, spec.symbol, spec.strategy, f"{spec.strategy}:{spec.symbol}")
     ]
     if not found:
-        known = ", ".join(f"{spec.strategy}:{spec.symbol}" for spec in machine.slot_specs)
+        known = ", ".join(f"{spec.strategy}:{spec.symbol}" for spec in specs)
         raise ValueError(f"no slot {wanted!r}: one of {known}, a symbol, or all")
     return found
 
@@ -81,7 +82,7 @@ def _cancel_waiting(machine: Machine, i: int, reason: Any, ts: int) -> None:
 
 
 def _close(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
-    open_slots = [i for i in slots_named(machine, str(args.get("slot", ""))) if machine.slots["qty"][i] > 0]
+    open_slots = [i for i in slots_named(machine.slot_specs, str(args.get("slot", ""))) if machine.slots["qty"][i] > 0]
     if not open_slots:
         raise ValueError(f"no open position on {args.get('slot')}")
     for i in open_slots:
@@ -90,7 +91,7 @@ def _close(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
 
 
 def _tighten_stop(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
-    indexes = [i for i in slots_named(machine, str(args.get("slot", ""))) if machine.slots["qty"][i] > 0]
+    indexes = [i for i in slots_named(machine.slot_specs, str(args.get("slot", ""))) if machine.slots["qty"][i] > 0]
     if len(indexes) != 1:
         raise ValueError(f"{args.get('slot')} names {len(indexes)} open positions: name exactly one slot")
     row = machine.slots[indexes[0]]
@@ -111,7 +112,7 @@ def _tighten_stop(machine: Machine, ts: int, args: Mapping[str, object]) -> None
 
 def _slot_state(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
     state = codes.SLOT_STATES.index(str(args["state"]))
-    for i in slots_named(machine, str(args.get("slot", ""))):
+    for i in slots_named(machine.slot_specs, str(args.get("slot", ""))):
         machine.slots["state"][i] = state
         if state != codes.SLOT_ENABLED:
             _cancel_waiting(machine, i, codes.R_SLOT_OFF, ts)

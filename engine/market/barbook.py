@@ -1,7 +1,8 @@
 """The strategy bars a run has seen, per symbol and timeframe: in memory for the strategies, appended to files for recovery.
 
 The files are the run's own (fixed-size TF_BAR records behind one another), so neither recovery nor a replay ever depends on
-the shared candle store. What stands behind the count a snapshot names is rebuilt from the tape.
+the shared candle store. What stands behind the count a snapshot names is rebuilt from the tape. Strategies see a file's bars
+from a first one on, which moves when a long run leaves its oldest bars behind; the file keeps them.
 """
 
 from __future__ import annotations
@@ -27,10 +28,20 @@ class BarBook:
         self._rows: dict[Key, Rows] = {}
         self._size: dict[Key, int] = {}
         self._saved: dict[Key, int] = {}
+        self._first: dict[Key, int] = {}
 
     def bars(self, key: Key) -> Rows:
-        """All bars of a key so far, a view: TF_BAR[n]."""
-        return self._rows.get(key, _EMPTY)[: self._size.get(key, 0)]
+        """The bars of a key that strategies see, a view: TF_BAR[n]."""
+        return self._rows.get(key, _EMPTY)[self._first.get(key, 0) : self._size.get(key, 0)]
+
+    def cut(self, firsts: Mapping[str, int]) -> None:
+        """From here on strategies see each file's bars from number `firsts[file]` on."""
+        for key in self._size:
+            self._first[key] = int(firsts.get(self.file_name(key), self._first.get(key, 0)))
+
+    def firsts(self) -> dict[str, int]:
+        """The number of the first bar that strategies see, by file; files seen whole are left out."""
+        return {self.file_name(key): first for key, first in self._first.items() if first}
 
     def add(self, key: Key, rows: Rows) -> None:
         """Append bars (TF_BAR[k] or one record); what is not later than the last is refused."""
@@ -55,11 +66,12 @@ class BarBook:
                 old = symbol, timeframe
                 book._rows[key], book._size[key] = rows, self._size[old]
                 book._saved[key] = self._saved.get(old, 0)
+                book._first[key] = self._first.get(old, 0)
         return book
 
     def counts(self) -> dict[str, int]:
         """How many bars stand in each file, for the snapshot."""
-        return {self._file_name(key): size for key, size in self._size.items()}
+        return {self.file_name(key): size for key, size in self._size.items()}
 
     def save(self) -> None:
         """Append what is new to the files and sync them."""
@@ -69,7 +81,7 @@ class BarBook:
         for key, size in self._size.items():
             saved = self._saved.get(key, 0)
             if size > saved:
-                with (self.folder / self._file_name(key)).open("ab") as file:
+                with (self.folder / self.file_name(key)).open("ab") as file:
                     file.truncate(saved * TF_BAR.itemsize)
                     file.write(self._rows[key][saved:size].tobytes())
                     file.flush()
@@ -80,10 +92,10 @@ class BarBook:
         """Read back as many bars of each key as a snapshot counted. ValueError when a file is shorter than that."""
         assert self.folder is not None
         for key in keys:
-            count = int(counts.get(self._file_name(key), 0))
+            count = int(counts.get(self.file_name(key), 0))
             if not count:
                 continue
-            path = self.folder / self._file_name(key)
+            path = self.folder / self.file_name(key)
             rows = np.fromfile(path, TF_BAR, count) if path.exists() else _EMPTY
             if rows.size < count:
                 raise ValueError(
@@ -93,8 +105,13 @@ class BarBook:
             self.add(key, rows)
             self._saved[key] = count
 
-    def _file_name(self, key: Key) -> str:
-        return f"{self.names[key[0]].replace('/', '-')}-{key[1] // 1000}s.bars"
+    def file_name(self, key: Key) -> str:
+        """What a key's bars are called, in the folder, on the tape and in snapshots."""
+        return self.name_of(self.names[key[0]], key[1])
+
+    @staticmethod
+    def name_of(symbol: str, timeframe_ms: int) -> str:
+        return f"{symbol.replace('/', '-')}-{timeframe_ms // 1000}s.bars"
 
 
 _EMPTY = np.zeros(0, TF_BAR)

@@ -6,22 +6,25 @@ changes of setup cut the batch into segments. The two must agree to the last bit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.core.bars import Resampler
+from engine.core.commands import slots_named
 from engine.core.machine import Frames, Machine, Reports
 from engine.core.setup import Setup
-from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, TF_BAR, Rows
+from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, NEVER, TF_BAR, Rows
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook, Key
 from engine.market.tape import Position, Tape
 from engine.strategies import catalog
-from engine.strategies.base import Bars
+from engine.strategies.base import Bars, Signals
 from engine.strategies.decisions import decisions_of
+
+_NEVER = int(NEVER)
 
 
 @dataclass
@@ -32,6 +35,8 @@ class Close:
     known_at: int
     missed: bool
     decides: bool
+    first: int = 0
+    """Number of the first bar that strategies saw then: a long run leaves its oldest behind."""
 
 
 @dataclass
@@ -52,6 +57,9 @@ class Reading:
 
     segments: list[Segment] = field(default_factory=list)
     bars: dict[str, list[Rows]] = field(default_factory=dict)
+    failed: list[tuple[str, int, int]] = field(
+        default_factory=list
+    )  # slot key, first bar end without it, first with it again
     events: int = 0
     frames: int = 0
 
@@ -69,6 +77,7 @@ class _Reader:
         self.segment: Segment | None = None
         self.resamplers: dict[int, Resampler] = {}
         self.in_gap, self.gap_end = False, 0
+        self.firsts: dict[str, int] = {}
 
     def read(self, end: Position | None) -> Reading:
         for event, place in Tape(self.folder / "tape").read():
@@ -94,10 +103,22 @@ class _Reader:
             self._close_until(ts, event[2])
             self._now().until = max(self._now().until, ts)
         elif kind == "command":
+            self._note_failures(ts, event[2], event[3])
             self._now().command = (event[2], ts, event[3])
             self._next(self._now().setup)
+        elif kind == "cut":
+            self.firsts.update(event[2])
         elif kind == "setup":
             self._change(Setup.from_json(event[2]))
+
+    def _note_failures(self, ts: int, kind: str, args: dict[str, Any]) -> None:
+        """From when to when a slot that failed said nothing."""
+        if args.get("state") == "failed":
+            self.reading.failed.append((str(args["slot"]), int(args.get("bar_end", ts + 1)), _NEVER))
+        elif kind == "slot_on" or args.get("state") == "enabled":
+            named = _named(self._now().setup, str(args.get("slot", "")))
+            ended = [(key, start, min(end, ts + 1) if key in named else end) for key, start, end in self.reading.failed]
+            self.reading.failed = ended
 
     def _now(self) -> Segment:
         if self.segment is None:
@@ -139,7 +160,8 @@ class _Reader:
         missed = self.in_gap and end <= self.gap_end
         known_at = segment.setup.known_at(end, seen, self.gap_end if missed else 0)
         decides = not int(row["flags"]) & FLAG_NO_DECISION
-        segment.closes.setdefault(name, []).append(Close(end, known_at, missed, decides))
+        first = self.firsts.get(BarBook.name_of(segment.setup.instruments[symbol].symbol, timeframe), 0)
+        segment.closes.setdefault(name, []).append(Close(end, known_at, missed, decides, first))
         segment.until = max(segment.until, end)
         self.reading.bars.setdefault(name, []).append(np.atleast_1d(row))
 
@@ -182,7 +204,7 @@ def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
         machine = _follow(machine, segment.setup, parts)
         key = id(segment.setup)
         if key not in asked:
-            asked[key] = [_Slot(segment.setup, i, bars) for i in range(len(segment.setup.slots))]
+            asked[key] = [_Slot(segment.setup, i, bars, reading.failed) for i in range(len(segment.setup.slots))]
         decisions, facts = _decisions(asked[key], segment, signals)
         signals += len(facts)
         reports = [machine.run(_frames(segment), decisions, until=segment.until)]
@@ -220,39 +242,80 @@ def _command(machine: Machine, segment: Segment) -> Reports:
         return Reports.concatenate([])
 
 
-class _Slot:
-    """One slot's decisions over the whole array of its bars, computed once, by bar end."""
+@dataclass(frozen=True)
+class _Said:
+    """What a strategy said on one stretch of bars, by bar end."""
 
-    def __init__(self, setup: Setup, i: int, bars: dict[str, Rows]) -> None:
-        slot = setup.slots[i]
-        instrument = next(x for x in setup.instruments if x.symbol == slot.symbol)
-        self.name = bar_name(slot.symbol, slot.timeframe_ms)
-        rows = bars.get(self.name, np.zeros(0, TF_BAR))
+    signals: Signals
+    rows: Rows
+    row_at: dict[int, int]
+    bar_at: dict[int, int]
+
+    def decision(self, end: int) -> tuple[Rows, SignalFacts] | None:
+        """The row of the bar that ended at `end` with what is stored of it, None where nothing was said."""
+        if end not in self.row_at:
+            return None
+        at, bar = self.row_at[end], self.bar_at[end]
+        row = self.rows[at : at + 1].copy()
+        tags, code = self.signals.tags, int(row["tag"][0])
+        tag = str(tags[code]) if 0 <= code < len(tags) else ""
+        return row, SignalFacts(row[0], tag, {name: bool(values[bar]) for name, values in self.signals.checks.items()})
+
+
+class _Slot:
+    """One slot's decisions by bar end: its strategy asked once for each stretch of bars that it was asked on."""
+
+    def __init__(self, setup: Setup, i: int, bars: dict[str, Rows], failed: list[tuple[str, int, int]]) -> None:
+        self.setup, self.i, self.spec = setup, i, setup.slots[i]
+        self.name = bar_name(self.spec.symbol, self.spec.timeframe_ms)
+        self.rows = bars.get(self.name, np.zeros(0, TF_BAR))
+        self.failed = [(start, end) for key, start, end in failed if key == self.spec.key]
+        self.said: dict[tuple[int, int], _Said] = {}
+
+    def decision(self, close: Close) -> tuple[Rows, SignalFacts] | None:
+        if not close.decides or any(start <= close.end < end for start, end in self.failed):
+            return None
+        before = min((start for start, _ in self.failed if start > close.end), default=_NEVER)
+        if (close.first, before) not in self.said:
+            self.said[close.first, before] = self._ask(close.first, before)
+        return self.said[close.first, before].decision(close.end)
+
+    def _ask(self, first: int, before: int) -> _Said:
+        """The strategy on the bars from number `first` on that end before `before`, where it failed."""
+        slot, rows = self.spec, self.rows[first:]
+        rows = rows[rows["ts"] + slot.timeframe_ms < before]
+        instrument = next(x for x in self.setup.instruments if x.symbol == slot.symbol)
         view = Bars.from_ticks(instrument, slot.timeframe_ms, rows)
-        self.signals = catalog.make(slot.strategy, dict(setup.params[i])).signals(view)
-        self.rows = decisions_of(i, view, self.signals, instrument)
-        self.at = {int(end): n for n, end in enumerate(self.rows["decided_at"])}
-        self.bar_at = {int(end): n for n, end in enumerate(rows["ts"] + slot.timeframe_ms)}
+        signals = catalog.make(slot.strategy, dict(self.setup.params[self.i])).signals(view)
+        found = decisions_of(self.i, view, signals, instrument)
+        ends = (rows["ts"] + slot.timeframe_ms).tolist()
+        return _Said(
+            signals,
+            found,
+            {end: n for n, end in enumerate(found["decided_at"].tolist())},
+            {end: n for n, end in enumerate(ends)},
+        )
+
+
+def _named(setup: Setup, name: str) -> set[str]:
+    """Keys of the slots that a command names; none where it names nothing and was refused."""
+    try:
+        return {setup.slots[i].key for i in slots_named(setup.slots, name)}
+    except ValueError:
+        return set()
 
 
 def _decisions(slots: list[_Slot], segment: Segment, signals: int) -> tuple[Rows, dict[int, SignalFacts]]:
     """The segment's decisions in order of (bar end, slot), numbered on from `signals`."""
     wanted = [
-        (close.end, i, close)
+        (close.end, i, close, found)
         for i, slot in enumerate(slots)
         for close in segment.closes.get(slot.name, ())
-        if close.decides and close.end in slot.at
+        if (found := slot.decision(close)) is not None
     ]
     rows, facts = [], {}
-    for number, (end, i, close) in enumerate(sorted(wanted, key=lambda item: item[:2]), signals + 1):
-        slot = slots[i]
-        row = slot.rows[slot.at[end] : slot.at[end] + 1].copy()
+    for number, (_, _, close, (row, fact)) in enumerate(sorted(wanted, key=lambda item: item[:2]), signals + 1):
         row["signal_id"], row["known_at"], row["missed"] = number, close.known_at, int(close.missed)
         rows.append(row)
-        bar = slot.bar_at[end]
-        tags = getattr(slot.signals, "tags", ())
-        code = int(row["tag"][0])
-        tag = str(tags[code]) if 0 <= code < len(tags) else ""
-        checks = {name: bool(values[bar]) for name, values in slot.signals.checks.items()}
-        facts[number] = SignalFacts(row[0].copy(), tag, checks)
+        facts[number] = replace(fact, decision=row[0].copy())
     return (np.concatenate(rows) if rows else np.zeros(0, DECISION)), facts

@@ -188,6 +188,12 @@ class EngineSection(_Section):
     history_bars: int = Field(
         500, ge=0, le=100_000, description="bars fetched before the start, beyond the strategies' own warm-up"
     )
+    slot_budget_ms: int = Field(
+        1000,
+        ge=10,
+        le=60_000,
+        description="time a slot's strategy may take for a bar; above it three times in a row: stopped",
+    )
 
 
 class Config(_Section):

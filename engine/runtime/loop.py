@@ -30,10 +30,11 @@ from engine.market.backfill import RestBackfill
 from engine.market.events import Gap, Item, Watermark
 from engine.market.history import candles
 from engine.market.symbols import timeframe_name
-from engine.market.tape import Event
 from engine.market.venue import Venue, open_venue
+from engine.runtime.budget import SlotBudget
 from engine.runtime.config import Config
 from engine.runtime.crash import point
+from engine.runtime.desk import Desk
 from engine.runtime.recorder import is_locked, wall_ms
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.trader import Step
@@ -91,12 +92,11 @@ class _Loop:
         self.on_event = on_event
         self.closing = threading.Event()
         self.items: queue.Queue[Item] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
-        self.step = session.pending
         self.trader = session.trader
         self.finest = min(slot.timeframe_ms for slot in session.setup.slots)
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
-        self.taken = 0
+        self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         resume = self.trader.now or None
         bar_ms = max(slot.timeframe_ms for slot in session.setup.slots)
         self.assembler = Assembler(
@@ -154,7 +154,7 @@ class _Loop:
         if now - self.asked >= COMMANDS_S:
             self.asked = now
             self._read_commands()
-        due = self.step.urgent or now - self.committed >= COMMIT_S
+        due = self.desk.step.urgent or now - self.committed >= COMMIT_S
         if due and self.trader.now:
             self._commit()
         if now - self.beaten >= BEAT_S:
@@ -176,10 +176,10 @@ class _Loop:
     # ---- events ------------------------------------------------------------------------------------------------------------
     def _take(self, item: Item) -> None:
         if isinstance(item, Frame):
-            self._event(item.ts, ["frame", item.ts, item.bars.tolist(), self._seen(item.ts)])
+            self.desk.event(item.ts, ["frame", item.ts, item.bars.tolist(), self._seen(item.ts)])
         elif isinstance(item, Watermark):
             if item.ts // self.finest != self.trader.now // self.finest or item.ts >= self.trader.now + 10_000:
-                self._event(item.ts, ["clock", item.ts, self._seen(item.ts)])
+                self.desk.event(item.ts, ["clock", item.ts, self._seen(item.ts)])
         else:
             self._gap(item)
 
@@ -189,24 +189,16 @@ class _Loop:
             return 0
         return self.assembler.glance().clock
 
-    def _event(self, ts: int, event: Event) -> None:
-        point("event.taken")
-        self.session.tape.append(max(ts, 1), event)
-        point("tape.appended")
-        self.trader.take(event, self.step)
-        point("machine.stepped")
-        self.taken += 1
-
     def _gap(self, gap: Gap) -> None:
         if self.session.fresh:
             self._warm_up(gap.from_ts)
             self.session.fresh = False
         flags = FLAG_GAP | (FLAG_NO_DECISION if gap.cause == "start" else 0)
-        self._event(gap.from_ts, ["gap", gap.from_ts, gap.to_ts, gap.cause, gap.source, len(gap.frames)])
+        self.desk.event(gap.from_ts, ["gap", gap.from_ts, gap.to_ts, gap.cause, gap.source, len(gap.frames)])
         for frame in gap.frames:
             frame.bars["flags"] |= flags
-            self._event(frame.ts, ["frame", frame.ts, frame.bars.tolist(), 0])
-        self._event(gap.to_ts, ["gap_end", gap.to_ts])
+            self.desk.event(frame.ts, ["frame", frame.ts, frame.bars.tolist(), 0])
+        self.desk.event(gap.to_ts, ["gap_end", gap.to_ts])
         log.info("gap of %.0f s filled from %s (%s)", (gap.to_ts - gap.from_ts) / 1000, gap.source, gap.cause)
 
     def _warm_up(self, end: int) -> None:
@@ -215,7 +207,7 @@ class _Loop:
         for key in trader.keys:
             symbol, timeframe = key
             instrument = trader.setup.instruments[symbol]
-            bars = self.config.engine.history_bars
+            bars = self.config.engine.history_bars + trader.warmup(key)
             start = (end - bars * timeframe) // MS_DAY * MS_DAY
             past = candles(
                 self.venue, instrument.symbol, timeframe_name(timeframe), start, end // timeframe * timeframe
@@ -230,21 +222,22 @@ class _Loop:
             )
         )
         counts = trader.book.counts()
-        self._event(end, ["warm", end, counts, trader.setup.to_json()])
+        self.desk.event(end, ["warm", end, counts, trader.setup.to_json()])
         self._swap_setup()
 
     def _swap_setup(self) -> None:
         """Take over what the configuration asks for, as events of the tape: a replay does the same at the same place."""
         trader, session = self.trader, self.session
         if session.setup != trader.setup:
-            self._event(trader.now, ["setup", trader.now, session.setup.to_json()])
+            self.desk.event(trader.now, ["setup", trader.now, session.setup.to_json()])
             session.recorder.context = context_of(session.engine, session.run_id, trader.setup)
+        self.desk.tell_failures()
         for i, slot in enumerate(trader.setup.slots):
             state = int(trader.machine.slots["state"][i])
             wanted = "exit_only" if slot.key in session.off else "enabled"
             if codes.SLOT_STATES[state] != wanted and (wanted == "exit_only" or slot.key not in trader.errors):
                 args = {"slot": slot.key, "state": wanted}
-                self._event(trader.now, ["command", trader.now, "slot_state", args, 0])
+                self.desk.event(trader.now, ["command", trader.now, "slot_state", args, 0])
         self._commit()
 
     # ---- commands ------------------------------------------------------------------------------------------------------------
@@ -264,12 +257,12 @@ class _Loop:
             if is_locked(error):
                 return
             raise
-        acting = {ack[0] for ack in self.step.acks if ack[0]}
+        acting = {ack[0] for ack in self.desk.step.acks if ack[0]}
         for row_id, kind, args in rows:
             if row_id in acting:
                 continue
             point("command.read")
-            self._event(self.trader.now, ["command", self.trader.now, kind, dict(args or {}), row_id])
+            self.desk.event(self.trader.now, ["command", self.trader.now, kind, dict(args or {}), row_id])
             self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {_words(args)}".strip()))
             log.warning("command: %s %s", kind, _words(args))
 
@@ -277,7 +270,7 @@ class _Loop:
     def _commit(self) -> None:
         self.committed = time.monotonic()
         self._note_vitals()
-        if not self.session.recorder.commit(self.trader, self.step, self.session.vitals):
+        if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals):
             if not self.locked:
                 log.warning("the database is locked by another process: the ledger waits, nothing is lost")
             self.locked = True
@@ -285,8 +278,8 @@ class _Loop:
         if self.locked:
             log.info("the database is free again: everything is written")
             self.locked = False
-        _say(self.step, self.trader)
-        self.step = Step()
+        _say(self.desk.step, self.trader)
+        self.desk.step = Step()
 
     def _beat(self) -> None:
         self._note_vitals()
@@ -300,7 +293,12 @@ class _Loop:
         vitals = self.session.vitals
         vitals.feed = status.state if self.feed.connected else f"disconnected: {self.feed.last_error}".strip(": ")
         vitals.lag_ms = float(max(0, status.clock - self.trader.now)) if status.clock else None
-        vitals.counters = {**status.counters, "events": self.taken, "queue": self.items.qsize()}
+        vitals.counters = {
+            **status.counters,
+            "events": self.desk.taken,
+            "queue": self.items.qsize(),
+            "evaluation_ms": self.desk.budget.spent_ms,
+        }
         vitals.message = "; ".join(f"{key}: {text}" for key, text in self.trader.errors.items())
 
     def _stop(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
         setup, orphans = with_orphans(setup, snapshot.extra["setup"], _open_keys(snapshot, former))
     run_id, fresh_config = _register(patient, config, text, (former, setup), known, demo)
     folder = run_folder(config, run_id)
-    trader = Trader(former, BarBook(folder / "bars", _names(former)))
+    trader = Trader(former, BarBook(folder / "bars", _names(former)), time.perf_counter)
     tape = Tape(folder / "tape")
     recorder = Recorder(engine, context_of(patient, run_id, former), tape)
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
@@ -201,6 +202,7 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
     """The snapshot, then every event behind it on the tape, as if the process had never ended."""
     trader = session.trader
     trader.book.load(trader.keys, snapshot.extra["bars"])
+    trader.book.cut(snapshot.extra.get("first_bars", {}))
     trader.restore(snapshot.state, snapshot.layout, snapshot.extra)
     point("recovery.loaded")
     end = start = Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq)

@@ -6,13 +6,14 @@ database here (the bar book writes its files only when the recorder says so).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from engine.core.bars import Resampler
+from engine.core.commands import slots_named
 from engine.core.machine import Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_GAP, FLAG_NO_DECISION, Rows
@@ -24,6 +25,9 @@ from engine.market.tape import Event
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Strategy
 from engine.strategies.decisions import check_signals, last_decision
+
+LEAST_KEPT, WARMUPS_KEPT = 20_000, 20
+"""How many bars a strategy sees at least once a long run leaves its oldest behind: so many, or its warm-up so many times."""
 
 
 @dataclass
@@ -43,10 +47,17 @@ class Step:
 
 
 class Trader:
-    """A machine, its strategies and their bars. `take` is the only way in."""
+    """A machine, its strategies and their bars. `take` is the only way in.
 
-    def __init__(self, setup: Setup, book: BarBook) -> None:
+    `stopwatch` (seconds, any zero) times the strategies into `spent`, seconds by slot key of its newest bar; what is done about
+    a slow one is the loop's business, and an event of the tape.
+    """
+
+    def __init__(self, setup: Setup, book: BarBook, stopwatch: Callable[[], float] = lambda: 0.0) -> None:
         self.book = book
+        self.stopwatch = stopwatch
+        self.spent: dict[str, float] = {}
+        self.unsaid: list[tuple[str, int, str]] = []  # slots that have just failed: key, first bar end without it, why
         self.now = 0  # exchange ms up to which everything has been taken
         self.last_bar = 0
         self.gap_end = 0
@@ -87,7 +98,7 @@ class Trader:
     def take(self, event: Event, step: Step) -> None:
         """Take one tape event: ["frame", ts, bars, seen] (one second of market),
         ["clock", ts, seen] (nothing printed up to ts), ["gap", from, to, cause, source, frames] and ["gap_end", to] around
-        back-filled frames, ["command", ts, kind, args, row id]."""
+        back-filled frames, ["command", ts, kind, args, row id], ["cut", ts, first bars by file]."""
         kind, ts = event[0], event[1]
         if kind == "frame":
             self._close_until(ts, event[3], step)
@@ -108,6 +119,8 @@ class Trader:
             self.now = max(self.now, ts)
         elif kind == "setup":
             self.reconfigure(Setup.from_json(event[2]))
+        elif kind == "cut":
+            self.book.cut(event[2])
         elif kind == "gap_end":
             self._close_until(ts, 0, step)
             self.in_gap = False
@@ -158,6 +171,7 @@ class Trader:
         if slot.key in self.errors:
             return _NO_DECISION_ROWS
         symbol = self.machine.symbol_index[slot.symbol]
+        begun = self.stopwatch()
         try:
             bars = Bars.from_ticks(
                 self.setup.instruments[symbol], slot.timeframe_ms, self.book.bars((symbol, slot.timeframe_ms))
@@ -166,8 +180,9 @@ class Trader:
             check_signals(bars, signals)
             row = last_decision(i, bars, signals, self.setup.instruments[symbol])
         except Exception as error:  # a person's code may raise anything; it stops its own slot and nothing else
-            self._fail(i, f"{type(error).__name__}: {error}", step)
+            self.fail(i, end, f"{type(error).__name__}: {error}", step)
             return _NO_DECISION_ROWS
+        self.spent[slot.key] = self.stopwatch() - begun
         if row.size:
             missed = self.in_gap and end <= self.gap_end
             row = row.copy()
@@ -178,28 +193,46 @@ class Trader:
             step.facts[self.signals] = SignalFacts(row[0].copy(), _tag(signals, int(row["tag"][0])), _checks(signals))
         return row
 
-    def _fail(self, i: int, text: str, step: Step) -> None:
-        slot = self.setup.slots[i]
-        self.errors[slot.key] = text
-        step.failures[i] = text
-        self._report(self.machine.command("slot_state", self.now, slot=slot.key, state="failed"), step)
+    def fail(self, i: int, bar_end: int, why: str, step: Step) -> None:
+        """Slot i decides no more, from the bar that ends at `bar_end` on; what it holds is managed. The loop puts the machine's
+        part of it on the tape (`unsaid`), so that a replay does it at the same place."""
+        key = self.setup.slots[i].key
+        self.errors[key] = why
+        step.failures[i] = why
+        self.unsaid.append((key, bar_end, why))
+
+    def warmup(self, key: Key) -> int:
+        """Bars of `key` before the longest warm-up of its strategies is over."""
+        return max(
+            _warmup_of(strategy)
+            for slot, strategy in zip(self.setup.slots, self.strategies, strict=True)
+            if (self.machine.symbol_index[slot.symbol], slot.timeframe_ms) == key
+        )
+
+    def cuts(self) -> dict[str, int]:
+        """First bars by file for a "cut" event: where strategies see more than twice what they need, what they need is left."""
+        found = {}
+        for key in self.keys:
+            kept, seen = max(LEAST_KEPT, WARMUPS_KEPT * self.warmup(key)), self.book.bars(key).size
+            if seen > 2 * kept:
+                name = self.book.file_name(key)
+                found[name] = self.book.firsts().get(name, 0) + seen - kept
+        return found
 
     def _command(self, ts: int, kind: str, args: Mapping[str, Any], row_id: int, step: Step) -> None:
         try:
             if kind == "slot_on":
-                for i in self._slots_named(str(args.get("slot", ""))):
+                for i in slots_named(self.setup.slots, str(args.get("slot", ""))):
                     self.errors.pop(self.setup.slots[i].key, None)
+            elif args.get("state") == "failed":
+                self.errors.setdefault(str(args["slot"]), str(args.get("why", "")))
+                self.unsaid = [one for one in self.unsaid if one[0] != args["slot"]]
             name, words = machine_words(kind, args, self.setup.account.quantum)
             self._report(self.machine.command(name, ts, **words), step)
         except ValueError as error:
             step.acks.append((row_id, False, str(error)))
             return
         step.acks.append((row_id, True, f"done at {iso(ts)}"))
-
-    def _slots_named(self, name: str) -> list[int]:
-        from engine.core.commands import slots_named
-
-        return slots_named(self.machine, name)
 
     def _report(self, reports: Reports, step: Step) -> None:
         if reports:
@@ -218,6 +251,7 @@ class Trader:
             "errors": self.errors,
             "resamplers": {str(tf): resampler.state() for tf, resampler in self.resamplers.items()},
             "bars": self.book.counts(),
+            "first_bars": self.book.firsts(),
             "setup": self.setup.to_json(),
         }
 
@@ -242,6 +276,14 @@ def frame_rows(bars: list[list[Any]]) -> Rows:
 
 def _strategy(name: str, params: Mapping[str, Any]) -> Strategy:
     return catalog.make(name, dict(params))
+
+
+def _warmup_of(strategy: Strategy) -> int:
+    """A person's code may raise here as anywhere; what is wrong with it shows, and stops its slot, at its first signals."""
+    try:
+        return int(strategy.warmup())
+    except Exception:
+        return 1
 
 
 def _tag(signals: Any, code: int) -> str:
