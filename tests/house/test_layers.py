@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 CORE_MAY = {
-    "__future__", "bisect", "collections", "contextlib", "dataclasses", "decimal", "enum", "fractions", "functools",
+    "__future__", "bisect", "collections", "contextlib", "dataclasses", "decimal", "enum", "fractions", "functools", "gc",
     "hashlib", "heapq", "itertools", "math", "operator", "re", "types", "typing",
     "numpy", "numba", "engine.core",
 }  # fmt: skip
