@@ -1,7 +1,7 @@
 """The other libraries, in environments of their own: made, asked live, their answers recorded.
 
     python -m tests.oracles make      environments in .oracles/ (nothing is done for one that is complete)
-    python -m tests.oracles record    their trades on every case, written to tests/oracles/expected/
+    python -m tests.oracles record    their trades and statistics on every case, written to tests/oracles/expected/
     python -m tests.oracles live      compares trade by trade on ten times the bars; exit code 1 on a difference
 
 The ordinary suite needs none of this: it compares with the recorded answers.
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.oracles import cases
+from tests.oracles import cases, statistics_peers
 from tests.oracles.cases import Case
 from tests.oracles.compare import differences, run_ours
 
@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 EXPECTED = HERE / "expected"
 LIBRARIES = {"vectorbt": "peer_vectorbt.py", "backtesting": "peer_backtesting.py"}
+ENVIRONMENTS = (*LIBRARIES, "statistics")
 
 
 def python_of(library: str) -> Path:
@@ -35,8 +36,8 @@ def python_of(library: str) -> Path:
 
 def make() -> None:
     """One environment a library; a stamp with the text of its requirements says that it is complete."""
-    for library in LIBRARIES:
-        wanted = (HERE / f"requirements-{library}.txt").read_text()
+    for library in ENVIRONMENTS:
+        wanted = "".join(path.read_text() for path in _requirements(library))
         folder = ROOT / ".oracles" / library
         stamp = folder / "complete.txt"
         if stamp.exists() and stamp.read_text() == wanted:
@@ -47,17 +48,23 @@ def make() -> None:
         stamp.write_text(wanted)
 
 
+def _requirements(library: str) -> list[Path]:
+    """What is installed, and, where there is a second file, what is installed without what it asks for itself."""
+    names = (f"requirements-{library}.txt", f"requirements-{library}-alone.txt")
+    return [HERE / name for name in names if (HERE / name).exists()]
+
+
 def _install(library: str, folder: Path) -> None:
-    requirements = str(HERE / f"requirements-{library}.txt")
     uv = shutil.which("uv") or next((str(p) for p in [Path(sys.executable).with_name("uv")] if p.exists()), None)
     if uv:
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(python_of(library)), "-r", requirements], check=True
-        )
+        install = [uv, "pip", "install", "-q", "--python", str(python_of(library))]
     else:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python_of(library)), "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        install = [str(python_of(library)), "-m", "pip", "install", "-q"]
+    for path in _requirements(library):
+        alone = ["--no-deps"] if path.stem.endswith("-alone") else []
+        subprocess.run([*install, *alone, "-r", str(path)], check=True)
 
 
 def ask(library: str, case: Case, rows: int | None = None) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def ask(library: str, case: Case, rows: int | None = None) -> dict[str, Any]:
 
 def record() -> None:
     EXPECTED.mkdir(exist_ok=True)
+    statistics_peers.record(python_of)
     for case in cases.CASES:
         for library in LIBRARIES:
             answer = ask(library, case)
@@ -96,7 +104,7 @@ def record() -> None:
 
 
 def live() -> int:
-    worst = 0
+    worst = statistics_peers.live(python_of)
     for case in cases.CASES:
         if not case.available:
             print(f"{case.name}: skipped, there is no {case.source}")
