@@ -80,7 +80,7 @@ class Bars:
         """The whole longer bars, one row each."""
         if not len(self):
             return replace(self, timeframe_ms=span)
-        starts = self.ts - self.ts % span
+        starts = self.ts - (self.ts - _begin(span)) % span
         first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
         last = np.append(first[1:], len(self)) - 1
         whole = (starts[first] >= self.ts[0]) & (starts[first] + span <= self.end[-1])
@@ -137,6 +137,11 @@ def _beside(bars: Bars, closed: Bars) -> HigherBars:
     row = np.searchsorted(closed.end, bars.end, side="right") - 1  # -1, none yet, takes the NaN put at the end
     four: dict[str, Any] = {name: bars._on_grid(_take(closed._plain(name), row)) for name in _PRICES}
     return HigherBars(closed, row, volume=_take(closed.volume, row), **four)
+
+
+def _begin(span: int) -> int:
+    """A moment at which a bar of `span` ms begins: whole weeks begin on Monday, as on exchanges (the epoch was a Thursday)."""
+    return 4 * _UNITS["d"] if span % _UNITS["w"] == 0 else 0
 
 
 def _milliseconds(text: str) -> int:

@@ -125,6 +125,13 @@ def test_a_longer_bar_whose_end_has_no_trade_is_seen_with_the_next_bar() -> None
     assert few.head(0).resample("5m").close.size == 0
 
 
+def test_weeks_begin_on_monday() -> None:
+    hours = rows(24 * 21, sparse=False)
+    hours["ts"] = START + np.arange(hours.size) * 60 * MINUTE
+    weeks = Bars.from_ticks(BTC, 60 * MINUTE, hours).resample("1w").closed
+    assert [np.datetime64(int(ts), "ms").item().strftime("%A %H:%M") for ts in weeks.ts] == ["Monday 00:00"] * 2
+
+
 def test_bars_cannot_be_resampled_to_what_is_no_multiple() -> None:
     for timeframe in ("1m", "90s", "30s"):
         with pytest.raises(ValueError, match="whole multiple"):
