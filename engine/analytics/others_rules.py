@@ -43,6 +43,8 @@ def apply(tool: str, rules: tuple[Rule, ...], account: Account) -> list[Other]:
 
 def _made(tool: str, rule: Rule, account: Account) -> Other:
     try:
+        if not account.curve.ts.size:
+            raise Undefined("no bar has closed")
         with np.errstate(all="ignore"):
             value = float(rule.value(account))
     except (Undefined, ZeroDivisionError, OverflowError) as why:

@@ -11,14 +11,14 @@ import numpy as np
 
 from engine.analytics.values import Floats, Undefined, known_days
 
-FLAT = 1e-14
-"""A deviation below this part of the returns' size is the rounding of equal returns, not a risk."""
+FLAT = 1e-15
+"""A return is a quotient near 1, so equal ones differ by rounding; a deviation below this is that, not a risk."""
 
 
 def deviation(returns: Floats) -> float:
     """Sample standard deviation (ddof 1) of a day's return; exactly 0 for equal returns."""
     spread = float(known_days(returns).std(ddof=1))
-    return spread if spread > FLAT * float(np.abs(returns).max()) else 0.0
+    return spread if spread > FLAT * (1 + float(np.abs(returns).max())) else 0.0
 
 
 def volatility(returns: Floats, days: int = 365) -> float:

@@ -21,16 +21,17 @@ def normal_quantile(p: float) -> float:
 
 def student_two_sided(t: float, freedom: float) -> float:
     """Probability of a t value at least as far from zero as this one, with that many degrees of freedom."""
-    return _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    whole = freedom + t * t
+    return _incomplete_beta(freedom / 2, 0.5, freedom / whole, t * t / whole)
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction (Abramowitz and Stegun 26.5.8)."""
-    if x <= 0 or x >= 1:
+def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (Abramowitz and Stegun 26.5.8); `rest` is 1 - x."""
+    if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(rest))
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side
-        return 1 - front * _fraction(b, a, 1 - x) / b
+        return 1 - front * _fraction(b, a, rest) / b
     return front * _fraction(a, b, x) / a
 
 

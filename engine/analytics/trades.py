@@ -132,7 +132,8 @@ def spread(pnl: Floats) -> float:
 
 def sqn(pnl: Floats) -> float:
     """System quality number (Tharp): root of n, times mean over deviation. It is the t value of the mean."""
-    return math.sqrt(pnl.size) * float(pnl.mean()) / spread(pnl)
+    apart = spread(pnl)
+    return math.sqrt(pnl.size) * float(pnl.mean()) / apart
 
 
 def kelly(pnl: Floats) -> float:

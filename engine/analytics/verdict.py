@@ -125,9 +125,7 @@ def _made(name: str, make: Callable[[], float], good: Callable[[float], bool], w
 def _sample(account: Account) -> Check:
     n, days = len(account.trades), account.returns.size
     enough = n >= MIN_TRADES and days >= MIN_DAYS
-    return Check(
-        "sample", enough, f"{_many(n, 'trade')} in {_many(days, 'day')}; {MIN_TRADES} and {MIN_DAYS} are the least"
-    )
+    return Check("sample", enough, f"{_many(n, 'trade')} in {_many(days, 'day')}; at least {MIN_TRADES} and {MIN_DAYS}")
 
 
 def _luck(name: str, value: float | str, of: str) -> Check:

@@ -1,4 +1,4 @@
-"""Runs in an environment with quantstats, empyrical-reloaded, scipy and freqtrade's metrics: files .npz in, a list of their numbers out.
+"""Runs where quantstats, empyrical-reloaded, scipy and freqtrade's metrics are: files .npz in, a list of their numbers out.
 
 Imports nothing of ours. `returns` are UTC-daily, the first from starting capital.
 """
