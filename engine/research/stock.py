@@ -12,7 +12,19 @@ from engine.market.imports import Found, look
 from engine.market.store import Series, Store
 from engine.market.symbols import canonical, timeframe_ms
 
-__all__ = ["Candles", "Coverage", "DataError", "Found", "Stocked", "bring_in", "cover", "delete", "look_at", "stock"]
+__all__ = [
+    "Candles",
+    "Coverage",
+    "DataError",
+    "Found",
+    "Stocked",
+    "bring_in",
+    "canonical",
+    "cover",
+    "delete",
+    "look_at",
+    "stock",
+]
 
 
 @dataclass(frozen=True)
