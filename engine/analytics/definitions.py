@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from engine.analytics.curve import Curve
-from engine.analytics.falls import Spells, spells
+from engine.analytics.falls import Spells, max_drawdown, spells
 from engine.analytics.trades import Trades
 from engine.analytics.values import MIN_DAYS, MIN_TRADES, Convention, Floats, Undefined
 
@@ -36,6 +36,11 @@ class Account:
     @property
     def returns(self) -> Floats:
         return self.curve.daily_returns
+
+    @cached_property
+    def deepest(self) -> float:
+        """The deepest fall on every stored point."""
+        return max_drawdown(self.curve.levels)
 
     @cached_property
     def under_water(self) -> Spells:

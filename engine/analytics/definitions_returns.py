@@ -42,7 +42,7 @@ def _annual(function: Callable[[Floats], float]) -> Value:
 
 
 def _deepest(account: Account) -> float:
-    return falls.max_drawdown(account.curve.levels)
+    return account.deepest
 
 
 def _deepest_daily(account: Account) -> float:

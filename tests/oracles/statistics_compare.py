@@ -18,7 +18,7 @@ from tests.oracles import statistics_cases as cases
 from tests.oracles.statistics_cases import Case
 
 CLOSE = 1e-12
-ROUNDED = {("freqtrade", "SQN"): 5e-5, ("freqtrade", "Mean profit p-value"): 5e-5}
+ROUNDED = {("freqtrade", "SQN"): 5e-5}
 """What a library itself rounds."""
 
 
