@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Engine, select
 from sqlmodel import col
 
 from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Snapshot, Trade
 from db.session import data_folder, open_engine
+from engine.core.types import TF_BAR
 from engine.ledger.context import context_of
 from engine.ledger.rows import rows_of
 from engine.market.tape import START, Position
@@ -24,13 +26,15 @@ COMPARED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "equity": (Equity, ("ts",)),
     "breaker events": (BreakerEvent, ("seq",)),
 }
+WHEN = {Signal: "decided_ts", Order: "created_ts", Fill: "ts", Trade: "exit_ts", Equity: "ts", BreakerEvent: "ts"}
+"""The exchange time at which a row came about, by which differences are put in order."""
 NOT_COMPARED = {"id", "run_id", "config_version_id", "source_hash", "client_order_id", "venue_trade_id"}
 SHOWN = 20
 
 
 @dataclass
 class ParityReport:
-    """`counts` are rows compared by table; `differences` are sentences, the first 20."""
+    """`counts` are rows compared by table; `differences` are sentences: the 20 earliest by exchange time, the first first."""
 
     run: str
     ok: bool = True
@@ -38,11 +42,17 @@ class ParityReport:
     frames: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    _found: list[tuple[int, int, str]] = field(default_factory=list, repr=False)
 
-    def differ(self, text: str) -> None:
+    def differ(self, ts: int, text: str) -> None:
+        """Note a difference in a row of exchange time `ts` (ms UTC)."""
         self.ok = False
-        if len(self.differences) < SHOWN:
-            self.differences.append(text)
+        self._found.append((ts, len(self._found), text))
+
+    def done(self) -> None:
+        """All tables are compared: the earliest differences become `differences`."""
+        self.differences = [text for _, _, text in sorted(self._found)[:SHOWN]]
+        self._found.clear()
 
 
 class NoSuchRun(Exception):
@@ -58,12 +68,15 @@ def replay(run: int | str, engine: Engine | None = None, folder: Path | None = N
     """
     engine = engine or open_engine(read_only=True)
     found = _find(engine, run)
-    stored, end = _as_of_one_commit(engine, found.id)
+    stored, end, bars = _as_of_one_commit(engine, found.id)
     report = ParityReport(found.name)
-    played = replay_tape((folder or data_folder() / "runs") / str(found.id), end)
+    place = (folder or data_folder() / "runs") / str(found.id)
+    played = replay_tape(place, end)
     report.events, report.frames = played.events, played.frames
     for name, (table, key) in COMPARED.items():
-        _compare(report, name, _expected(engine, found.id, played, table), stored[name], key)
+        _compare(report, name, WHEN[table], _expected(engine, found.id, played, table), stored[name], key)
+    _compare_bars(report, place / "bars", bars, played)
+    report.done()
     return report
 
 
@@ -78,19 +91,22 @@ def _find(engine: Engine, run: int | str) -> Any:
     return found
 
 
-def _as_of_one_commit(engine: Engine, run_id: int) -> tuple[dict[str, list[dict[str, Any]]], Position]:
-    """The run's rows by name of table, and the place on the tape that they belong to: its beginning before the first snapshot.
+def _as_of_one_commit(engine: Engine, run_id: int) -> tuple[dict[str, list[dict[str, Any]]], Position, dict[str, int]]:
+    """The run's rows by name of table, the place on the tape that they belong to (its beginning before the first snapshot),
+    and how many strategy bars each of the run's files held then.
 
     All in one transaction, so that an engine at work may go on writing: its rows and its snapshot change together.
     """
     level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    newest = select(col(Snapshot.tape_day), col(Snapshot.tape_offset), col(Snapshot.tape_seq)).where(
-        col(Snapshot.run_id) == run_id
-    )
+    columns = (col(Snapshot.tape_day), col(Snapshot.tape_offset), col(Snapshot.tape_seq), col(Snapshot.extra))
+    newest = select(*columns).where(col(Snapshot.run_id) == run_id)
     with engine.connect().execution_options(**level) as connection:
         place = connection.execute(newest.order_by(col(Snapshot.id).desc()).limit(1)).first()
         stored = {name: _stored(connection, run_id, table) for name, (table, _) in COMPARED.items()}
-    return stored, START if place is None else Position(*place)
+    if place is None:
+        return stored, START, {}
+    *position, extra = place
+    return stored, Position(*position), dict(extra.get("bars", {}))
 
 
 def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list[dict[str, Any]]:
@@ -120,6 +136,7 @@ def _stored(connection: Connection, run_id: int, table: Any) -> list[dict[str, A
 def _compare(
     report: ParityReport,
     name: str,
+    when: str,
     expected: list[dict[str, Any]],
     stored: list[dict[str, Any]],
     key: tuple[str, ...],
@@ -130,17 +147,35 @@ def _compare(
     ours, theirs = by_key(expected), by_key(stored)
     report.counts[name] = len(theirs)
     for missing in sorted(ours.keys() - theirs.keys()):
-        report.differ(f"{name} {missing}: the replay has it, the ledger does not")
+        report.differ(ours[missing][when], f"{name} {missing}: the replay has it, the ledger does not")
     for extra in sorted(theirs.keys() - ours.keys()):
-        report.differ(f"{name} {extra}: the ledger has it, the replay does not")
+        report.differ(theirs[extra][when], f"{name} {extra}: the ledger has it, the replay does not")
     for both in sorted(ours.keys() & theirs.keys()):
-        _compare_row(report, f"{name} {both}", ours[both], theirs[both])
+        for sentence in _differences(ours[both], theirs[both]):
+            report.differ(min(ours[both][when], theirs[both][when]), f"{name} {both}: {sentence}")
 
 
-def _compare_row(report: ParityReport, name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    for column in sorted(ours.keys() - NOT_COMPARED):
-        if ours[column] != theirs.get(column) and not (_is_nan(ours[column]) and theirs.get(column) is None):
-            report.differ(f"{name}: {column} is {theirs.get(column)!r} in the ledger, {ours[column]!r} in the replay")
+def _compare_bars(report: ParityReport, folder: Path, counts: dict[str, int], played: Replayed) -> None:
+    """The bars that the strategies saw in life, kept in the run's own files, against those made of the tape."""
+    report.counts["bars"] = sum(counts.values())
+    for name, count in counts.items():
+        path, ours = folder / name, played.bars.get(name, np.zeros(0, TF_BAR))
+        theirs = np.fromfile(path, TF_BAR, count) if path.exists() else np.zeros(0, TF_BAR)
+        whole = min(ours.size, theirs.size)
+        for i in np.flatnonzero(ours[:whole] != theirs[:whole])[:SHOWN]:
+            ts = int(theirs["ts"][i])
+            report.differ(ts, f"bars {name} {ts}: {theirs[i]} in the run's file, {ours[i]} in the replay")
+        if whole < max(ours.size, theirs.size):
+            ts = int((ours if ours.size > whole else theirs)["ts"][whole])
+            report.differ(ts, f"bars {name} {ts}: the file holds {theirs.size} bars, the replay makes {ours.size}")
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    return [
+        f"{column} is {theirs.get(column)!r} in the ledger, {ours[column]!r} in the replay"
+        for column in sorted(ours.keys() - NOT_COMPARED)
+        if ours[column] != theirs.get(column) and not (_is_nan(ours[column]) and theirs.get(column) is None)
+    ]
 
 
 def _is_nan(value: Any) -> bool:

@@ -78,6 +78,7 @@ class _Reader:
         self.resamplers: dict[int, Resampler] = {}
         self.in_gap, self.gap_end = False, 0
         self.firsts: dict[str, int] = {}
+        self.wanted: set[str] = set()  # names of the bars that slots of the present setup look at
 
     def read(self, end: Position | None) -> Reading:
         for event, place in Tape(self.folder / "tape").read():
@@ -127,6 +128,7 @@ class _Reader:
 
     def _next(self, setup: Setup) -> None:
         self.segment = Segment(setup)
+        self.wanted = {bar_name(slot.symbol, slot.timeframe_ms) for slot in setup.slots}
         self.reading.segments.append(self.segment)
 
     def _warm(self, counts: dict[str, int], setup: Setup) -> None:
@@ -135,7 +137,7 @@ class _Reader:
         names = tuple(instrument.symbol for instrument in setup.instruments)
         book = BarBook(self.folder / "bars", names)
         keys: list[Key] = [(names.index(slot.symbol), slot.timeframe_ms) for slot in setup.slots]
-        book.load(list(dict.fromkeys(keys)), counts)
+        book.load(counts)
         for symbol, timeframe in dict.fromkeys(keys):
             self.reading.bars[bar_name(names[symbol], timeframe)] = [book.bars((symbol, timeframe)).copy()]
 
@@ -156,6 +158,8 @@ class _Reader:
     def _close(self, timeframe: int, symbol: int, row: Rows, seen: int) -> None:
         segment = self._now()
         name = bar_name(segment.setup.instruments[symbol].symbol, timeframe)
+        if name not in self.wanted:
+            return
         end = int(row["ts"]) + timeframe
         missed = self.in_gap and end <= self.gap_end
         known_at = segment.setup.known_at(end, seen, self.gap_end if missed else 0)
@@ -186,6 +190,8 @@ class Replayed:
     events: int
     frames: int
     machine: Machine
+    bars: dict[str, Rows] = field(default_factory=dict)
+    """The strategy bars that the tape's seconds make, by the name of the run's own file."""
 
 
 def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
@@ -211,7 +217,13 @@ def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
         if segment.command is not None:
             reports.append(_command(machine, segment))
         parts.append((segment.setup, Reports.concatenate(reports), facts))
-    return Replayed(parts, reading.events, reading.frames, machine)
+    files = {BarBook.name_of(*_symbol_and_timeframe(name)): rows for name, rows in bars.items()}
+    return Replayed(parts, reading.events, reading.frames, machine, files)
+
+
+def _symbol_and_timeframe(name: str) -> tuple[str, int]:
+    symbol, _, timeframe = name.rpartition(" ")
+    return symbol, int(timeframe)
 
 
 def _follow(machine: Machine, setup: Setup, parts: list[Any]) -> Machine:

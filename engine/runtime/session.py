@@ -201,7 +201,7 @@ def _discard(folder: Path) -> None:
 def _recover(session: Session, snapshot: Snapshot) -> None:
     """The snapshot, then every event behind it on the tape, as if the process had never ended."""
     trader = session.trader
-    trader.book.load(trader.keys, snapshot.extra["bars"])
+    trader.book.load(snapshot.extra["bars"])
     trader.book.cut(snapshot.extra.get("first_bars", {}))
     trader.restore(snapshot.state, snapshot.layout, snapshot.extra)
     point("recovery.loaded")

@@ -73,9 +73,7 @@ class Trader:
         state, layout, former = self.machine.snapshot(), self.machine.layout(), self.setup
         self._configure(setup)
         self.machine.restore(state, layout)
-        self.book = self.book.renamed(
-            tuple(i.symbol for i in former.instruments), tuple(i.symbol for i in setup.instruments)
-        )
+        self.book.names = tuple(instrument.symbol for instrument in setup.instruments)
         self.resamplers = {tf: self.resamplers.get(tf) or Resampler(tf) for tf in self.timeframes}
         self._renumber([i.symbol for i in former.instruments])
 

@@ -97,7 +97,7 @@ class Life:
         old.trader.book.save()
         state, layout, extra = old.trader.machine.snapshot(), old.trader.machine.layout(), old.trader.extra()
         trader = Trader(old.trader.setup, BarBook(self.folder / "bars", old.trader.book.names))
-        trader.book.load(trader.keys, extra["bars"])
+        trader.book.load(extra["bars"])
         trader.book.cut(extra["first_bars"])
         trader.restore(state, layout, extra)
         tape = Tape(self.folder / "tape")
