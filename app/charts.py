@@ -55,8 +55,12 @@ def equity(
     quote: str,
     start: float,
     limit: float | None = None,
+    down: bool = False,
 ) -> go.Figure:
-    """Equity above, drawdown below on the same time axis; exits as triangles on the curve, what happened as bands and lines."""
+    """Equity above, drawdown below on the same time axis; exits as triangles on the curve, what happened as bands and lines.
+
+    With `down` the curve ends in a grey band that says so: nobody knows what came after.
+    """
     figure = _figure(colors, CURVE_HEIGHT)
     x = moments(curve["ts"])
     figure.add_scatter(
@@ -74,22 +78,33 @@ def equity(
         figure.add_hline(y=-limit * 100, line={"color": colors.loss, "width": 1, "dash": "dash"}, yref="y2")
     _bands(figure, outages, curve, colors)
     _changes(figure, markers, curve, colors)
+    span = _span(curve["ts"], 12 if down else 80)
+    if down:
+        _unknown(figure, str(x[-1]), span[1], colors)
     figure.update_layout(
         yaxis={"domain": [0.3, 1], "tickformat": ",.0f"},
         yaxis2={
             "domain": [0, 0.24], "side": "right", "ticksuffix": " %", "tickfont": {"size": 11}, "gridcolor": colors.grid,
             "zeroline": False, "automargin": True, "nticks": 4, "rangemode": "tozero",
         },
-        xaxis={"anchor": "y2", "range": _span(curve["ts"])}, uirevision="keep",
+        xaxis={"anchor": "y2", "range": span}, uirevision="keep",
     )  # fmt: skip
     return figure
 
 
-def _span(ts: npt.ArrayLike) -> list[str]:
-    """The time axis: all of it, and a little air at its end."""
+def _unknown(figure: go.Figure, since: str, until: str, colors: Palette) -> None:
+    figure.add_vrect(x0=since, x1=until, fillcolor=colors.outage, opacity=0.22, line_width=0, layer="below")
+    figure.add_annotation(
+        x=since, y=1, yref="paper", text="engine down", showarrow=False, xanchor="left", yanchor="top", xshift=4,
+        font={"size": 11, "color": colors.loss},
+    )  # fmt: skip
+
+
+def _span(ts: npt.ArrayLike, air: int) -> list[str]:
+    """The time axis: all of it, and 1 / `air` of it more at its end."""
     values = np.asarray(ts, np.int64)
     first, last = int(values[0]), int(values[-1])
-    return [str(moment) for moment in moments([first, last + max((last - first) // 80, 60_000)])]
+    return [str(moment) for moment in moments([first, last + max((last - first) // air, 60_000)])]
 
 
 def _exits(figure: go.Figure, curve: Mapping[str, Any], marks: Mapping[str, Any], colors: Palette) -> None:
@@ -177,7 +192,9 @@ def stop_path(item: Mapping[str, Any], stops: Sequence[Mapping[str, Any]], until
         labels.append((steps[-1][1], "stop", colors.loss))
     _labels(figure, ends[1], labels, [y for _, y in steps])
     figure.update_layout(
-        margin={"r": 58}, xaxis={"nticks": 5, "tickangle": 0}, yaxis={"side": "left", "nticks": 6, "zeroline": False}
+        margin={"r": 58},
+        xaxis={"nticks": 5, "tickangle": 0},
+        yaxis={"side": "left", "nticks": 6, "zeroline": False, "tickformat": ",~f"},
     )
     return figure
 

@@ -24,6 +24,11 @@ def ask(kind: str, **context: Any) -> None:
     st.rerun(scope="app")
 
 
+def asking() -> bool:
+    """Whether a confirmation is open."""
+    return WAITING in st.session_state
+
+
 def pending(page: Page) -> None:
     """Open the confirmation of what was clicked; it stays until it is answered or dismissed."""
     waiting = st.session_state.get(WAITING)

@@ -125,6 +125,11 @@ def exit_reason(code: str) -> str:
     return REASONS.get(code, code.replace("_", " "))
 
 
+def breaker(name: str) -> str:
+    """A breaker's name in words, without the key of the slot that it guards."""
+    return words(name.partition(":")[0])
+
+
 def words(code: str) -> str:
     """A code such as reduce_only in words."""
     return code.replace("_", " ")

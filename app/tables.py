@@ -107,6 +107,11 @@ def _writer(frame: Any, write: Callable[[pd.DataFrame], bytes]) -> Callable[[], 
     return lambda: write(frame() if callable(frame) else frame)
 
 
+def tall(rows: int, most: int = 12) -> int | str:
+    """The height of a table that scrolls from `most` rows on and is no taller than its rows before."""
+    return "auto" if rows < most else 29 * (most + 1)
+
+
 def table(
     data: Any, columns: Mapping[str, Any], *, key: str | None = None, height: int | str = "auto", select: bool = False
 ) -> Any:

@@ -20,7 +20,7 @@ from app import data, formats
 from app.clock import now_ms
 from app.confirm import ask, pending
 from app.palette import Palette, palette
-from app.read import runs
+from app.read import runs, system
 from db.errors import StorageError
 
 STYLE = Path(__file__).parent / "style.css"
@@ -153,7 +153,7 @@ def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
         key="pick_run",
         format_func=lambda n: _run_label(by_name[n]),
         label_visibility="collapsed",
-        width=230,
+        width=250,
         on_change=lambda: choose(st.session_state["pick_run"]),
     )
     if st.query_params.get("run") != name:
@@ -162,7 +162,7 @@ def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _run_label(row: Mapping[str, Any]) -> str:
-    return f"{row['name']} · {row['kind']}{' demo' if row['demo'] else ''}"
+    return f"{row['name']} · {'demo' if row['demo'] else row['kind']}"
 
 
 def _badges(row: Mapping[str, Any]) -> str:
@@ -185,6 +185,16 @@ def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
         st.html(_health_html(health) + _command_html(command, now))
         if row["kind"] != "backtest":
             _buttons(health)
+    if health.alive and health.state in ("reduce_only", "halted", "killed"):
+        _way_out(engine, row["id"], health.state)
+
+
+def _way_out(engine: Engine, run_id: int, state: str) -> None:
+    """What a person has to do before trading goes on."""
+    tripped = [b["name"] for b in system.breakers(engine, run_id) if b["state"] == "tripped" and b["level"] == state]
+    name = "kill" if state == "killed" and not tripped else tripped[0] if tripped else ""
+    if name:
+        st.caption(f"Trading goes on when this is released: `run_engine.py release {name} --reason '...'`")
 
 
 def _buttons(health: runs.Health) -> None:
@@ -227,7 +237,8 @@ def _command_html(command: Mapping[str, Any] | None, now: int) -> str:
         return f'<div class="ek-strip"><span><b>{kind}</b> <span class="dim">sent, no answer for {waited}</span></span></div>'
     took = formats.duration((command["acked_ts"] or 0) - command["created_ts"])
     word, tone = ("done", "good") if command["state"] == "done" else ("refused", "bad")
-    result = f'<span class="{tone}">{word}</span> <span class="dim">after {took}</span>'
+    why = f": {escape(str(command['result'])[:90])}" if command["state"] == "refused" and command["result"] else ""
+    result = f'<span class="{tone}">{word}</span> <span class="dim">after {took}{why}</span>'
     return f'<div class="ek-strip"><span><b>{kind}</b> {result}</span></div>'
 
 
@@ -242,6 +253,11 @@ def title(text: str, sentence: str = "") -> None:
     st.header(text, anchor=False)
     if sentence:
         st.caption(sentence)
+
+
+def live(page: Page, draw: Callable[[Page], None], seconds: int) -> None:
+    """Draw a part of the page that refreshes by itself while an engine may act on the run. Nothing to be typed or selected."""
+    st.fragment(draw, run_every=seconds if page.trading else None)(page)
 
 
 def empty(what: str, why: str, command: str = "") -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from app import charts, data, formats, tables, ui
-from app.read import events, overview, positions, system
+from app.clock import now_ms
+from app.read import events, overview, positions, runs, system
 from app.tiles import Tile, halves, tiles
 
 PAGE = {"group": "Now", "title": "Overview", "place": 1}
@@ -17,8 +18,13 @@ DAY_MS = 86_400_000
 
 def main(page: ui.Page) -> None:
     """The page, top to bottom."""
-    account(page)
+    ui.live(page, account, 3)
     curve(page)
+    ui.live(page, below, 5)
+
+
+def below(page: ui.Page) -> None:
+    """What is held and earned at the left, what happened at the right."""
     left, right = halves("overview")
     with left:
         holding(page)
@@ -28,9 +34,8 @@ def main(page: ui.Page) -> None:
         changes(page)
 
 
-@st.fragment(run_every=5)
 def account(page: ui.Page) -> None:
-    """The account's numbers; the one part of this page that refreshes by itself."""
+    """The account's numbers."""
     now = overview.account(page.engine, data.run(page.engine, page.run_id))
     gained = now.equity - page.run["cash_start"]
     total = gained / page.run["cash_start"]
@@ -94,8 +99,13 @@ def curve(page: ui.Page) -> None:
         options: dict[str, Any] = {"key": "range_pick", "label_visibility": "collapsed", "required": True}
         picked = st.segmented_control("Range", list(RANGES), default=chosen, **options)
     ui.to_url(range="" if picked == "all" else str(picked))
+    ui.live(page, lambda page: drawn(page, str(picked)), 5)
+
+
+def drawn(page: ui.Page, picked: str) -> None:
+    """The chart of a range, redrawn as points come; a zoom stays."""
     last = data.equity_stamp(page.engine, page.run_id)
-    days = RANGES[str(picked)]
+    days = RANGES[picked]
     since = (last - days * DAY_MS) // DAY_MS * DAY_MS if days and last else 0
     line = data.curve(page.engine, dict(page.run), since)
     if not len(line["ts"]):
@@ -105,6 +115,7 @@ def curve(page: ui.Page) -> None:
         )
         return
     limit = overview.account(page.engine, data.run(page.engine, page.run_id)).drawdown_limit
+    state = runs.health(dict(page.run), runs.status(page.engine, page.run_id), now_ms())
     figure = charts.equity(
         line,
         overview.trade_marks(page.engine, page.run_id, since),
@@ -114,6 +125,7 @@ def curve(page: ui.Page) -> None:
         quote=page.quote,
         start=float(page.run["cash_start"]),
         limit=limit,
+        down=state.down and state.heartbeat_age is not None,
     )
     st.plotly_chart(figure, theme=None, key="equity", config=charts.CONFIG, alt=charts.describe_curve(line, page.quote))
 
@@ -123,16 +135,15 @@ def holding(page: ui.Page) -> None:
     rows = [_position(p) for p in positions.open_positions(page.engine, page.run_id)]
     columns = {
         "slot": tables.text("Position"),
-        "unrealized": tables.amount("P&L", f"unrealised, {page.quote}, net of the entry's fee", sign=True),
+        "unrealized": tables.amount("P&L", f"unrealised, {page.quote}, before fees", sign=True),
         "to_stop": tables.fraction("To stop", "how far the mark may move before the stop fills; empty: no stop"),
         "r": tables.amount("R", "unrealised against what was risked at entry", sign=True),
         "side": tables.text("Side"),
         "stop": tables.figure("Stop"),
         "mark": tables.figure("Mark"),
         "entry_price": tables.figure("Entry"),
-        "entry_ts": tables.moment("Since"),
     }
-    frame = tables.frame_of(rows, list(columns))
+    frame = tables.frame_of(rows, [*columns, "entry_ts"])
     frame["entry_ts"] = tables.utc(frame["entry_ts"])
     tables.heading("Open positions", "open-positions", frame)
     if frame.empty:
@@ -178,6 +189,8 @@ def slots(page: ui.Page) -> None:
         if slot["error"]:
             with st.container(border=True, key=f"failed_{slot['id']}"):
                 st.text(f"Stopped: {formats.slot(slot['strategy'], slot['symbol'], slot['label'])}: {slot['error']}")
+    if not any(s["error"] for s in found):
+        del columns["error"]
     tables.table(tables.colored(frame, ["pnl"], page.colors), columns, key="slots")
 
 
@@ -190,7 +203,7 @@ def _slot(s: dict[str, Any]) -> dict[str, Any]:
     return {
         **names,
         "state": formats.words(s["state"]),
-        "pnl": s["pnl"],
+        "pnl": s["pnl"] if s["trades"] else None,
         "trades": s["trades"],
         "win_rate": won,
         "error": s["error"],
@@ -210,7 +223,7 @@ def timeline(page: ui.Page) -> None:
         "what": tables.text("Event", width=170),
         "detail": tables.text("Detail"),
     }
-    tables.table(frame, columns, key="events", height=360)
+    tables.table(frame, columns, key="events", height=tables.tall(len(frame)))
 
 
 def changes(page: ui.Page) -> None:
@@ -218,7 +231,7 @@ def changes(page: ui.Page) -> None:
     rows = [
         {
             "ts": b["since_ts"],
-            "what": f"{formats.words(b['name'])} tripped",
+            "what": f"{formats.breaker(b['name'])} tripped",
             "detail": f"account {formats.words(b['level'])}",
         }
         for b in system.breakers(page.engine, page.run_id)

@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, formats, tables, ui
+from app import charts, data, formats, tables, ui
 from app.clock import now_ms
-from app.confirm import ask
+from app.confirm import ask, asking
 from app.read import overview, positions
 from app.tiles import Tile, halves, numbers
 
@@ -16,12 +16,39 @@ PAGE = {"group": "Now", "title": "Positions", "place": 2}
 def main(page: ui.Page) -> None:
     """Totals, then one card for each position."""
     held = positions.open_positions(page.engine, page.run_id)
+    known = _shape(held)
+    ui.live(page, lambda page: watch(page, known), 3)
     summary(page, held)
     if not held:
         nothing(page)
+        resting(page, held)
         return
     for position in held:
         card(page, position)
+    resting(page, held)
+
+
+def _shape(held: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What the page's parts depend on: which positions there are, and what may be asked of each."""
+    return [(p["key"], p["entry_ts"], p["status"], p["slot_state"], p["stop"] is None, p["stale"]) for p in held]
+
+
+def watch(page: ui.Page, known: list[tuple[Any, ...]]) -> None:
+    """Draw the whole page again when a position came, went or changed its state; not while something is being asked."""
+    if _shape(positions.open_positions(page.engine, page.run_id)) != known and not asking():
+        st.rerun(scope="app")
+
+
+def now(page: ui.Page, key: str) -> None:
+    """A position's numbers, why it was opened, and its stop's path."""
+    for position in positions.open_positions(page.engine, page.run_id):
+        if position["key"] == key:
+            left, right = halves(key)
+            with left:
+                facts(page, position)
+                why(position)
+            with right:
+                path(page, position)
 
 
 def nothing(page: ui.Page) -> None:
@@ -33,6 +60,22 @@ def nothing(page: ui.Page) -> None:
         return
     why = "Positions appear here the moment an entry fills. Refused signals are among the overview's events, with the reason."
     ui.empty("Flat: nothing is held", why)
+
+
+def resting(page: ui.Page, held: list[dict[str, Any]]) -> None:
+    """Slots that were switched off and hold nothing: they have no card, and no other way back."""
+    keys = {p["key"] for p in held}
+    off = [
+        s for s in data.slots(page.engine, page.run_id) if s["state"] in ("off", "exit_only") and s["key"] not in keys
+    ]
+    if not off or not page.trading:
+        return
+    st.subheader("Switched off", anchor=False)
+    for slot in off:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"off_{slot['key']}"):
+            st.text(formats.slot(slot["strategy"], slot["symbol"], slot["label"]), width=300)
+            if st.button("Switch slot on", key=f"on_{slot['key']}"):
+                ask("slot", position={**slot, "slot_state": slot["state"]})
 
 
 def summary(page: ui.Page, held: list[dict[str, Any]]) -> None:
@@ -60,12 +103,7 @@ def card(page: ui.Page, position: dict[str, Any]) -> None:
             if page.trading:
                 actions(position)
         flags(position)
-        left, right = halves(key)
-        with left:
-            facts(page, position)
-        with right:
-            path(page, position)
-        why(position)
+        ui.live(page, lambda page: now(page, key), 4)
         orders(page, position)
 
 
@@ -101,7 +139,7 @@ def facts(page: ui.Page, p: dict[str, Any]) -> None:
     profit = formats.number(p["unrealized"], sign=True)
     share = formats.percent(p["pnl_fraction"], sign=True)
     base = p["symbol"].split("/")[0]
-    net = f"unrealised, {page.quote}, net of the entry's fee"
+    net = f"unrealised, {page.quote}, before fees"
     numbers(
         [
             Tile("P&L", profit, share, net, p["unrealized"]),
@@ -115,7 +153,7 @@ def facts(page: ui.Page, p: dict[str, Any]) -> None:
             ),
             Tile("Mark", formats.price(p["mark"]), f"{formats.when(p['mark_ts'])[11:]} UTC", "last price, and when"),
             Tile("To stop", formats.percent(p["to_stop"]), _stop(p), "how far the mark may move before the stop fills"),
-            Tile("Worst", formats.percent(p["mae"], sign=True), None, "maximum adverse excursion, of the entry price"),
+            Tile("Worst", formats.percent(-p["mae"]), None, "maximum adverse excursion, of the entry price"),
             Tile(
                 "Best", formats.percent(p["mfe"], sign=True), None, "maximum favourable excursion, of the entry price"
             ),

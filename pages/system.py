@@ -67,6 +67,13 @@ def engine_facts(page: ui.Page) -> None:
         ("Process", f"{status['pid']} on {status['host']}, version {status['version'] or formats.DASH}"),
     ]
     counters = overview.as_json(status["counters"])
+    spent = counters.pop("evaluation_ms", None)
+    if spent:
+        names = {s["key"]: s for s in data.slots(page.engine, page.run_id)}
+        key = max(spent, key=spent.get)
+        slot = names.get(key)
+        who = formats.slot(slot["strategy"], slot["symbol"], slot["label"]) if slot else key
+        rows.append(("Slowest strategy", f"{spent[key]:g} ms a bar, {who}"))
     pairs(
         [
             *rows,
@@ -117,7 +124,7 @@ def breakers(page: ui.Page) -> None:
     """The breakers as they stand, then their history."""
     rows = [
         {
-            "name": formats.words(b["name"]),
+            "name": formats.breaker(b["name"]),
             "scope": formats.slot(b["strategy"], b["symbol"]) if b["strategy"] else "account",
             "state": b["state"],
             "value": _value(b, "value"),
@@ -166,6 +173,7 @@ def history(page: ui.Page) -> None:
         "reason": tables.text("Reason"),
     }
     frame = tables.frame_of(system.breaker_events(page.engine, page.run_id), list(columns))
+    frame["breaker"] = [formats.breaker(name) for name in frame["breaker"]]
     frame["ts"] = tables.utc(frame["ts"])
     tables.written(frame, value=_short, threshold=_short)
     tables.heading("Trips and releases", "breaker-events", frame)

@@ -159,7 +159,7 @@ def shown(raw: dict[str, Any]) -> pd.DataFrame:
     frame["exit_ts"] = tables.utc(frame["exit_ts"])
     tables.written(frame, entry_price=formats.price, exit_price=formats.price, qty=formats.quantity)
     for name in ("pnl_pct", "mae", "mfe"):
-        frame[name] = pd.to_numeric(frame[name]) * 100
+        frame[name] = pd.to_numeric(frame[name]) * (-100 if name == "mae" else 100)
     return frame
 
 
@@ -183,7 +183,7 @@ def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int
         tables.colored(shown(raw), ["pnl", "pnl_pct", "r_multiple"], page.colors),
         COLUMNS,
         key=key,
-        height=430,
+        height=tables.tall(len(raw["seq"]), 14),
         select=True,
     )
     seq = int(raw["seq"][row]) if row is not None and row < len(raw["seq"]) else None
@@ -235,7 +235,7 @@ def facts(page: ui.Page, trade: dict[str, Any]) -> None:
         ("Held", f"{held}, {bars}"),
         (
             "Excursions",
-            f"worst {formats.percent(trade['mae'], sign=True)}, best {formats.percent(trade['mfe'], sign=True)}",
+            f"worst {formats.percent(-trade['mae'])}, best {formats.percent(trade['mfe'], sign=True)}",
         ),
         ("Costs", f"fees {fees}, funding {funding}"),
         ("First stop", f"{formats.price(trade['stop_initial'])}, {formats.money(trade['risk'], page.quote)} risked"),

@@ -60,7 +60,7 @@ def _opened(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _breaker(row: dict[str, Any]) -> dict[str, str]:
-    name = formats.words(row["breaker"])
+    name = formats.breaker(row["breaker"])
     if row["action"] == "trip":
         numbers = f"{_plain(row['value'])} against {_plain(row['threshold'])}"
         return _event(f"Breaker {name} tripped", f"{numbers}: account {formats.words(row['level'])}", "warning")

@@ -65,6 +65,8 @@ def account(engine: Engine, run: Mapping[str, Any]) -> Account:
     before = rows(engine, LAST.format(extra="AND ts <= :midnight"), {**who, "midnight": midnight})
     peak = scalar(engine, "SELECT max(equity) FROM equity WHERE run_id = :run AND slot_id = 0", who)
     held = rows(engine, HELD, who)[0]
+    if run["kind"] != "backtest":
+        last["exposure"] = held["notional"] or 0.0  # newer than the last stored point
     return Account(
         **last,
         day_start=before[0]["equity"] if before else start,
@@ -79,7 +81,8 @@ def account(engine: Engine, run: Mapping[str, Any]) -> Account:
 
 
 HELD = """
-SELECT count(*) AS positions, sum(risk) AS risk, sum(CASE WHEN stale THEN 1 ELSE 0 END) AS stale,
+SELECT count(*) AS positions, sum(risk) AS risk, sum(qty * coalesce(mark, entry_price)) AS notional,
+       sum(CASE WHEN stale THEN 1 ELSE 0 END) AS stale,
        sum(CASE WHEN stop IS NULL THEN 1 ELSE 0 END) AS unprotected
 FROM position WHERE run_id = :run
 """

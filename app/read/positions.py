@@ -41,15 +41,18 @@ def _measures(row: dict[str, Any]) -> dict[str, float | None]:
 
 
 def stop_path(engine: Engine, run_id: int, position: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where an open position's stop stood, oldest first: ts, stop, reason."""
+    """Where an open position's stop stood, oldest first: ts, stop, reason. Its first place is the position's own."""
     sql = """
     SELECT ts, stop, reason FROM stop_move
     WHERE run_id = :run AND slot_id = :slot AND ts >= :since AND (trade_seq IS NULL OR trade_seq = :trade) ORDER BY ts, id
     """
     trade = -1 if position["trade_seq"] is None else position["trade_seq"]
-    return rows(
-        engine, sql, {"run": run_id, "slot": position["slot_id"], "since": position["entry_ts"], "trade": trade}
-    )
+    who = {"run": run_id, "slot": position["slot_id"], "since": position["entry_ts"], "trade": trade}
+    moves = rows(engine, sql, who)
+    if position["stop_initial"] and not (moves and moves[0]["reason"] == "first"):
+        first = {"ts": position["entry_ts"], "stop": position["stop_initial"], "reason": "first"}
+        moves = [first, *moves]
+    return moves
 
 
 def orders_of(engine: Engine, run_id: int, slot_id: int, since: int) -> list[dict[str, Any]]:

@@ -36,8 +36,18 @@ ws_url = "ws://{host}:{port}/ws"
 [account]
 cash = 10000
 
+# A market that moves by chance at sixty times life's pace earns nothing: fees of a small account would only draw a line
+# downwards. These are the fees of a large one. Backtests and your own runs take the exchange's entry tier.
+[costs]
+maker = 0.0003
+taker = 0.0005
+slippage_bps = 1
+
+[sizing]
+value = 0.12
+
 [limits]
-max_positions = 6
+max_positions = 8
 per_symbol = 0.3
 daily_loss_pause = 0
 daily_loss_halt = 0
@@ -49,19 +59,24 @@ data_dir = "{folder}"
 
 [[slots]]
 strategy = "sma_cross"
-symbols = ["BTC/USD", "ETH/USD"]
-params = {{ fast = 5, slow = 20 }}
-stop = 0.02
-target = 0.04
-
-[[slots]]
-strategy = "rsi_reversion"
-symbols = ["SOL/USD"]
-stop = 0.03
+symbols = ["BTC/USD", "ETH/USD", "SOL/USD"]
+params = {{ fast = 10, slow = 40 }}
+stop = 0.01
+target = 0.02
 
 [[slots]]
 strategy = "donchian_breakout"
-symbols = ["ETH/USD"]
+symbols = ["ETH/USD", "SOL/USD"]
+params = {{ entry = 20, exit = 15 }}
+
+[[slots]]
+strategy = "rsi_reversion"
+symbols = ["DOGE/USD", "LINK/USD"]
+
+[[slots]]
+strategy = "bollinger_reversion"
+symbols = ["LINK/USD", "XRP/USD", "BTC/USD"]
+params = {{ length = 30 }}
 """
 
 
@@ -164,7 +179,9 @@ def _start(family: Family, folder: Path, speed: float, app_port: int | None, sto
     _say("starting the engine (the first start on a new machine compiles the kernel: a few seconds)")
     family.start("engine", "run_engine.py", "run", "--config", str(config), "--demo")
     if app_port is not None:
-        app_port = free_port(app_port)
+        wanted, app_port = app_port, free_port(app_port)
+        if app_port != wanted:
+            _say(f"port {wanted} is in use, the app takes {app_port}")
         family.start(
             "app", "-m", "streamlit", "run", "Home.py", "--server.port", str(app_port), "--server.headless", "true"
         )

@@ -284,7 +284,12 @@ class Maker:
                     "exit_reason": reason,
                     "bars_held": (exit_ts - entry_ts) // tf,
                 },
-                **{"mae": min(move, 0) - 0.002, "mfe": max(move, 0) + 0.003, "ambiguous": i % 40 == 0, "kind_pnl": pnl},
+                **{
+                    "mae": max(-move, 0) + 0.002,
+                    "mfe": max(move, 0) + 0.003,
+                    "ambiguous": i % 40 == 0,
+                    "kind_pnl": pnl,
+                },
                 **{
                     "stop_initial": stop,
                     "risk": round(qty * abs(entry - stop), 6),
@@ -386,10 +391,10 @@ class Maker:
                 },
                 **{
                     "mark_ts": self.now - 2000,
-                    "unrealized": round(direction * qty * (mark - level) - qty * level * 0.001, 6),
+                    "unrealized": round(direction * qty * (mark - level), 6),
                 },
                 **{
-                    "mae": -0.0041,
+                    "mae": 0.0041,
                     "mfe": max(move, 0) + 0.0031,
                     "risk": round(qty * abs(mark - stop), 6) if stop else None,
                 },

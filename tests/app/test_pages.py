@@ -129,7 +129,7 @@ def test_positions_are_told_whole(open_page: Open, database: Engine) -> None:
     for part in (
         "SMA cross on BTC/USD",
         "To stop: 1.05 %",
-        "R: +0.61",
+        "R: +0.66",
         "No stop protects this position",
         "strength",
         "✓ fast mean",

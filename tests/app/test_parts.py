@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert, text
 
 from app import charts, formats
 from app.export import to_csv, to_json, to_parquet
 from app.palette import DARK, LIGHT, palette
-from app.read import overview
+from app.read import overview, positions
 from app.thin import thin
 from db.session import migrate, open_engine, write_session
 
@@ -148,3 +148,21 @@ def test_every_chart_stands_on_nothing_and_on_one_point() -> None:
     figure = charts.equity(point, nothing, [], [], LIGHT, quote="USD", start=1.0)
     assert len(figure.data) == 2
     assert len(charts.running({"ts": np.empty(0), "total": np.empty(0)}, DARK, quote="USD").data) == 1
+
+
+def test_an_open_position_s_stop_path_begins_where_its_stop_stood_first(database: Engine) -> None:
+    """Its moves are rows from the start on; its first stop becomes one only with the trade's end."""
+    with write_session(database) as session:
+        session.execute(text("DELETE FROM stop_move"))
+        session.execute(
+            text(
+                "INSERT INTO stop_move (run_id, slot_id, trade_seq, ts, stop, reason) "
+                "SELECT run_id, slot_id, NULL, entry_ts + 60000, stop_initial + 1, '' FROM position WHERE stop IS NOT NULL"
+            )
+        )
+    position = positions.open_positions(database, 1)[0]
+    path = positions.stop_path(database, 1, position)
+    assert [(m["ts"] - position["entry_ts"], m["stop"] - position["stop_initial"]) for m in path] == [
+        (0, 0.0),
+        (60_000, pytest.approx(1.0)),
+    ]
