@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.crash.proofs import prove
 from tests.crash.session import Engine, market, warm_up
-from tests.crash.test_kills import WARM
+from tests.crash.test_kills import FRESH, WARM
 
 
 def main() -> None:
@@ -18,16 +18,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    warm_up()
     dice, done, began = random.Random(options.seed), 0, time.monotonic()
     while done < options.kills:
         count = min(200, options.kills - done)
-        with tempfile.TemporaryDirectory() as folder, market(count * 60, seed=dice.randint(1, 10**6)) as place:
+        with tempfile.TemporaryDirectory() as folder, market(120 + count * 40, seed=dice.randint(1, 10**6)) as place:
+            warm_up(place)
             engine = Engine(Path(folder), place)
             for number in range(count):
-                engine.die_warm(dice, WARM[number % len(WARM)])
+                if number < len(FRESH):
+                    engine.die_warm(dice, *FRESH[number])
+                else:
+                    engine.die_warm(dice, WARM[number % len(WARM)])
             engine.finish(600)
-            counts = prove(Path(folder))
+            counts = prove(Path(folder), place.truth())
         done += count
         print(f"{done} kills, {time.monotonic() - began:.0f} s: {counts}", flush=True)
     print(f"{done} passed, 0 failed")

@@ -19,10 +19,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
+RATE = 0.4
+"""Share of the prints that the sandbox would make: enough for nearly every second, and cheap."""
 
 CONFIG = """\
 [run]
@@ -73,18 +76,51 @@ time_stop = 4
 """
 
 
+@dataclass(frozen=True)
+class Truth:
+    """A market's seconds by (symbol index, ts in ms): open, high, low, close in ticks, volume in base units."""
+
+    seconds: dict[tuple[int, int], tuple[int, int, int, int, float]]
+
+    @staticmethod
+    def of(seed: int, end_ms: int, start_ms: int = START_MS) -> Truth:
+        from engine.sandbox.market import Market as Simulation
+        from engine.sandbox.market import bars
+
+        simulation = Simulation(seed, rate=RATE)
+        seconds = {}
+        for i, symbol in enumerate(SYMBOLS):
+            name = symbol.replace("/", "-")
+            lots = 10 ** simulation.products[name].size_digits
+            rows = bars(simulation.prints(name, start_ms, end_ms), 1000)
+            for ts, *prices, size in zip(*(column.tolist() for column in rows), strict=True):
+                seconds[i, ts] = (*prices, size / lots)
+        return Truth(seconds)
+
+
 @dataclass
 class Market:
     """A running sandbox: where it is, and when its clock will stand still."""
 
     rest: str
     ws: str
+    seed: int
     end_ms: int
     process: subprocess.Popen[bytes]
 
     def now(self) -> int:
         with urllib.request.urlopen(f"{self.rest}/sandbox/status", timeout=10) as answer:
             return int(json.load(answer)["ts"])
+
+    def fault(self, **options: Any) -> None:
+        """Switch a fault on, as docs/sandbox.md has it."""
+        asked = urllib.request.Request(f"{self.rest}/sandbox/faults", json.dumps(options).encode(), method="POST")
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 201
+
+    def truth(self) -> Truth:
+        """What every second of every symbol really was, from the same seed."""
+        return Truth.of(self.seed, self.end_ms)
 
 
 def free_port() -> int:
@@ -99,12 +135,12 @@ def market(seconds: int, *, seed: int = 11, hold: bool = True, speed: int = 3600
     port = free_port()
     command = [
         sys.executable, str(ROOT / "run_engine.py"), "sandbox", "--port", str(port), "--speed", str(speed),
-        "--seed", str(seed), "--start", "2026-01-01T00:00:00Z", "--seconds", str(seconds),
+        "--seed", str(seed), "--start", "2026-01-01T00:00:00Z", "--seconds", str(seconds), "--rate", str(RATE),
     ]  # fmt: skip
     process = subprocess.Popen(
         [*command, "--hold"] if hold else command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    place = Market(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws", START_MS + seconds * 1000, process)
+    place = Market(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws", seed, START_MS + seconds * 1000, process)
     try:
         _until(lambda: _answers(place), 60, "the sandbox does not answer")
         yield place
@@ -132,11 +168,8 @@ def _until(condition: object, seconds: float, complaint: str) -> None:
 
 def passes(dice: random.Random, point: str) -> int:
     """How often a point is passed before the kill: events come by the second, commits by the bar."""
-    return (
-        dice.randint(1, 150)
-        if point.split(".")[0] in ("event", "machine") or point == "tape.appended"
-        else dice.randint(1, 3)
-    )
+    by_second = point.split(".")[0] in ("event", "machine") or point == "tape.appended"
+    return dice.randint(1, 90) if by_second else dice.randint(1, 3)
 
 
 @dataclass
@@ -159,6 +192,7 @@ class Engine:
     def environment(self, kill_at: str = "") -> dict[str, str]:
         env = {**os.environ, "EVENKEEL_DATA": str(self.folder), "EVENKEEL_KILL_AT": kill_at}
         env.pop("DATABASE_URL", None)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # a start that compiles every library's source anew takes many seconds
         return env
 
     # ---- a life in a process of its own, from a cold start ---------------------------------------------------------------
@@ -189,9 +223,9 @@ class Engine:
         assert process.returncode == -signal.SIGKILL, f"the engine ended with {process.returncode}: {self.last_words()}"
 
     # ---- a life in a forked child of this warmed process -------------------------------------------------------------------
-    def die_warm(self, dice: random.Random, point: str) -> None:
+    def die_warm(self, dice: random.Random, point: str, count: int = 0) -> None:
         """A life that is killed at a named point, in a child that need not import or compile anything."""
-        count = passes(dice, point)
+        count = count or passes(dice, point)
         assert self.config.exists()
         pid = os.fork()
         if pid == 0:
@@ -270,22 +304,23 @@ def _wait_child(pid: int, seconds: float) -> tuple[int, int]:
     return os.waitpid(pid, 0)
 
 
-def warm_up() -> None:
-    """Import and compile everything a life needs, in this thread-free process, before it forks."""
-    from decimal import Decimal
+def warm_up(place: Market) -> None:
+    """A whole short life in this process, so that its children need not import or compile anything; no thread is left."""
+    import shutil
+    import tempfile
 
-    import ccxt  # noqa: F401
+    from engine.market.venue import open_venue
+    from engine.runtime.config import load
+    from engine.runtime.config_text import bare
+    from engine.runtime.loop import run_engine
 
-    import engine.runtime.loop  # noqa: F401
-    from engine.core.machine import Machine
-    from engine.core.types import AccountSpec, Instrument, SlotSpec
-    from engine.strategies import catalog
-
-    unspecified = Instrument.unspecified("BTC/USD")
-    account = AccountSpec(Decimal(1000), "USD", unspecified.quantum)
-    machine = Machine(account, [unspecified], [SlotSpec("", "sma_cross", "BTC/USD", 60_000)])
-    machine.clock(0)
-    machine.command("pause", 0)
-    for name in ("sma_cross", "donchian_breakout", "rsi_reversion"):
-        catalog.load(name)
-    assert threading.active_count() == 1, "a thread runs: forking now would lose its locks"
+    folder = Path(tempfile.mkdtemp(prefix="evenkeel-warm-"))
+    try:
+        engine = Engine(folder, place)
+        config = load(engine.config)
+        assert run_engine(config, bare(config), once=True, stop=threading.Event()) == 0
+        # The children talk to the exchange over connections of their own.
+        open_venue(config.run.exchange, place.rest, 3600.0).ccxt.session.close()
+    finally:
+        shutil.rmtree(folder)
+    _until(lambda: threading.active_count() == 1, 10, "a thread runs: forking now would lose its locks")

@@ -14,6 +14,8 @@ from tests.crash.proofs import prove
 from tests.crash.session import ROOT, Engine, market
 
 NEVER_REACHED_TWICE = {"recovery.loaded", "recovery.replayed", "command.read"}
+FRESH = (("event.taken", 1), ("tape.appended", 3), ("commit.begun", 1), ("commit.written", 1), ("bars.saved", 1))
+"""Points and counts that kill a new run before its first snapshot is in the database."""
 WARM = [point for point in POINTS if point not in NEVER_REACHED_TWICE]
 
 
@@ -21,7 +23,7 @@ def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
     with market(900) as place:
         engine = Engine(tmp_path, place)
         engine.finish()
-        counts = prove(tmp_path)
+        counts = prove(tmp_path, place.truth())
     assert counts["fills"] > 0, "a session without fills proves nothing"
     assert counts["trades"] > 0, "a session without trades proves nothing"
 
@@ -31,18 +33,18 @@ def test_kills_in_real_starts(tmp_path: Path) -> None:
     dice = random.Random(20260101)
     with market(2400) as place:
         engine = Engine(tmp_path, place)
-        for point in [*WARM, *[""] * 8]:
+        for point in [*WARM, *WARM, *[""] * 14]:
             engine.die_cold(dice, point)
         engine.finish()
-        counts = prove(tmp_path)
-    assert engine.kills >= 16
+        counts = prove(tmp_path, place.truth())
+    assert engine.kills == 30
     assert counts["fills"] > 0
 
 
 @pytest.mark.timeout(600)
 def test_kills_in_warmed_children() -> None:
     """In a process of its own: pytest's has threads, and a thread must not be running when lives are forked."""
-    command = [sys.executable, "-m", "tests.crash", "--kills", "100", "--seed", "7"]
+    command = [sys.executable, "-m", "tests.crash", "--kills", "170", "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("100 passed, 0 failed")
+    assert done.stdout.rstrip().endswith("170 passed, 0 failed")
