@@ -32,6 +32,7 @@ from engine.market.history import candles
 from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue, open_venue
 from engine.runtime.budget import SlotBudget
+from engine.runtime.causality import looking_ahead
 from engine.runtime.config import Config
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
@@ -231,6 +232,8 @@ class _Loop:
         if session.setup != trader.setup:
             self.desk.event(trader.now, ["setup", trader.now, session.setup.to_json()])
             session.recorder.context = context_of(session.engine, session.run_id, trader.setup)
+        for i, why in looking_ahead(trader).items():
+            trader.fail(i, trader.now + 1, why, self.desk.step)
         self.desk.tell_failures()
         for i, slot in enumerate(trader.setup.slots):
             state = int(trader.machine.slots["state"][i])
