@@ -56,7 +56,6 @@ def test_always_in_on_both_sides_and_sized_by_volatility(mine: Callable[[str, st
     body = "c = np.asarray(bars.close); up = c > np.roll(c, 7); up[:60] = False; "
     mine("turner", body + "return Signals.long_short_while(up, ~up, stop=0.002 * c, ready=np.ones(n, bool))")
     candles = {"BTC/USD": walk(5_000), "ETH/USD": walk(5_000, seed=8, symbol="ETH/USD", price=2_000.0)}
-    one = setup_of(spec(candles["BTC/USD"], "turner"))
     slots = tuple(SlotSpec("", "turner", s, MINUTE, Sizing("volatility", 0.3), allow_short=True) for s in candles)
     instruments = tuple(spec(c).instrument for c in candles.values())
     setup = Setup(account(max_positions=2), instruments, slots, ({}, {}), (), 0, 0)
