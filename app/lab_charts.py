@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import plotly.graph_objects as go
 
 from app import charts
 from app.palette import Palette
+
+STYLE = Path(__file__).parent / "lab.css"
+"""What the research pages add to the app's style sheet."""
 
 
 def base(colors: Palette, height: int) -> go.Figure:
@@ -62,6 +66,7 @@ def market(
     colors: Palette,
     *,
     lines: bool,
+    span: tuple[int, int],
 ) -> go.Figure:
     """Candles with what was bought and sold: entries as triangles of their side, exits as dots (won) and crosses (lost).
 
@@ -72,7 +77,7 @@ def market(
     figure.add_candlestick(
         x=charts.moments(bars["ts"]), open=bars["open"], high=bars["high"], low=bars["low"], close=bars["close"], name="",
         increasing={"line": {"color": colors.gain, "width": 1}, "fillcolor": colors.ground},
-        decreasing={"line": {"color": colors.loss, "width": 1}, "fillcolor": colors.loss}, opacity=0.62,
+        decreasing={"line": {"color": colors.loss, "width": 1}, "fillcolor": colors.loss}, opacity=0.62, showlegend=False,
     )  # fmt: skip
     shades = [getattr(colors, name) for name in SERIES]
     for k, (name, (ts, values)) in enumerate(over.items()):
@@ -85,7 +90,7 @@ def market(
     _results(figure, done, colors)
     share = PANE_HEIGHT / (MARKET_HEIGHT + PANE_HEIGHT) if below else 0.0
     figure.update_layout(
-        xaxis={"rangeslider": {"visible": False}, "anchor": "y2" if below else "y"},
+        xaxis={"rangeslider": {"visible": False}, "anchor": "y2" if below else "y", "range": between(*span)},
         yaxis={"domain": [share + 0.04 if below else 0.0, 1.0]}, uirevision="keep", hovermode="x",
         showlegend=bool(over or below),
         legend={"orientation": "h", "y": 1.0, "x": 0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}},
@@ -102,6 +107,11 @@ def market(
             }
         )
     return figure
+
+
+def between(first: int, last: int) -> list[str]:
+    """A time axis from `first` to `last`, ms UTC, with a little air at its end."""
+    return [str(moment) for moment in charts.moments([first, last + (last - first) // 80])]
 
 
 def _series(figure: go.Figure, name: str, ts: Any, values: Any, color: str, axis: str) -> None:
@@ -164,12 +174,12 @@ def with_benchmarks(figure: go.Figure, lines: Mapping[str, Mapping[str, Any]], c
         shade = [colors.muted, colors.demo, colors.live][k % 3]
         figure.add_scatter(
             x=charts.moments(line["ts"]), y=line["equity"], mode="lines", name=name, opacity=0.85,
-            line={"color": shade, "width": 1.1, "dash": ("dash", "dot", "dashdot")[k % 3]},
+            line={"color": shade, "width": 1.1},
             hovertemplate=f"{name} %{{y:,.2f}}<extra></extra>",
         )  # fmt: skip
         if len(line["ts"]):
             figure.add_annotation(
                 x=str(charts.moments(line["ts"])[-1]), y=float(line["equity"][-1]), text=name, showarrow=False,
-                xanchor="right", yanchor="bottom", font={"size": 11, "color": shade},
+                xanchor="right", yanchor="bottom", yshift=14, font={"size": 11, "color": shade}, bgcolor=colors.ground,
             )  # fmt: skip
     return figure

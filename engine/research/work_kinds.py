@@ -77,7 +77,21 @@ def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {"exchange": args["exchange"], "timeframe": args["timeframe"], "fetched": fetched}
 
 
-KINDS: dict[str, Kind] = {"fetch": Kind(fetch)}
+def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: study. Plays it and stores it as a run; a try that was broken off leaves nothing that is shown."""
+    from engine.market.store import Store
+    from engine.research import work_study
+    from engine.research.study import Study
+
+    context.progress(0.02, "reading the candles and playing them")
+    done = work_study.run(Study.from_json(args["study"]), Store(context.folder / "candles"))
+    trades = int(done.played.reports.trades.size)
+    context.progress(0.4, f"{trades:,} trades; storing the run")
+    number, name = work_study.save(context.engine, done)
+    return {"run_id": number, "run": name, "trades": trades, "data_hash": done.data_hash, "data_grade": done.grade}
+
+
+KINDS: dict[str, Kind] = {"fetch": Kind(fetch), "backtest": Kind(backtest)}
 
 
 def sentence(error: BaseException) -> str:

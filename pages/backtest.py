@@ -1,0 +1,475 @@
+"""Backtest: what would these strategies have earned on these candles, at these costs?"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import charts, formats, jobs, lab_charts, launcher, numbers, settings, tables, ui
+from app.clock import now_ms
+from app.palette import Palette
+from app.read import research
+from app.settings import Settings
+from app.thin import thin
+from db.errors import StorageError
+from db.session import data_folder
+from engine.analytics.values import Undefined
+from engine.analytics.verdict import Search, Verdict, verdict
+from engine.market.store import Store
+from engine.research import work_study
+from engine.research.lineage import Lineage, count_setup, data_set_of, lineage_of, strategies_of
+from engine.research.random_entries import random_entries
+from engine.research.stock import DataError, Stocked, stock
+from engine.research.study import Study
+from engine.research.work_study import Done
+from engine.strategies import catalog
+from engine.strategies.base import StrategyError
+
+PAGE = {"group": "Research", "title": "Backtest", "place": 1, "needs_run": False}
+
+DAY_MS = 86_400_000
+LONG_BARS = 3_000_000
+WINDOWS = {"all": "whole period", "30": "last 30 d", "7": "last 7 d", "1": "last day"}
+PAGE_SIZE = 100
+
+
+def main() -> None:
+    """Form, chart and numbers; below them the trades and every statistic."""
+    page = ui.current_if_any()
+    colors = page.colors if page is not None else ui.colors()
+    st.html(lab_charts.STYLE)
+    ui.title("Backtest", "What these strategies would have earned, by the rules the engine trades by.")
+    store = Store(data_folder() / "candles")
+    found = stock(store)
+    with st.container(key="lab"):
+        left, middle, right = st.columns([1.0, 2.7, 1.05], gap="medium")
+    with left, st.container(key="lab_left"), st.container(key="lab_form"):
+        chosen, good = launcher.form(tuple(catalog.available()), found)
+        ui.to_url(**settings.to_address(chosen))
+    with middle, st.container(key="lab_middle"):
+        pending()
+        done = result(chosen, found, store) if good else None
+        if done is not None:
+            answer(done, chosen, colors)
+    if done is None:
+        return
+    with right, st.container(key="lab_right"):
+        numbers.panel(done.figures, ranges(done))
+    below(done, colors)
+
+
+def pending() -> None:
+    """Jobs of this page: being done, or ended a moment ago."""
+    for job in jobs.recent("backtest", "fetch", limit=6):
+        if job.open:
+            jobs.watch(job.uuid)
+    mine = jobs.job(st.session_state.get("lab_job", ""))
+    if mine is None or mine.open:
+        return
+    jobs.ended(mine)
+    name = str(mine.result.get("run", ""))
+    if mine.state == "done" and name:
+        stored(name)
+
+
+def stored(name: str) -> None:
+    """The run is a run like any other: where to look at it."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="stored"):
+        st.markdown("Stored as")
+        st.text(name)
+        for page, title in (("trades", "Trades"), ("overview", "Overview"), ("runs", "Runs")):
+            if st.button(title, key=f"open_{page}", type="tertiary"):
+                open_run(page, name)
+
+
+def open_run(page: str, name: str) -> None:
+    st.session_state["run"] = name
+    st.switch_page(f"pages/{page}.py", query_params={"run": name})
+
+
+def result(chosen: Settings, found: list[Stocked], store: Store) -> Done | None:
+    """What came of the settings, from the cache or in this moment; None where something is missing, which is then said."""
+    series = needed(chosen, found)
+    if series is None:
+        return None
+    first, last = settings.span(chosen, *stretch(series))
+    if first >= last:
+        ui.empty("The period is empty", "Its last day lies before its first, or before the first stored candle.")
+        return None
+    try:
+        study = settings.study_of(chosen, first, last, lowest(store, series))
+        bars = sum(one.series.quality.rows for one in series) * len(chosen.strategies)
+        share = (last - first) / max(stretch(series)[1] - stretch(series)[0], 1)
+        if bars * min(share, 1.0) > LONG_BARS:
+            long(study, int(bars * share))
+            return None
+        return _done(study.to_json(), versions(series, chosen), store)
+    except (DataError, StrategyError, ValueError) as error:
+        ui.empty("This cannot be run", str(error))
+        return None
+
+
+def needed(chosen: Settings, found: list[Stocked]) -> list[Stocked] | None:
+    """The series that orders will be filled on; None, with a button that fetches them, where one is not stored."""
+    bars = settings.STEPS[chosen.timeframe]
+    series, missing = [], []
+    for symbol in chosen.symbols:
+        mine = [
+            one
+            for one in found
+            if (one.series.exchange, one.series.symbol) == (chosen.exchange, symbol)
+            and bars % one.series.quality.timeframe_ms == 0
+            and chosen.fills in ("", one.series.timeframe)
+        ]
+        if mine:
+            series.append(min(mine, key=lambda one: one.series.quality.timeframe_ms))
+        else:
+            missing.append(symbol)
+    if not missing:
+        return series
+    timeframe = chosen.fills or ("1m" if bars <= 3_600_000 else chosen.timeframe)
+    offer(chosen, missing, timeframe)
+    return None
+
+
+def offer(chosen: Settings, missing: list[str], timeframe: str) -> None:
+    """The way to candles that are not here yet."""
+    days = int(chosen.period) if chosen.period.isdigit() else 365
+    names = ", ".join(missing)
+    ui.empty(
+        f"No candles of {names} are stored",
+        f"{chosen.timeframe} bars are made of {timeframe} candles or finer from {chosen.exchange}. Fetching is public: no "
+        "account is needed. Files you have are imported on the page Data.",
+    )
+    if st.button(f"Fetch {days} days of {timeframe} from {chosen.exchange}", type="primary", key="lab_fetch"):
+        end = now_ms()
+        args = {"exchange": chosen.exchange, "symbols": missing, "timeframe": timeframe, "base_url": ""}
+        begin(
+            "fetch",
+            {**args, "start": end - days * DAY_MS, "end": end},
+            f"{names} {timeframe}, {days} days from {chosen.exchange}",
+        )
+
+
+def begin(kind: str, args: dict[str, Any], title: str) -> None:
+    """Ask for a job and show it."""
+    try:
+        st.session_state["lab_job"] = jobs.ask(kind, args, title)
+    except StorageError as error:
+        st.warning(str(error))
+        return
+    st.rerun()
+
+
+def long(study: Study, bars: int) -> None:
+    """Too much for a page's own run."""
+    ui.empty(
+        f"About {bars:,} bars: that is a job",
+        "It is played and stored by the worker process; this page may be closed meanwhile, and shows it when opened again.",
+    )
+    if st.button("Run it", type="primary", key="lab_run"):
+        begin("backtest", {"study": study.to_json()}, study.title)
+
+
+def stretch(series: list[Stocked]) -> tuple[int, int]:
+    """From the earliest first to the latest last candle, ms UTC."""
+    qualities = [one.series.quality for one in series]
+    return min(q.start or 0 for q in qualities), max((q.end or 0) + q.timeframe_ms for q in qualities)
+
+
+def lowest(store: Store, series: list[Stocked]) -> dict[str, float]:
+    return {one.series.symbol: _lowest(store, *one.key, one.series.path.stat().st_mtime_ns) for one in series}
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _lowest(_store: Store, exchange: str, symbol: str, timeframe: str, version: int) -> float:
+    return float(_store.read(exchange, symbol, timeframe).low.min())
+
+
+def versions(series: list[Stocked], chosen: Settings) -> tuple[Any, ...]:
+    """What else the result depends on: the candle files and the strategies' source as they are now."""
+    files = tuple(one.series.path.stat().st_mtime_ns for one in series)
+    return (*files, *(catalog.source(name)[1] for name in chosen.strategies))
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _done(study: dict[str, Any], version: tuple[Any, ...], _store: Store) -> Done:
+    """Shared by all tabs and never changed."""
+    return work_study.run(Study.from_json(study), _store)
+
+
+def ranges(done: Done) -> dict[str, tuple[float, float]]:
+    return _ranges(done.study.key(), done.data_hash, done)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _ranges(key: str, data: str, _done: Done) -> dict[str, tuple[float, float]]:
+    return numbers.intervals(_done.account)
+
+
+def answer(done: Done, chosen: Settings, colors: Palette) -> None:
+    """The verdict, what it was made with, and the two charts."""
+    judged = judge(done)
+    words = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}[judged.grade]
+    with st.container(key="verdict"):
+        st.html(f'<span class="ek-grade {judged.grade}">{words}</span>')
+        st.markdown(numbers_safe(judged.sentence))
+    provenance(done, chosen)
+    if done.silence:
+        ui.empty("No trade was closed", done.silence)
+    first, last, symbol = shown_window(done)
+    picture(done, symbol, first, last, colors)
+    equity(done, first, last, colors)
+
+
+def numbers_safe(text: str) -> str:
+    """Our own sentence as markdown: nothing in it is a formula."""
+    return text.replace("$", r"\$").replace("~", r"\~")
+
+
+def judge(done: Done) -> Verdict:
+    """One sentence; every variant ever tried on these candles counts, this one too."""
+    found = tried(done)
+    known = found.sharpes[np.isfinite(found.sharpes)] if found is not None else np.zeros(0)
+    return verdict(done.account, Search(max(found.trials if found else 1, 1), known if known.size > 1 else None))
+
+
+def tried(done: Done) -> Lineage | None:
+    """What was ever tried on these candles, this study counted once; None where there is no database to count in."""
+    setup, start, end = done.setup, done.played.start, done.played.end
+    counted: set[str] = st.session_state.setdefault("lab_counted", set())
+    key = f"{done.study.key()} {done.data_hash}"
+    try:
+        engine = jobs.writer()
+        if key not in counted:
+            count_setup(engine, setup, start, end, done.account.returns)
+            counted.add(key)
+        return lineage_of(engine, strategies_of(setup), data_set_of(setup, start, end))
+    except StorageError:
+        return None
+
+
+def provenance(done: Done, chosen: Settings) -> None:
+    """What the result stands on: candles with grade and hash, the time it took, and that costs are real."""
+    bars = sum(len(one) for one in done.candles.values())
+    one = next(iter(done.candles.values()))
+    gaps = sum(quality.gaps for quality in done.quality.values())
+    parts = [
+        f"{bars:,} candles of {formats.timeframe(one.timeframe_ms)}",
+        f"{formats.when(done.played.start)} to {formats.when(done.played.end)} UTC",
+        f"data grade {done.grade}" + (f" ({gaps:,} bars missing)" if gaps else ""),
+        f"content {done.data_hash[:12]}",
+        f"played in {done.seconds * 1000:,.0f} ms",
+    ]
+    with st.container(horizontal=True, vertical_alignment="center", key="provenance"):
+        st.caption(" · ".join(parts))
+        if chosen.free:
+            st.badge("ZERO COST", color="orange", help="fee or slippage is zero: no exchange is that kind")
+
+
+def shown_window(done: Done) -> tuple[int, int, str]:
+    """What the charts show: a stretch, or around a trade; and which market."""
+    start, end = done.played.start, done.played.end
+    symbols = list(done.candles)
+    trade = ui.in_url("trade", "", str.isdigit)
+    options = {**WINDOWS, **({"trade": f"trade {trade}"} if trade else {})}
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="shown"):
+        kept = st.session_state.get("lab_window")
+        if kept not in options:
+            st.session_state["lab_window"] = "trade" if trade else "all"
+        window = st.segmented_control(
+            "Shown", list(options), format_func=options.__getitem__, key="lab_window", label_visibility="collapsed"
+        )
+        symbol = symbols[0]
+        if len(symbols) > 1:
+            symbol = st.selectbox("Market", symbols, key="lab_shown_symbol", label_visibility="collapsed", width=150)
+        if st.button("Save as run", key="lab_save", help="stores it with all its trades, for every results page"):
+            begin("backtest", {"study": done.study.to_json()}, done.study.title)
+    if window == "trade":
+        around = _around(done, int(trade))
+        if around is not None:
+            return around
+    days = int(window) if window in ("30", "7", "1") else 0
+    return (max(start, end - days * DAY_MS) if days else start), end, symbol
+
+
+def _around(done: Done, seq: int) -> tuple[int, int, str] | None:
+    """A trade with as much again before and after it, at least 30 bars."""
+    trades = closed(done)
+    at = np.flatnonzero(trades["seq"] == seq)
+    if not at.size:
+        return None
+    row = int(at[0])
+    first, last, symbol = int(trades["entry_ts"][row]), int(trades["exit_ts"][row]), str(trades["symbol"][row])
+    air = max(last - first, 30 * done.setup.slots[0].timeframe_ms)
+    return max(done.played.start, first - air), min(done.played.end, last + air), symbol
+
+
+def closed(done: Done) -> research.Columns:
+    return research.trades(done.played, done.setup.instruments, done.setup.slots)
+
+
+def picture(done: Done, symbol: str, first: int, last: int, colors: Palette) -> None:
+    """Candles, what was traded, and what the strategy plots."""
+    bars = research.market(done.candles[symbol], first, last)
+    if not len(bars["ts"]):
+        st.caption(f"{symbol} has no candles in this stretch.")
+        return
+    inside, count = research.window(closed(done), symbol, first, last)
+    over: dict[str, Any] = {}
+    below: dict[str, Any] = {}
+    for slot, played in zip(done.setup.slots, done.played.slots, strict=True):
+        if slot.symbol != symbol:
+            continue
+        name = f"{formats.strategy(slot.strategy)}: " if len(done.setup.slots) > len(done.candles) else ""
+        lines = research.overlays(played.bars.ts, slot.timeframe_ms, played.signals.plot, first, last)
+        for label, (ts, values) in lines.items():
+            (over if research.on_price(values, bars["close"]) else below)[name + label] = (ts, values)
+    figure = lab_charts.market(bars, inside, over, below, colors, lines=count <= 80, span=(first, last))
+    words = f"{symbol}, {len(bars['ts'])} candles of {formats.timeframe(bars['step'])}, {count} trades"
+    st.plotly_chart(figure, theme=None, key="lab_market", config=charts.CONFIG, alt=words)
+    few = f"; the {research.SHOWN_TRADES} largest of {count:,} trades" if count > research.SHOWN_TRADES else ""
+    st.caption(f"{symbol} in candles of {formats.timeframe(bars['step'])}{few}. ▲ ▼ entry, ● won, ✕ lost.")
+
+
+def equity(done: Done, first: int, last: int, colors: Palette) -> None:
+    """The account's curve with drawdown, and what holding would have done."""
+    whole = research.curve(done.played)
+    line = _cut(whole, first, last)
+    if not len(line["ts"]):
+        return
+    kept = thin(line["equity"])
+    curve = {name: values[kept] for name, values in line.items()}
+    trades = closed(done)
+    quote, start = done.setup.account.quote, float(done.setup.account.cash)
+    near = (trades["exit_ts"] >= first) & (trades["exit_ts"] < last)
+    few = near if near.sum() <= 200 else np.zeros(near.size, bool)
+    marks = {"ts": trades["exit_ts"][few], "pnl": trades["pnl"][few], "symbol": trades["symbol"][few]}
+    figure = charts.equity(curve, marks, (), (), colors, quote=quote, start=start)
+    lines = {}
+    for symbol, held in done.holds.items():
+        part = _cut({"ts": held.ts, "equity": held.equity}, first, last)
+        at = np.unique(np.linspace(0, len(part["ts"]) - 1, 500).astype(int))
+        lines[f"hold {symbol}"] = {name: values[at] for name, values in part.items()}
+    if len(lines) > 1:
+        part = _cut({"ts": done.market.ts, "equity": done.market.equity}, first, last)
+        at = np.unique(np.linspace(0, len(part["ts"]) - 1, 500).astype(int))
+        lines = {"hold all, equal parts": {name: values[at] for name, values in part.items()}}
+    lab_charts.with_benchmarks(figure, lines, colors)
+    figure.update_xaxes(range=lab_charts.between(first, last))
+    st.plotly_chart(figure, theme=None, key="lab_equity", config=charts.CONFIG, alt=charts.describe_curve(curve, quote))
+    st.caption(
+        f"Equity in {quote} over drawdown. Thin: bought once and held, fee paid. Dotted: {formats.money(start)} cash."
+    )
+
+
+def _cut(line: dict[str, Any], first: int, last: int) -> dict[str, Any]:
+    inside = slice(int(np.searchsorted(line["ts"], first)), int(np.searchsorted(line["ts"], last, "right")))
+    return {name: values[inside] for name, values in line.items()}
+
+
+TRADE_COLUMNS = {
+    "seq": tables.COLUMN.NumberColumn("#", width=50),
+    "exit": tables.moment("Closed"),
+    "slot": tables.text("Strategy"),
+    "side": tables.text("Side", width=70),
+    "pnl": tables.amount("P&L", "net of fees", sign=True),
+    "pnl_pct": tables.fraction("P&L %", "of the entry's notional", sign=True),
+    "exit_reason": tables.text("Exit"),
+    "held": tables.text("Held"),
+    "entry_price": tables.figure("Entry"),
+    "exit_price": tables.figure("Exit price"),
+    "fees": tables.amount("Fees"),
+    "mae": tables.fraction("Worst", "maximum adverse excursion"),
+    "mfe": tables.fraction("Best", "maximum favourable excursion"),
+}
+
+
+def below(done: Done, colors: Palette) -> None:
+    """Trades, every statistic, other tools: one at a time, so that a slider answers at once."""
+    options = {
+        "trades": "Trades",
+        "statistics": "All statistics",
+        "others": "Other tools would print",
+        "checks": "Evidence",
+    }
+    view = st.segmented_control(
+        "View",
+        list(options),
+        default="trades",
+        format_func=options.__getitem__,
+        key="lab_view",
+        label_visibility="collapsed",
+    )
+    if view == "statistics":
+        numbers.everything(done.figures, ranges(done))
+    elif view == "others":
+        numbers.other_tools(done.account)
+    elif view == "checks":
+        evidence(done)
+    else:
+        listing(done, colors)
+
+
+def listing(done: Done, colors: Palette) -> None:
+    raw = closed(done)
+    count = len(raw["seq"])
+    tables.heading(f"{count:,} closed trades", "lab_trades", partial(pd.DataFrame, raw))
+    if not count:
+        st.caption(done.silence or "None.")
+        return
+    pages = -(-count // PAGE_SIZE)
+    number = st.pagination(pages, key="lab_page") if pages > 1 else 1
+    part = {name: values[::-1][(number - 1) * PAGE_SIZE : number * PAGE_SIZE] for name, values in raw.items()}
+    frame = pd.DataFrame(part)
+    frame["exit"] = tables.utc(part["exit_ts"])
+    frame["slot"] = [formats.slot(s, y) for s, y in zip(part["strategy"], part["symbol"], strict=True)]
+    frame["held"] = [formats.duration(ms) for ms in part["exit_ts"] - part["entry_ts"]]
+    frame["exit_reason"] = [formats.exit_reason(code) for code in part["exit_reason"]]
+    tables.written(frame, entry_price=formats.price, exit_price=formats.price)
+    for name in ("pnl_pct", "mae", "mfe"):
+        frame[name] = frame[name] * 100
+    colored = tables.colored(frame, ["pnl", "pnl_pct"], colors)
+    chosen = tables.table(
+        colored, TRADE_COLUMNS, key=f"lab_trades_{done.study.key()}_{number}", height=400, select=True
+    )
+    if chosen is not None and chosen < len(frame):
+        seq = str(int(part["seq"][chosen]))
+        if st.query_params.get("trade") != seq:
+            ui.to_url(trade=seq)
+            st.session_state.pop("lab_window", None)
+            st.rerun()
+    st.caption("Select a trade to see it in the chart.")
+
+
+def evidence(done: Done) -> None:
+    """Every test behind the sentence above, and what is known of what was tried."""
+    found = tried(done)
+    if found is not None:
+        origins = ", ".join(f"{count:,} by {formats.words(name)}" for name, count in found.origins.items())
+        st.caption(f"{found.trials:,} variants tried on this data ({origins}); {found.elsewhere:,} on other data.")
+    weighed = _weighed(done.study.key(), done.data_hash, done) if st.toggle(
+        "Weigh the entries against 1,000 random ones", key="lab_weigh", help="the same exits and sizes, entered at random times"
+    ) else None  # fmt: skip
+    made = verdict(done.account, Search(max(found.trials if found else 1, 1)), weighed)
+    names = {True: "passed", False: "failed", None: "not made"}
+    frame = pd.DataFrame([{"test": c.name, "result": names[c.passed], "found": c.text} for c in made.checks])
+    tables.heading("Evidence", "evidence", frame)
+    words = tables.text("What was found", width="large")
+    tables.table(frame, {"test": tables.text("Test"), "result": tables.text("Result"), "found": words}, key="evidence")
+
+
+@st.cache_data(show_spinner="Entering at random, 1,000 times", max_entries=32)
+def _weighed(key: str, data: str, _done: Done) -> Any:
+    """float64[1000] total returns of the random runs; None where there is nothing to weigh."""
+    try:
+        return random_entries(_done.setup, _done.played, _done.candles).returns
+    except Undefined:
+        return None
+
+
+main()
