@@ -7,13 +7,27 @@ bar depends on bars up to it alone, and cutting the series after it changes no b
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.rolling import bollinger, day_vwap, donchian, rolling_std, sma, vwap, zscore
-from engine.core.smoothing import atr, ema, macd, rsi, true_range
+from engine.core import rolling, smoothing
+from engine.core.memo import remembered
 
 __all__ = [
     "atr", "bollinger", "crossed_above", "crossed_below", "day_vwap", "donchian", "ema", "macd", "rolling_std", "rsi", "sma",
     "true_range", "vwap", "zscore",
 ]  # fmt: skip
+
+# In a sweep each is reckoned once for every distinct parameter: see engine.core.memo.
+sma = remembered(rolling.sma)
+rolling_std = remembered(rolling.rolling_std)
+zscore = remembered(rolling.zscore)
+bollinger = remembered(rolling.bollinger)
+donchian = remembered(rolling.donchian)
+vwap = remembered(rolling.vwap)
+day_vwap = remembered(rolling.day_vwap)
+ema = remembered(smoothing.ema)
+rsi = remembered(smoothing.rsi)
+true_range = remembered(smoothing.true_range)
+atr = remembered(smoothing.atr)
+macd = remembered(smoothing.macd)
 
 
 def crossed_above(a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:

@@ -1,0 +1,124 @@
+"""What all parameter sets of a sweep share, made once: candles in ticks, frames, bars that remember their indicators.
+
+Shared arrays are read-only: a strategy that writes into its bars gets bars of its own. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.machine import Frames
+from engine.core.memo import Memo
+from engine.core.types import MS_DAY, Rows
+from engine.market.candles import Candles
+from engine.research.play import frames_of, longer, ticks_of
+from engine.research.study import Study
+from engine.strategies.base import Bars, HigherBars
+
+Ints = npt.NDArray[np.int64]
+_PRICES = ("open", "high", "low", "close")
+MEMO_BYTES = 64 << 20
+
+
+class SharedBars(Bars):
+    """Bars that many strategies read at once."""
+
+    memo: Memo
+    kept: dict[int, HigherBars]
+
+    def resample(self, timeframe: str | int) -> HigherBars:
+        """As `Bars.resample`, the longer bars shared too, as far as a bounded memory goes."""
+        memo: Memo | None = getattr(self, "memo", None)
+        if memo is None:
+            return super().resample(timeframe)
+        for span, found in self.kept.items():
+            if span == timeframe:
+                return found
+        made = super().resample(timeframe)
+        if isinstance(timeframe, int) and (len(self.kept) + 1) * made.close.nbytes * 5 <= MEMO_BYTES:
+            for bars in (made, made.closed):
+                _share(memo, [getattr(bars, name) for name in (*_PRICES, "volume")])
+            self.kept[timeframe] = made
+        return made
+
+
+def _share(memo: Memo, arrays: list[Any]) -> None:
+    for array in arrays:
+        array.flags.writeable = False
+    memo.share(arrays)
+
+
+def shared(bars: Bars, memo: Memo) -> SharedBars:
+    """The same bars, remembered by `memo`."""
+    words = {name: getattr(bars, name) for name in Bars.__dataclass_fields__}
+    made = SharedBars(**words)
+    object.__setattr__(made, "memo", memo)
+    object.__setattr__(made, "kept", {})
+    _share(memo, [made.ts, *(getattr(made, name) for name in (*_PRICES, "volume"))])
+    return made
+
+
+class Ground:
+    """A study's candles, ready to be run over by any number of sets. Close it when done: what was remembered is let go."""
+
+    def __init__(self, study: Study, candles: Mapping[str, Candles], memo_bytes: int = MEMO_BYTES) -> None:
+        """ValueError for prices off the grid or timeframes that do not fit, KeyError never: candles of every instrument."""
+        setup = study.setup
+        self.candles = {one.symbol: candles[one.symbol] for one in setup.instruments}
+        self.ticks = {one.symbol: ticks_of(self.candles[one.symbol], one) for one in setup.instruments}
+        self.frames: Frames = frames_of([self.ticks[one.symbol] for one in setup.instruments])
+        self.start = min(int(one.ts[0]) for one in self.candles.values())
+        self.end = max(int(one.ts[-1]) + one.timeframe_ms for one in self.candles.values())
+        self.bucket_ms = min(slot.timeframe_ms for slot in setup.slots)
+        self.memo = Memo((), memo_bytes)
+        self._bars: dict[tuple[str, int], SharedBars] = {}
+        grid = {one.symbol: one for one in setup.instruments}
+        for slot in setup.slots:
+            key = (slot.symbol, slot.timeframe_ms)
+            if key not in self._bars:
+                rows = longer(self.ticks[slot.symbol], self.candles[slot.symbol].timeframe_ms, slot.timeframe_ms)
+                self._bars[key] = shared(Bars.from_ticks(grid[slot.symbol], slot.timeframe_ms, rows), self.memo)
+        self.first_day = self.start // MS_DAY
+        self.points: Ints = self._points()
+        self.days = int((self.points[-1] - 1) // MS_DAY - self.first_day + 1) if self.points.size else 0
+
+    def bars(self, symbol: str, timeframe_ms: int) -> SharedBars:
+        return self._bars[symbol, timeframe_ms]
+
+    def own_bars(self, symbol: str, timeframe_ms: int) -> Bars:
+        """Bars in memory of their own, for a strategy that writes into them."""
+        found = self._bars[symbol, timeframe_ms]
+        words: dict[str, Any] = {name: getattr(found, name) for name in Bars.__dataclass_fields__}
+        return Bars(**words).head(len(found))
+
+    def close(self) -> None:
+        self.memo.close()
+
+    def __enter__(self) -> Ground:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _points(self) -> Ints:
+        """int64: when the equity curve has its points, one a bucket that holds a frame and has ended."""
+        ends = np.unique(self.frames.ts // self.bucket_ms + 1) * self.bucket_ms
+        return ends[ends <= self.end]
+
+    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Open, high, low, close in ticks of the one instrument, contiguous."""
+        (rows,) = self.ticks.values()
+        return tuple(np.ascontiguousarray(rows[name]) for name in _PRICES)  # type: ignore[return-value]
+
+    def day_last(self) -> Ints:
+        """int64[days]: the last frame of each UTC day or before it, where every frame has its own equity point."""
+        of = (self.points - 1) // MS_DAY - self.first_day
+        return np.searchsorted(of, np.arange(self.days), side="right") - 1
+
+
+def no_rows(dtype: np.dtype[np.void]) -> Rows:
+    return np.zeros(0, dtype)
