@@ -34,18 +34,18 @@ def trades(played: Played, instruments: Sequence[Instrument], slots: Sequence[Sl
     scale = float(played.machine.account[0]["quantum_scale"])
     which = log["slot"].astype(np.int64)
     direction = log["direction"].astype(np.int64)
-    prices = {name: np.zeros(log.size) for name in ("entry_price", "exit_price", "stop_initial", "high", "low")}
+    prices = {name: np.zeros(log.size) for name in ("entry_price", "exit_price", "stop_initial")}
     qty = np.zeros(log.size)
     for i, slot in enumerate(slots):
         mine, instrument = which == i, grid[slot.symbol]
         for name, values in prices.items():
             values[mine] = instrument.prices(log[name][mine])
         qty[mine] = log["qty"][mine] * instrument.lot_ratio[0] / instrument.lot_ratio[1]
-    entry = np.where(prices["entry_price"] > 0, prices["entry_price"], np.nan)
-    down = np.maximum((entry - prices["low"]) / entry, 0.0)
-    up = np.maximum((prices["high"] - entry) / entry, 0.0)
-    notional = log["entry_notional"] / scale
-    pnl = log["pnl"] / scale
+    entry = np.maximum(log["entry_price"], 1).astype(np.float64)
+    down, up = (
+        np.maximum(apart / entry, 0.0) for apart in (log["entry_price"] - log["low"], log["high"] - log["entry_price"])
+    )
+    bought = log["entry_notional"]
     return {
         "seq": log["seq"].astype(np.int64),
         "entry_ts": log["entry_ts"].astype(np.int64),
@@ -57,8 +57,8 @@ def trades(played: Played, instruments: Sequence[Instrument], slots: Sequence[Sl
         "entry_price": prices["entry_price"],
         "exit_price": prices["exit_price"],
         "fees": log["fees"] / scale,
-        "pnl": pnl,
-        "pnl_pct": np.divide(pnl, notional, out=np.zeros(log.size), where=notional > 0),
+        "pnl": log["pnl"] / scale,
+        "pnl_pct": np.divide(log["pnl"], bought, out=np.zeros(log.size), where=bought > 0),
         "exit_reason": _named(list(codes.PURPOSES), log["reason"].astype(np.int64)),
         "mae": np.where(direction > 0, down, up),
         "mfe": np.where(direction > 0, up, down),
