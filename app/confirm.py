@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 WAITING = "confirm"
 
 
-def ask(kind: str, **context: Any) -> None:
-    """Remember what was clicked and let the whole page run, which opens the confirmation."""
+def note(kind: str, **context: Any) -> None:
+    """Remember what was clicked; the page's run then opens the confirmation. A button's callback, outside of fragments:
+    it is heard even if the button is gone by then."""
     st.session_state[WAITING] = {"kind": kind, **context}
+
+
+def ask(kind: str, **context: Any) -> None:
+    """The same from within a fragment: let the whole page run."""
+    note(kind, **context)
     st.rerun(scope="app")
 
 

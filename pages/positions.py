@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import charts, data, formats, tables, ui
 from app.clock import now_ms
-from app.confirm import ask, asking
+from app.confirm import asking, note
 from app.read import overview, positions
 from app.tiles import Tile, halves, numbers
 
@@ -74,8 +74,8 @@ def resting(page: ui.Page, held: list[dict[str, Any]]) -> None:
     for slot in off:
         with st.container(horizontal=True, vertical_alignment="center", key=f"off_{slot['key']}"):
             st.text(formats.slot(slot["strategy"], slot["symbol"], slot["label"]), width=300)
-            if st.button("Switch slot on", key=f"on_{slot['key']}"):
-                ask("slot", position={**slot, "slot_state": slot["state"]})
+            context = {"position": {**slot, "slot_state": slot["state"]}}
+            st.button("Switch slot on", key=f"on_{slot['key']}", on_click=note, args=("slot",), kwargs=context)
 
 
 def summary(page: ui.Page, held: list[dict[str, Any]]) -> None:
@@ -110,18 +110,16 @@ def card(page: ui.Page, position: dict[str, Any]) -> None:
 def actions(position: dict[str, Any]) -> None:
     """Each asks once more, then writes a command that the engine answers."""
     key, busy = position["key"], position["status"] != "open"
+    off = position["slot_state"] == "enabled"
+    slot = "Switch slot off" if off else "Switch slot on"
+    buttons = (
+        ("Tighten stop", f"tighten_{key}", "tighten_stop", busy or position["mark"] is None),
+        (slot, f"slot_{key}", "slot", position["slot_state"] == "failed"),
+        ("Close", f"close_{key}", "close", busy),
+    )
     with st.container(horizontal=True, width="content", gap="small"):
-        if st.button("Tighten stop", key=f"tighten_{key}", disabled=busy or position["mark"] is None):
-            ask("tighten_stop", position=position)
-        off = position["slot_state"] == "enabled"
-        if st.button(
-            "Switch slot off" if off else "Switch slot on",
-            key=f"slot_{key}",
-            disabled=position["slot_state"] == "failed",
-        ):
-            ask("slot", position=position)
-        if st.button("Close", key=f"close_{key}", disabled=busy):
-            ask("close", position=position)
+        for words, name, kind, disabled in buttons:
+            st.button(words, key=name, disabled=disabled, on_click=note, args=(kind,), kwargs={"position": position})
 
 
 def flags(position: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ parent owns nothing but the children: it starts them, waits until each answers, 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.error import URLError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +143,7 @@ def run_demo(*, speed: float, minutes: float | None, app_port: int = 8501, with_
     folder = demo_folder()
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
+    held = _alone(folder)
     stop = threading.Event()
     _stop_on_signals(stop)
     family = Family(env=_environment(folder), logs=logs)
@@ -150,7 +153,33 @@ def run_demo(*, speed: float, minutes: float | None, app_port: int = 8501, with_
     finally:
         _say("stopping")
         family.end()
+        held.close()
     return 0
+
+
+def _alone(folder: Path) -> IO[str]:
+    """The folder's lock, held until closed. DemoFailed where another demo or engine is at work in the folder."""
+    held = (folder / "demo.lock").open("a+")
+    _take(held, "another demo", folder)
+    with (folder / "evenkeel.db.lock").open("a+") as engine_lock:
+        _take(engine_lock, "an engine", folder)
+    held.truncate(0)
+    held.write(str(os.getpid()))
+    held.flush()
+    return held
+
+
+def _take(file: IO[str], who: str, folder: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise DemoFailed(
+            f"{who} (process {owner}) is at work in {folder}: end it first (Ctrl-C where it runs, or kill {owner}), "
+            "or give this one another data folder with EVENKEEL_DATA"
+        ) from None
 
 
 def demo_folder() -> Path:
@@ -177,7 +206,7 @@ def _start(family: Family, folder: Path, speed: float, app_port: int | None, sto
     family.start("sandbox", "run_engine.py", "sandbox", "--port", str(port), "--speed", f"{speed:g}", "--seed", "7")
     family.wait_for("sandbox", lambda: _listens(port), stop)
     _say("starting the engine (the first start on a new machine compiles the kernel: a few seconds)")
-    family.start("engine", "run_engine.py", "run", "--config", str(config), "--demo")
+    family.start("engine", "run_engine.py", "run", "--config", str(config), "--demo", "--supervise")
     if app_port is not None:
         wanted, app_port = app_port, free_port(app_port)
         if app_port != wanted:
