@@ -78,13 +78,15 @@ def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """args: study. Plays it and stores it as a run; a try that was broken off leaves nothing that is shown."""
+    """args: study; newest = over the newest candles of the same length. Played and stored as a run; a try that was broken off
+    leaves nothing that is shown."""
     from engine.market.store import Store
     from engine.research import work_study
     from engine.research.study import Study
 
     context.progress(0.02, "reading the candles and playing them")
-    done = work_study.run(Study.from_json(args["study"]), Store(context.folder / "candles"))
+    study, store = Study.from_json(args["study"]), Store(context.folder / "candles")
+    done = work_study.run(work_study.newest(study, store) if args.get("newest") else study, store)
     trades = int(done.played.reports.trades.size)
     context.progress(0.4, f"{trades:,} trades; storing the run")
     number, name = work_study.save(context.engine, done)

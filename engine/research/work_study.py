@@ -14,8 +14,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
+from sqlmodel import col
 
+from db.models import Run
+from db.session import write_session
 from engine.analytics.curve import Curve
 from engine.analytics.definitions import Account
 from engine.analytics.table import figures, plain
@@ -166,10 +169,24 @@ def run(study: Study, store: Store) -> Done:
 
 
 def save(engine: Engine, done: Done) -> tuple[int, str]:
-    """(id, name) of the stored run, with every statistic. The database must be migrated."""
+    """(id, name) of the stored run, with every statistic and the study it came of. The database must be migrated."""
     setup = done.setup
     stats = {**plain(done.figures), "data_hash": done.data_hash, "data_grade": done.grade}
-    return save_played(
+    number, name = save_played(
         engine, done.played, account=setup.account, instruments=setup.instruments, slots=setup.slots, params=setup.params,
         exchange=done.study.sources[0].exchange or "file", stats=stats, data_hash=done.data_hash, data_grade=done.grade,
     )  # fmt: skip
+    with write_session(engine) as session:
+        params = session.execute(select(col(Run.params)).where(col(Run.id) == number)).scalar_one()
+        told = {**params, "study": done.study.to_json()}
+        session.execute(update(Run).where(col(Run.id) == number).values(params=told))
+    return number, name
+
+
+def newest(study: Study, store: Store) -> Study:
+    """The same study over as long a span that ends with the newest stored candle. DataError where none is stored."""
+    name = timeframe_name(step_of(study, store))
+    series = [store.find(source.exchange, source.symbol, name) for source in study.sources]
+    end = max((one.quality.end or 0) + one.quality.timeframe_ms for one in series if one is not None)
+    length = study.to_ts - study.from_ts if study.to_ts and study.from_ts else 0
+    return replace(study, from_ts=end - length if length else study.from_ts, to_ts=end)
