@@ -30,6 +30,9 @@ PING_S = 20.0
 WATCHDOG_S = 20.0
 CONNECT_S = 10.0
 JUMP_MS = 3_600_000
+REORDER_MS, REORDER_MOST = 500, 64
+"""How long after the message before it, in exchange ms, a missing one is waited for: its prints are at most a batch older than
+itself, so that it still comes within the grace of a second. More missing at once than so many are never waited for."""
 
 
 _COUNTED: dict[type, str] = {Tick: "prints", Quote: "quotes", Beat: "beats", Malformed: "malformed", Notice: "notices"}
@@ -57,6 +60,8 @@ class Continuity:
         self.last = -1
         self.beat = 0
         self.disorder = 0
+        self._missing: set[int] = set()
+        self._before = self._newest = 0  # ms of the message before the first missing one, and of the newest
         self._seen = self._suspect = 0
 
     def plausible(self, ts: int) -> bool:
@@ -72,16 +77,30 @@ class Continuity:
 
     def check(self, event: Sequence | Beat) -> SequenceGap | None:
         if type(event) is Sequence:
-            number, expected = event.number, self.last + 1
-            if number < expected:
-                self.disorder += 1
-                return None
-            gap = self.last >= 0 and number > expected
-            self.last = number
-            return SequenceGap(event.ts, f"{number - expected} messages lost") if gap else None
+            return self._number(event)
         gap = 0 < self.beat < event.ts - self.silence_ms
         silent, self.beat = event.ts - self.beat, max(self.beat, event.ts)
         return SequenceGap(event.ts, f"silent for {silent // 1000} s of exchange time") if gap else None
+
+    def _number(self, event: Sequence) -> SequenceGap | None:
+        """A number that is missing may still come, out of order, while it can count; after that it is lost."""
+        number, former = event.number, self.last
+        if number <= former:
+            self.disorder += 1
+            self._missing.discard(number)
+            return None
+        self.last = number
+        lost = number - former - 1 if former >= 0 else 0
+        if lost and not self._missing:
+            self._before = self._newest
+        if lost <= REORDER_MOST:
+            self._missing.update(range(number - lost, number))
+        self._newest = max(self._newest, event.ts)
+        if lost > REORDER_MOST or (self._missing and event.ts - self._before > REORDER_MS):
+            lost = max(lost, len(self._missing))
+            self._missing.clear()
+            return SequenceGap(event.ts, f"{lost} messages lost")
+        return None
 
 
 class StreamFeed:
