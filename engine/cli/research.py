@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.cli import backtest as backtests
-from engine.cli import store
+from engine.cli import compare, store
 from engine.cli.candles import from_file, plain_instrument
 from engine.cli.failures import FAILED
 from engine.cli.output import emit_json, emit_pairs, emit_table, say
@@ -17,6 +17,7 @@ from engine.cli.strategy import make_strategy
 
 def register(app: typer.Typer) -> None:
     backtests.register(app)
+    compare.register(app)
     app.command(epilog="Example: run_engine.py check sma_cross --data candles.parquet")(check)
     app.command(epilog="Example: run_engine.py parity --run main")(parity)
 
