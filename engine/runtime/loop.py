@@ -318,7 +318,10 @@ class _Loop:
             log.info("%s", text)
         else:
             self.session.recorder.beat(None, self.session.vitals)
-        self.session.recorder.set_run(status="stopped", ended_ts=wall_ms())
+        if self.locked or not self.session.recorder.set_run(status="stopped", ended_ts=wall_ms()):
+            log.warning(
+                "the database is still locked: what is not written yet is on the tape, for the next start to write"
+            )
 
 
 def _words(args: Any) -> str:

@@ -201,10 +201,16 @@ class Recorder:
         if changed.rowcount == 0:
             connection.execute(insert(EngineStatus).values(run_id=run_id, **values))
 
-    def set_run(self, **values: Any) -> None:
-        """Change the run's own row."""
-        with self.engine.execution_options(write=True).begin() as connection:
-            connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
+    def set_run(self, **values: Any) -> bool:
+        """Change the run's own row; False if the database is locked."""
+        try:
+            with self.engine.execution_options(write=True).begin() as connection:
+                connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
+        except OperationalError as error:
+            if is_locked(error):
+                return False
+            raise
+        return True
 
 
 def _state(trader: Trader | None, vitals: Vitals) -> str:

@@ -91,10 +91,13 @@ def _is_true(bar: list[Any], ts: int, truth: Truth | None) -> None:
 
 def _nothing_lost(truth: Truth, seen: set[tuple[int, int]], untold: list[tuple[int, int]], last: int) -> None:
     """Every second of the market between the start and the tape's last is there, but for what only candles told."""
-    begun = untold[0][1]
+    begun, symbols = untold[0][1], {symbol for symbol, _ in seen}
     lost = [
         (symbol, ts)
         for symbol, ts in truth.seconds
-        if begun <= ts <= last and (symbol, ts) not in seen and not any(a <= ts < b for a, b in untold)
+        if symbol in symbols
+        and begun <= ts <= last
+        and (symbol, ts) not in seen
+        and not any(a <= ts < b for a, b in untold)
     ]
     assert not lost, f"{len(lost)} seconds were lost, the first {min(lost, key=lambda s: s[1])}"

@@ -179,6 +179,7 @@ class Engine:
     folder: Path
     place: Market
     kills: int = 0
+    pid: int = 0
     lives: list[str] = field(default_factory=list)
 
     @property
@@ -239,6 +240,7 @@ class Engine:
     def finish(self, seconds: float = 120) -> None:
         """Live on until the market's end, then stop as a person would."""
         process = self.spawn()
+        self.pid = process.pid
         try:
             _until(
                 lambda: self._caught_up() or process.poll() is not None,
@@ -251,6 +253,7 @@ class Engine:
         assert process.wait(15) == 0, self.last_words()
 
     def _caught_up(self) -> bool:
+        """True once the last life has written everything up to the market's end."""
         import sqlite3
 
         path = self.folder / "evenkeel.db"
@@ -258,7 +261,10 @@ class Engine:
             return False
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
-            row = connection.execute("SELECT max(exchange_ts) FROM snapshot").fetchone()
+            row = connection.execute(
+                "SELECT max(exchange_ts) FROM snapshot WHERE EXISTS (SELECT 1 FROM engine_status WHERE pid = ?)",
+                (self.pid,),
+            ).fetchone()
         except sqlite3.OperationalError:
             return False
         finally:
