@@ -82,10 +82,11 @@ def equity(
     if down:
         _unknown(figure, str(x[-1]), span[1], colors)
     figure.update_layout(
-        yaxis={"domain": [0.3, 1], "tickformat": ",.0f"},
+        yaxis={"domain": [0.3, 1], "tickformat": ",.0f" if np.ptp(curve["equity"]) > 5 else ",.2f"},
         yaxis2={
             "domain": [0, 0.24], "side": "right", "ticksuffix": " %", "tickfont": {"size": 11}, "gridcolor": colors.grid,
             "zeroline": False, "automargin": True, "nticks": 4, "rangemode": "tozero",
+            "range": None if np.any(curve["drawdown"]) else [-1, 0.05],
         },
         xaxis={"anchor": "y2", "range": span}, uirevision="keep",
     )  # fmt: skip
@@ -93,7 +94,7 @@ def equity(
 
 
 def _unknown(figure: go.Figure, since: str, until: str, colors: Palette) -> None:
-    figure.add_vrect(x0=since, x1=until, fillcolor=colors.outage, opacity=0.22, line_width=0, layer="below")
+    _band(figure, since, until, colors)
     figure.add_annotation(
         x=since, y=1, yref="paper", text="engine down", showarrow=False, xanchor="left", yanchor="top", xshift=4,
         font={"size": 11, "color": colors.loss},
@@ -133,7 +134,15 @@ def _bands(figure: go.Figure, outages: Sequence[Mapping[str, Any]], curve: Mappi
         begin, end = outage["from_ts"], outage["to_ts"] or last
         a, b = moments([max(begin, first), min(max(end, begin + least), last)])
         if a < b:
-            figure.add_vrect(x0=str(a), x1=str(b), fillcolor=colors.outage, opacity=0.22, line_width=0, layer="below")
+            _band(figure, str(a), str(b), colors)
+
+
+def _band(figure: go.Figure, since: str, until: str, colors: Palette) -> None:
+    """Grey from top to bottom, behind everything: nobody knows what was then."""
+    figure.add_shape(
+        type="rect", x0=since, x1=until, xref="x", y0=0, y1=1, yref="paper", fillcolor=colors.outage, opacity=0.22,
+        line={"width": 0}, layer="below",
+    )  # fmt: skip
 
 
 def _changes(

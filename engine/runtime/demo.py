@@ -74,6 +74,7 @@ params = {{ entry = 20, exit = 15 }}
 [[slots]]
 strategy = "rsi_reversion"
 symbols = ["DOGE/USD", "LINK/USD"]
+params = {{ oversold = 45, recovered = 70, stop_atr = 6 }}
 
 [[slots]]
 strategy = "bollinger_reversion"

@@ -26,6 +26,14 @@ def test_a_taken_port_is_passed_over() -> None:
         assert demo.free_port(taken) > taken
 
 
+def test_a_second_one_in_the_same_folder_is_told_so(tmp_path: Path) -> None:
+    held = demo._alone(tmp_path)
+    with pytest.raises(demo.DemoFailed, match=rf"another demo \(process {os.getpid()}\) is at work in"):
+        demo._alone(tmp_path)
+    held.close()
+    demo._alone(tmp_path).close()
+
+
 def test_its_configuration_is_valid_and_stays_in_the_demos_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
