@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli import candles as sources
+from engine.cli import portfolio
 from engine.cli.data import parse_day
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
@@ -37,16 +38,19 @@ class Options:
     """What costs, sizes and protects: fractions, but for cash and the slippage in hundredths of a percent."""
 
     cash: Decimal
-    fee: Decimal | None
+    maker: Decimal | None
+    taker: Decimal | None
     slippage_bps: float
     size: float
     stop: float | None
     target: float | None
+    delay_bars: int = 0
 
     def check(self) -> None:
         """Fail (2) for a fraction that was meant as a percentage, or that is no fraction at all."""
-        if self.fee is not None and self.fee >= 1:
-            raise Fail(f"--fee {self.fee} is a fraction of the notional: 0.001 is 0.1 %", USAGE)
+        for fee in (self.maker, self.taker):
+            if fee is not None and fee >= 1:
+                raise Fail(f"--fee {fee} is a fraction of the notional: 0.001 is 0.1 %", USAGE)
         for name, most in (("size", 1.0), ("stop", 0.999), ("target", 100.0)):
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
@@ -55,7 +59,7 @@ class Options:
     @property
     def free(self) -> bool:
         """No fee or no slippage: typed, and badged."""
-        return self.fee == 0 or self.slippage_bps == 0
+        return 0 in (self.maker, self.taker) or self.slippage_bps == 0
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +67,10 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    strategy: Annotated[str, typer.Argument(help="a strategy's name, as `strategies` lists it")],
+    strategy: Annotated[str | None, typer.Argument(help="a strategy's name, as `strategies` lists it")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="instead: all slots of a configuration, with its costs, limits and breakers")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="candles: Parquet, Feather or CSV")] = None,
     rows: Annotated[int | None, typer.Option(min=1, help="the file's first N rows")] = None,
     repair: Annotated[
@@ -79,7 +86,11 @@ def backtest(
     ] = None,
     cash: Annotated[str, typer.Option(help="starting cash in quote currency")] = "1000",
     fee: Annotated[str | None, typer.Option(help="fee, a fraction [default: Coinbase's entry tier]")] = None,
+    maker: Annotated[str | None, typer.Option(help="fee of resting orders, where it differs from --fee")] = None,
+    taker: Annotated[str | None, typer.Option(help="fee of market orders and stops, where it differs")] = None,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="of market orders and stops")] = 5.0,
+    spread_bps: Annotated[float, typer.Option(min=0, max=1000, help="half of it is paid beside the slippage")] = 0.0,
+    delay_bars: Annotated[int, typer.Option(min=0, max=1000, help="bars between a decision and its order")] = 0,
     size: Annotated[float, typer.Option(help="fraction of equity an entry uses")] = 0.2,
     stop: Annotated[float | None, typer.Option(help="stop loss as a fraction of the fill")] = None,
     target: Annotated[float | None, typer.Option(help="take profit as a fraction of the fill")] = None,
@@ -88,6 +99,12 @@ def backtest(
         typer.Option("--research/--exact", help="size at the fill as other libraries do, or as an exchange makes us"),
     ] = False,
     short: Annotated[bool, typer.Option("--short", help="take short entries too")] = False,
+    execution: Annotated[
+        str | None, typer.Option(metavar="TF", help="with --config: candles that orders fill on [default: the finest]")
+    ] = None,
+    auto_ack: Annotated[
+        str | None, typer.Option(metavar="24h", help="with --config: a latch that waits for a person ends after this")
+    ] = None,
     save: Annotated[bool, typer.Option("--save", help="keep the run in the database, for the app")] = False,
     trades_out: Annotated[Path | None, typer.Option(help="one row a trade: .csv, .json or .parquet")] = None,
     equity_out: Annotated[Path | None, typer.Option(help="the curve: .csv, .json or .parquet")] = None,
@@ -96,8 +113,19 @@ def backtest(
     """Run a strategy over candles and print what it would have earned, costs included."""
     for path in (trades_out, equity_out):
         check_kind(path)
+    if config is not None:
+        if strategy is not None or data is not None:
+            raise Fail(
+                "--config brings its own strategies and stored candles: leave the strategy and --data out", USAGE
+            )
+        start, end = (parse_day(text) if text else None for text in (from_, to))
+        study = portfolio.study_of(config, start, end, execution, auto_ack)
+        portfolio.run(study, save, trades_out, equity_out, json_out)
+        return
+    if strategy is None:
+        raise Fail("name a strategy, as in `run_engine.py backtest sma_cross`, or give --config FILE", USAGE)
     options = Options(
-        amount("cash", cash), None if fee is None else amount("fee", fee), slippage_bps, size, stop, target
+        amount("cash", cash), *_fees(fee, maker, taker), slippage_bps + spread_bps / 2, size, stop, target, delay_bars
     )
     options.check()
     made = make_strategy(strategy, param or [])
@@ -113,6 +141,15 @@ def backtest(
     if equity_out is not None:
         write_table(equity_out, result.equity_columns())
     _report(result, options, json_out)
+
+
+def _fees(fee: str | None, maker: str | None, taker: str | None) -> tuple[Decimal | None, Decimal | None]:
+    """(maker, taker) as typed; None = the exchange's entry tier."""
+    both = None if fee is None else amount("fee", fee)
+    return (
+        both if maker is None else amount("maker", maker),
+        both if taker is None else amount("taker", taker),
+    )
 
 
 def _stored(
@@ -133,7 +170,7 @@ def amount(name: str, text: str) -> Decimal:
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite() or value < 0 or (name == "cash" and value == 0):
-        sample = "0.001" if name == "fee" else "1000"
+        sample = "1000" if name == "cash" else "0.001"
         raise Fail(f"--{name} {text} is no amount: write a number, as in --{name} {sample}", USAGE)
     return value
 
@@ -145,7 +182,7 @@ def _spec(
     from engine.core.types import AccountSpec, Protection, Sizing, SlotSpec
     from engine.research.backtest import BacktestSpec
 
-    instrument: Instrument = sources.plain_instrument(candles, options.fee)
+    instrument: Instrument = sources.plain_instrument(candles, options.maker, options.taker)
     account = AccountSpec(
         cash=options.cash,
         quote=instrument.quote,
@@ -153,6 +190,7 @@ def _spec(
         max_positions=1,
         symbol_cap=0.0,
         slippage_bps=options.slippage_bps,
+        delay_ms=options.delay_bars * candles.timeframe_ms,
         research=research,
     )
     slot = SlotSpec(
@@ -192,6 +230,8 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
         emit_json(stats)
         return
     undefined = stats.pop("undefined")
+    for sentence in stats.pop("look_ahead"):
+        say(f"WARNING: it looks ahead, so nothing here can be believed: {sentence}. `check` says more")
     emit_pairs({**stats, "start": when(stats["start"]), "end": when(stats["end"])})
     for reason in dict.fromkeys(undefined.values()):
         names = ", ".join(name.replace("_", " ") for name, why in undefined.items() if why == reason)

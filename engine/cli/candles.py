@@ -54,14 +54,12 @@ def symbol_in(stem: str) -> str:
     return "ASSET/USD"
 
 
-def plain_instrument(candles: Candles, fee: Decimal | None) -> Instrument:
-    """The grid of data without instrument facts, finer where prices are below 0.01; `fee` for maker and taker alike."""
+def plain_instrument(candles: Candles, maker: Decimal | None = None, taker: Decimal | None = None) -> Instrument:
+    """The grid of data without instrument facts, finer where prices are below 0.01; fees not given are the entry tier's."""
     from engine.core.types import Instrument
 
-    symbol, low = candles.symbol or "ASSET/USD", float(candles.low.min()) < 0.01
-    if fee is None:
-        return Instrument.unspecified(symbol, low_price=low)
-    return Instrument.unspecified(symbol, low_price=low, maker=fee, taker=fee)
+    fees = {name: fee for name, fee in (("maker", maker), ("taker", taker)) if fee is not None}
+    return Instrument.unspecified(candles.symbol or "ASSET/USD", low_price=float(candles.low.min()) < 0.01, **fees)
 
 
 def _canonical(symbol: str) -> str:

@@ -86,13 +86,14 @@ def _defaults(params: type) -> str:
 
 
 def new_strategy(name: Annotated[str, typer.Argument(help="lower-case letters, digits and underscores")]) -> None:
-    """Write a strategy that runs into my/strategies, to start from."""
+    """Write a strategy that runs into my/strategies, and its test, to start from."""
     from engine.runtime.config import home
     from engine.runtime.init import new_strategy as write
 
     path = write(home(), name)
     sys.stdout.write(f"{path}\n")
-    say(f"Written. Next: `run_engine.py check {name} --data FILE`, `run_engine.py backtest {name} --data FILE`.")
+    say(f"Written, with a test beside it: `python -m pytest {path.with_name(f'test_{name}.py')}`.")
+    say(f"Next: `run_engine.py check {name} --data FILE`, `run_engine.py backtest {name} --data FILE`.")
 
 
 def config_check(

@@ -12,19 +12,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from engine.analytics.definitions import Account
 from engine.analytics.table import figures, plain
 from engine.core.machine import Frames, Machine
 from engine.core.types import AccountSpec, Instrument, SlotSpec
-from engine.ledger.names import Context
 from engine.market.candles import Candles
 from engine.market.quality import Quality, assess
 from engine.market.symbols import timeframe_name
 from engine.research.figures import account_of, figures_of
 from engine.research.play import Played, play, ticks_of
+from engine.research.told import equity_columns, trade_rows
 from engine.strategies.base import Bars, Strategy, StrategyError
 
 Row = dict[str, Any]
@@ -88,8 +87,16 @@ class BacktestResult:
             "data_grade": self.quality.grade,
             **figures,
             "elapsed_seconds": self.elapsed_seconds,
+            "look_ahead": self.look_ahead,
             "undefined": undefined,
         }
+
+    @cached_property
+    def look_ahead(self) -> list[str]:
+        """What gave the strategy away where its data was cut at a dozen bars; empty where nothing did."""
+        from engine.research.lookahead import sample
+
+        return sample(self.spec.strategy, self.played.slots[0].bars, self.spec.instrument)
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -97,22 +104,9 @@ class BacktestResult:
         return plain(figures(self.account))
 
     @cached_property
-    def _context(self) -> Context:
-        one = self.spec
-        names = tuple(self.played.machine.breaker_names)
-        return Context(0, (one.instrument,), (one.slot,), (1,), names, None, ("",))
-
-    @cached_property
     def trades(self) -> list[Row]:
         """Closed trades as the ledger would store them, then what is open at the end, its exit fields None."""
-        from engine.ledger.rows import rows_of
-        from engine.ledger.standing import position_rows
-
-        reports, end = self.played.reports, self.played.end
-        closed = rows_of(self._context, replace(reports, signals=reports.signals[:0], equity=reports.equity[:0]), {})
-        open_now = position_rows(self._context, self.played.machine, end)
-        return [*(_told(row) for table, rows in closed.items() if table.__name__ == "Trade" for row in rows),
-                *(_told({**row, **_STILL_OPEN}) for row in open_now)]  # fmt: skip
+        return trade_rows(self.played, (self.spec.instrument,), (self.spec.slot,))
 
     def trade_columns(self) -> dict[str, list[Any]]:
         """One entry a trade in each list; an open trade has exit_reason `open` and None in its exit fields."""
@@ -120,15 +114,7 @@ class BacktestResult:
 
     def equity_columns(self) -> dict[str, npt.NDArray[Any]]:
         """The account at the close of every strategy bar: ts int64 ms UTC, equity, cash and exposure float64."""
-        curve = self.played.reports.equity
-        return {name: np.ascontiguousarray(curve[name]) for name in ("ts", "equity", "cash", "exposure")}
-
-
-_STILL_OPEN: Row = {"exit_ts": None, "exit_price": None, "pnl": None, "pnl_pct": None, "exit_reason": "open"}
-
-
-def _told(row: Mapping[str, Any]) -> Row:
-    return {**row, "side": "long" if row["direction"] > 0 else "short"}
+        return equity_columns(self.played)
 
 
 def bars_of(candles: Candles, instrument: Instrument) -> Bars:

@@ -74,6 +74,12 @@ def check(
     return sorted(found, key=lambda v: (v.bar, v.kind, v.field))
 
 
+def sample(strategy: Strategy, bars: Bars, instrument: Instrument) -> list[str]:
+    """A quick look that goes with every backtest: a dozen cuts, each difference in a sentence. `check` looks everywhere."""
+    found = check(strategy, bars, instrument, most_decisions=8, others=3, starts=1)
+    return [str(violation) for violation in found]
+
+
 def _all(
     strategy: Strategy, bars: Bars, instrument: Instrument, whole: Signals, rows: Rows, how: tuple[Any, ...]
 ) -> Iterator[Violation]:

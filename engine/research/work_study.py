@@ -31,6 +31,7 @@ from engine.market.quality import Quality, assess
 from engine.market.store import Store
 from engine.market.symbols import timeframe_ms, timeframe_name
 from engine.research.figures import account_of
+from engine.research.lookahead import sample
 from engine.research.play import Played, play
 from engine.research.save import save_played
 from engine.research.study import Study
@@ -86,6 +87,16 @@ class Done:
     @cached_property
     def figures(self) -> dict[str, Figure]:
         return figures(self.account)
+
+    @cached_property
+    def look_ahead(self) -> list[str]:
+        """What gave a strategy away where its data was cut at a dozen bars, a sentence each; empty where nothing did."""
+        grid = {one.symbol: one for one in self.setup.instruments}
+        found = []
+        for spec, params, slot in zip(self.setup.slots, self.setup.params, self.played.slots, strict=True):
+            sentences = sample(catalog.make(spec.strategy, params), slot.bars, grid[spec.symbol])
+            found += [f"{spec.strategy} on {spec.symbol} {text}" for text in sentences]
+        return found
 
     @cached_property
     def silence(self) -> str:
@@ -171,7 +182,8 @@ def run(study: Study, store: Store) -> Done:
 def save(engine: Engine, done: Done) -> tuple[int, str]:
     """(id, name) of the stored run, with every statistic and the study it came of. The database must be migrated."""
     setup = done.setup
-    stats = {**plain(done.figures), "data_hash": done.data_hash, "data_grade": done.grade}
+    facts = {"data_hash": done.data_hash, "data_grade": done.grade, "look_ahead": done.look_ahead}
+    stats = {**plain(done.figures), **facts}
     number, name = save_played(
         engine, done.played, account=setup.account, instruments=setup.instruments, slots=setup.slots, params=setup.params,
         exchange=done.study.sources[0].exchange or "file", stats=stats, data_hash=done.data_hash, data_grade=done.grade,

@@ -10,6 +10,7 @@ from engine.runtime.config import Config, parse
 from engine.runtime.config_edit import write_atomically
 from engine.runtime.config_errors import ConfigError
 from engine.runtime.config_text import commented, toml
+from engine.runtime.templates import STRATEGY, TEST
 
 Ask = Callable[[str, str], str]
 """(question, default) -> answer."""
@@ -58,33 +59,12 @@ def _quote_of(symbols: list[str]) -> str:
         return "USD"
 
 
-STRATEGY_TEMPLATE = '''\
-"""{title}: say here what it does, in the words of its textbook."""
-
-from pydantic import Field
-
-from engine.core.indicators import sma
-from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
-
-
-class {cls}(Strategy):
-    """Long while the close stands above its mean."""
-
-    class Params(StrategyParams):
-        length: int = Field(50, ge=2, le=400, description="bars in the mean")
-
-    def warmup(self) -> int:
-        return self.params.length
-
-    def signals(self, bars: Bars) -> Signals:
-        mean = sma(bars.close, self.params.length)
-        return Signals.long_while(bars.close > mean, plot={{"mean": mean}})
-'''
-
-
 def new_strategy(folder: Path, name: str) -> Path:
-    """Write a strategy that runs into `folder`/strategies/<name>.py; its path. ConfigError for a bad or taken name."""
-    if not name.isidentifier() or name != name.lower() or name.startswith("_"):
+    """Write a strategy that runs into `folder`/strategies/<name>.py and its test beside it; the strategy's path.
+
+    ConfigError for a bad or taken name.
+    """
+    if not name.isidentifier() or name != name.lower() or name.startswith(("_", "test_")):
         raise ConfigError(
             f"{name!r} is no name for a strategy: use lower-case letters, digits and underscores, as in my_breakout."
         )
@@ -95,8 +75,10 @@ def new_strategy(folder: Path, name: str) -> Path:
     path = folder / "strategies" / f"{name}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     words: dict[str, Any] = {
+        "name": name,
         "title": name.replace("_", " ").capitalize(),
         "cls": "".join(part.capitalize() for part in name.split("_")),
     }
-    write_atomically(path, STRATEGY_TEMPLATE.format(**words))
+    write_atomically(path, STRATEGY.format(**words))
+    write_atomically(path.with_name(f"test_{name}.py"), TEST.format(**words))
     return path

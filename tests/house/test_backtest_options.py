@@ -48,7 +48,8 @@ def test_money_is_read_as_a_decimal() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"fee": Decimal(1)}, "0.1 %"),
+        ({"taker": Decimal(1)}, "0.1 %"),
+        ({"maker": Decimal(2)}, "0.1 %"),
         ({"size": 0.0}, "--size 0"),
         ({"size": 20.0}, "--size 20"),
         ({"stop": 2.0}, "2 %"),
@@ -58,16 +59,17 @@ def test_money_is_read_as_a_decimal() -> None:
     ],
 )
 def test_a_percentage_is_not_taken_for_a_fraction(change: dict[str, object], word: str) -> None:
-    good = {"cash": Decimal(1000), "fee": None, "slippage_bps": 5.0, "size": 0.2, "stop": 0.02, "target": None}
+    good = {"cash": Decimal(1000), "maker": None, "taker": None, "slippage_bps": 5.0}
+    good |= {"size": 0.2, "stop": 0.02, "target": None}
     Options(**good).check()  # type: ignore[arg-type]
     with pytest.raises(Fail, match=word):
         Options(**{**good, **change}).check()  # type: ignore[arg-type]
 
 
 def test_zero_cost_is_noticed() -> None:
-    assert Options(Decimal(1), Decimal(0), 5.0, 1.0, None, None).free
-    assert Options(Decimal(1), None, 0.0, 1.0, None, None).free
-    assert not Options(Decimal(1), None, 5.0, 1.0, None, None).free
+    assert Options(Decimal(1), None, Decimal(0), 5.0, 1.0, None, None).free
+    assert Options(Decimal(1), None, None, 0.0, 1.0, None, None).free
+    assert not Options(Decimal(1), None, None, 5.0, 1.0, None, None).free
 
 
 def test_a_table_in_three_kinds_says_the_same(tmp_path: Path) -> None:

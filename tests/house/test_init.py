@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,9 @@ import pytest
 from engine.runtime import init
 from engine.runtime.config import load
 from engine.runtime.config_errors import ConfigError
+from tests.house.conftest import Cli
 
+ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = {
     "exchange": "kraken",
     "symbols": "btc-eur, ETHEUR",
@@ -58,3 +63,15 @@ def test_an_answer_that_cannot_be_used_writes_nothing(tmp_path: Path, key: str, 
     with pytest.raises(ConfigError, match=word):
         init.write(tmp_path / "my", asked({**ANSWERS, key: answer}))
     assert not (tmp_path / "my").exists()
+
+
+def test_a_new_strategy_passes_the_test_that_comes_with_it(cli: Cli, folder: Path) -> None:
+    assert cli("new-strategy", "my_breakout").code == 0
+    beside = folder / "my" / "strategies" / "test_my_breakout.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(beside)],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "my_breakout" in cli("strategies").out
+    assert "test_my_breakout" not in cli("strategies").out
