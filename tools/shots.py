@@ -2,8 +2,9 @@
 
     python -m tools.shots [--data FOLDER] [--out FOLDER] [--page NAME] [--width N]
 
-Starts the app on a data folder (the demo's unless said otherwise), opens it in a Chromium of this machine and takes each
-page whole. Needs Playwright (a developer's dependency) and a Chromium; says so where one is missing.
+Starts a demo of its own and lets it trade for a while (or takes the data folder it is given), starts the app on it, opens
+it in a Chromium of this machine and takes each page whole. Needs Playwright (a developer's dependency) and a Chromium; says
+so where one is missing.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import argparse
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.rooms import rooms
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "positions", "trades", "system")
+PAGES = tuple(room.name for room in rooms())
 PHONE = ("overview", "positions")
 WIDTHS = {1440: 900, 800: 1000, 390: 844}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -107,6 +111,44 @@ def browser() -> Iterator[Any]:
             opened.close()
 
 
+@contextmanager
+def demo(folder: Path) -> Iterator[Path]:
+    """A demo without its app at work in `folder`, once it has something to show: its data folder. RuntimeError if it fails."""
+    command = [sys.executable, "run_engine.py", "demo", "--no-app", "--speed", "120"]
+    kept = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    with (folder / "words").open("w+b") as words:
+        child = subprocess.Popen(
+            command, cwd=ROOT, env={**kept, "EVENKEEL_DATA": str(folder)}, stdout=words, stderr=words
+        )
+        try:
+            deadline = time.monotonic() + 180
+            while child.poll() is None and time.monotonic() < deadline and not _worth_seeing(folder / "demo"):
+                time.sleep(0.5)
+            if not _worth_seeing(folder / "demo"):
+                words.seek(0)
+                raise RuntimeError(f"the demo did not get going:\n{words.read().decode(errors='replace')[-2000:]}")
+            yield folder / "demo"
+        finally:
+            child.terminate()
+            child.wait(40)
+
+
+def _worth_seeing(folder: Path) -> bool:
+    """Two hours of equity, some closed trades, and something held."""
+    file = folder / "evenkeel.db"
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as opened:
+            points, trades, held = (
+                opened.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("equity", "trade", "position")
+            )
+    except sqlite3.OperationalError:  # the tables come with the engine's start
+        return False
+    return bool(points >= 120 and trades >= 5 and held >= 2)
+
+
 def settle(page: Any) -> None:
     """Wait until the page has been drawn and its charts stand."""
     page.wait_for_selector(READY, timeout=60_000)
@@ -136,16 +178,16 @@ def shoot(opened: Any, address: str, name: str, width: int, theme: str, out: Pat
 def main() -> int:
     """Take the pictures; 0 when all were taken."""
     parser = argparse.ArgumentParser(prog="python -m tools.shots", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("EVENKEEL_DATA") or "data/demo"), help="data folder"
-    )
+    parser.add_argument("--data", type=Path, help="data folder; without it a demo is started for the pictures")
     parser.add_argument("--out", type=Path, default=Path("shots"), help="where the pictures go")
     parser.add_argument("--page", choices=PAGES, action="append", help="only these pages")
     parser.add_argument("--width", type=int, choices=tuple(WIDTHS), action="append", help="only these widths")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     try:
-        with app(chosen.data.absolute()) as address, browser() as opened:
+        with ExitStack() as stack:
+            own = chosen.data or stack.enter_context(demo(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            address, opened = stack.enter_context(app(own.absolute())), stack.enter_context(browser())
             for name in chosen.page or PAGES:
                 for width in chosen.width or WIDTHS:
                     if width == 390 and name not in PHONE:
