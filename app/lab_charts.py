@@ -183,3 +183,80 @@ def with_benchmarks(figure: go.Figure, lines: Mapping[str, Mapping[str, Any]], c
                 xanchor="right", yanchor="bottom", yshift=14, font={"size": 11, "color": shade}, bgcolor=colors.ground,
             )  # fmt: skip
     return figure
+
+
+def plane(
+    cells: Mapping[str, Any], peak: tuple[int, int] | None, names: tuple[str, str, str], colors: Palette
+) -> go.Figure:
+    """A metric over two parameters: a field of colour with contours, its peak ringed. Hover tells a cell's value; a click on a
+    cell selects the point that lies over it, which carries the number of the cell's highest set."""
+    x, y, metric = names
+    figure = base(colors, 380)
+    z = np.asarray(cells["z"], np.float64)
+    reach = float(np.nanmax(np.abs(z))) if np.isfinite(z).any() else 1.0
+    scale = [[0.0, colors.loss], [0.5, colors.panel], [1.0, colors.gain]]
+    xs, ys = [str(v) for v in cells["x"]], [str(v) for v in cells["y"]]
+    hover = f"{x} %{{x}}, {y} %{{y}}<br>{metric} %{{z:,.4~g}}<extra></extra>"
+    figure.add_heatmap(
+        x=xs, y=ys, z=z, zmin=-reach, zmax=reach, colorscale=scale, hovertemplate=hover, xgap=1, ygap=1,
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}}, hoverongaps=False,
+    )  # fmt: skip
+    if min(z.shape) > 4:
+        figure.add_contour(
+            x=xs, y=ys, z=z, contours={"coloring": "none"}, line={"color": colors.muted, "width": 0.8}, ncontours=8,
+            showscale=False, hoverinfo="skip",
+        )  # fmt: skip
+    row = np.asarray(cells["row"])
+    up, across = np.nonzero(row >= 0)
+    figure.add_scatter(
+        x=[xs[k] for k in across], y=[ys[k] for k in up], mode="markers", customdata=row[up, across], text=z[up, across],
+        marker={"size": 14, "opacity": 0}, hovertemplate=f"{x} %{{x}}, {y} %{{y}}<br>{metric} %{{text:,.4~g}}<extra></extra>",
+        unselected={"marker": {"opacity": 0}}, selected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+    if peak is not None:
+        figure.add_scatter(
+            x=[xs[peak[1]]], y=[ys[peak[0]]], mode="markers", hoverinfo="skip",
+            marker={"symbol": "circle-open", "size": 16, "color": colors.text, "line": {"width": 2}},
+        )  # fmt: skip
+    figure.update_layout(
+        hovermode="closest", margin={"b": 44, "l": 60},
+        xaxis={"type": "category", "title": {"text": x, "font": {"size": 12}}},
+        yaxis={"type": "category", "side": "left", "title": {"text": y, "font": {"size": 12}}},
+    )  # fmt: skip
+    return figure
+
+
+def parallel(columns: Mapping[str, Any], metric: str, values: Any, colors: Palette) -> go.Figure:
+    """One line a set through its parameters to the metric."""
+    figure = base(colors, 340)
+    axes = []
+    for name, column in columns.items():
+        if column.dtype == object:
+            words = sorted(set(map(str, column)))
+            axes.append({"label": name, "values": [words.index(str(v)) for v in column], "tickvals": list(range(len(words))),
+                         "ticktext": words})  # fmt: skip
+        else:
+            axes.append({"label": name, "values": column})
+    axes.append({"label": metric, "values": values})
+    scale = [[0.0, colors.loss], [0.5, colors.outage], [1.0, colors.gain]]
+    figure.add_parcoords(
+        dimensions=axes, line={"color": values, "colorscale": scale}, labelfont={"color": colors.text, "size": 12},
+        tickfont={"color": colors.muted, "size": 10}, rangefont={"color": colors.muted, "size": 10},
+    )  # fmt: skip
+    figure.update_layout(margin={"l": 60, "r": 40, "t": 44, "b": 24})
+    return figure
+
+
+def against(x: Any, y: Any, sets: Any, names: tuple[str, str], colors: Palette) -> go.Figure:
+    """Any two statistics of the sets."""
+    figure = base(colors, 340)
+    figure.add_scatter(
+        x=x, y=y, mode="markers", customdata=sets, marker={"size": 6, "color": colors.accent, "opacity": 0.55},
+        hovertemplate=f"set %{{customdata}}<br>{names[0]} %{{x:,.4~g}}<br>{names[1]} %{{y:,.4~g}}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(
+        hovermode="closest", margin={"b": 44, "l": 60},
+        xaxis={"title": {"text": names[0], "font": {"size": 12}}, "showgrid": True},
+        yaxis={"side": "left", "title": {"text": names[1], "font": {"size": 12}}},
+    )  # fmt: skip
+    return figure

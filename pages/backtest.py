@@ -11,6 +11,7 @@ import streamlit as st
 from app import formats, jobs, lab_charts, lab_views, launcher, numbers, settings, ui
 from app.clock import now_ms
 from app.palette import Palette
+from app.rooms import FOLDER
 from app.settings import Settings
 from db.errors import StorageError
 from db.session import data_folder
@@ -83,7 +84,7 @@ def stored(name: str) -> None:
 
 def open_run(page: str, name: str) -> None:
     st.session_state["run"] = name
-    st.switch_page(f"pages/{page}.py", query_params={"run": name})
+    st.switch_page(str(FOLDER / f"{page}.py"), query_params={"run": name})
 
 
 def result(chosen: Settings, found: list[Stocked], store: Store) -> Done | None:

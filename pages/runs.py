@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import data, formats, jobs, notes, tables, ui
 from app.read import research_runs
+from app.rooms import FOLDER
 from app.tiles import Tile, halves, numbers
 from db.errors import StorageError
 
@@ -118,7 +119,7 @@ def detail(run: dict[str, Any]) -> None:
             for page, label in OPEN.items():
                 if st.button(label, key=f"open_{page}", help=f"open this run on the page {label}"):
                     st.session_state["run"] = run["name"]
-                    st.switch_page(f"pages/{page}.py", query_params={"run": run["name"]})
+                    st.switch_page(str(FOLDER / f"{page}.py"), query_params={"run": run["name"]})
             if run["kind"] == "backtest" and st.button(
                 "Rerun on newest data",
                 key="rerun",

@@ -93,7 +93,20 @@ def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {"run_id": number, "run": name, "trades": trades, "data_hash": done.data_hash, "data_grade": done.grade}
 
 
-KINDS: dict[str, Kind] = {"fetch": Kind(fetch), "backtest": Kind(backtest)}
+def sweep(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: study, axes (texts), draws. What is done stays in the file, and the next try goes on from there."""
+    from engine.market.store import Store
+    from engine.research import work_sweep
+    from engine.research.study import Study
+
+    return work_sweep.run(
+        Study.from_json(args["study"]), [str(axis) for axis in args["axes"]], int(args.get("draws") or 0),
+        Store(context.folder / "candles"), context.folder / "sweeps", context.engine, context.job_id, context.progress,
+        context.cancelled,
+    )  # fmt: skip
+
+
+KINDS: dict[str, Kind] = {"fetch": Kind(fetch), "backtest": Kind(backtest), "sweep": Kind(sweep)}
 
 
 def sentence(error: BaseException) -> str:

@@ -1,0 +1,145 @@
+"""The sweep page: axes around the backtest's settings, what they come to, a finished sweep with its doubts, a set opened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from app.read import research_sweep
+from app.settings import Settings, study_of, to_address
+from db.session import migrate, open_engine
+from engine.market.store import Store
+from engine.research import jobs, work_study, work_sweep, worker_start
+from engine.research.lineage import data_set_of, trials_of
+from engine.research.study import Study
+from engine.research.worker import work
+from tests.app.conftest import Open, said, tables
+from tests.app.test_backtest_page import DAY, START, hours
+
+SETTINGS = Settings(exchange="kraken", symbols=("BTC/USD",), taker=0.001, period="all")
+AXES = ["fast=4:12:2", "slow=20:60:10", "stop=0,0.02"]
+
+
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_start, "ensure", lambda: False)
+
+
+@pytest.fixture
+def store(data_folder: Path) -> Store:
+    made = Store(data_folder / "candles")
+    made.write("kraken", "BTC/USD", "1h", hours(50))
+    return made
+
+
+@pytest.fixture
+def swept(store: Store, data_folder: Path) -> tuple[Engine, jobs.JobView]:
+    """50 sets, done by a worker."""
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    migrate(engine)
+    study = study_of(SETTINGS, START, START + 50 * DAY, {})
+    args = {"study": study.to_json(), "axes": AXES, "draws": 0, "address": to_address(SETTINGS)}
+    uuid = jobs.ask(engine, "sweep", args, "50 sets")
+    assert work(engine, once=True) == 1
+    job = jobs.job_of(engine, uuid)
+    assert job is not None
+    assert (job.state, job.error) == ("done", None)
+    return engine, job
+
+
+def test_a_sweep_is_sealed_counted_and_equal_to_backtests(
+    swept: tuple[Engine, jobs.JobView], store: Store, data_folder: Path
+) -> None:
+    engine, job = swept
+    assert job.result["to_ts"] == START + 40 * DAY
+    table = work_sweep.table_of(job.result, data_folder / "sweeps")
+    assert len(table) == 50
+    study = Study.from_json(job.args["study"])
+    data = data_set_of(study.setup, START, START + 40 * DAY)
+    assert trials_of(engine, "sma_cross", data)[0] == 50
+    for row in (0, 27):
+        done = work_study.run(work_sweep.set_of(study, table.point(row), job.result), store)
+        assert done.figures["total_return"].value == table.column("total_return")[row]
+        assert done.figures["trades"].value == table.column("trades")[row]
+
+
+def test_the_page_names_no_highest_without_its_trials(open_page: Open, swept: tuple[Engine, jobs.JobView]) -> None:
+    test = open_page("sweep")
+    words = said(test)
+    assert "Highest Sharpe of all" in words
+    assert "50 variants were ever tried" in words
+    assert "deflated Sharpe" in words
+    assert "probability of overfitting" in words
+    assert "its neighbours' median" in words
+    frame = tables(test)[0]
+    assert len(frame) == 50
+    assert frame["sharpe"].is_monotonic_decreasing
+    figure = json.loads(test.get("plotly_chart")[0].proto.spec)
+    assert figure["data"][0]["type"] == "heatmap"
+
+
+def test_a_set_opens_as_a_backtest_of_its_own(open_page: Open, swept: tuple[Engine, jobs.JobView]) -> None:
+    test = open_page("sweep")
+    first = tables(test)[0].iloc[0]
+    test.button(key="sweep_backtest").click().run()
+    assert [error.value for error in test.exception] == []
+    assert test.slider(key="lab_sma_cross_fast").value == int(first["fast"])
+    assert test.slider(key="lab_sma_cross_slow").value == int(first["slow"])
+    assert "variants tried" in said(test)
+
+
+def test_a_set_is_stored_as_a_run(open_page: Open, swept: tuple[Engine, jobs.JobView]) -> None:
+    engine, _ = swept
+    test = open_page("sweep")
+    frame = tables(test)[0]
+    test.button(key="sweep_run").click().run()
+    assert work(engine, once=True) == 1
+    run = tables(open_page("runs"))[0].iloc[0]
+    assert run["sharpe"] == pytest.approx(frame["sharpe"].iloc[0])
+    assert run["ended_ts"] == START + 40 * DAY
+
+
+def test_the_button_says_how_many_sets(open_page: Open, store: Store, data_folder: Path) -> None:
+    test = open_page("sweep", **{k: v for k, v in to_address(SETTINGS).items() if v})
+    assert "Nothing was swept yet" in said(test)
+    test.text_input(key="sweep_axis_fast").input("5:9:1").run()
+    test.text_input(key="sweep_axis_slow").input("20,30").run()
+    assert test.button(key="sweep_do").label == "Sweep 10 sets"
+    test.button(key="sweep_do").click().run()
+    assert "waiting for the worker" in said(test)
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    (job,) = jobs.jobs_of(engine)
+    engine.dispose()
+    assert job.args["axes"] == ["fast=5:9:1", "slow=20,30"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("9:5:1", "no parameter sets"),
+        ("x", "fast"),
+        ("2:200:0.5", "whole number"),
+        ("1:20:1", "allowed"),
+        ("", "no axis"),
+    ],
+)
+def test_a_bad_axis_is_a_sentence(open_page: Open, store: Store, text: str, words: str) -> None:
+    test = open_page("sweep", **{k: v for k, v in to_address(SETTINGS).items() if v})
+    test.text_input(key="sweep_axis_fast").input(text).run()
+    assert words in said(test)
+    assert not [button for button in test.button if button.key == "sweep_do"]
+    assert [error.value for error in test.exception] == []
+
+
+def test_without_candles(open_page: Open, data_folder: Path) -> None:
+    assert "No candles are stored yet" in said(open_page("sweep"))
+
+
+def test_a_plateau_is_told_from_a_peak() -> None:
+    z = np.array([[0.0, 0.1, 0.2], [0.1, 3.0, 0.1], [np.nan, 0.2, 0.3]])
+    assert research_sweep.plateau(z) == ((1, 1), 3.0, pytest.approx(0.1))
+    assert research_sweep.plateau(np.full((2, 2), np.nan)) is None
