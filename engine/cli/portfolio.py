@@ -74,11 +74,12 @@ def _known_instruments(exchange: str) -> dict[str, Instrument]:
         rows = place.rows(place.open_database(), "SELECT * FROM instrument WHERE exchange = :x", x=exchange)
     except StorageError:
         return {}
-    names = ("symbol", "base", "quote", "kind")
-    return {
-        row["symbol"]: Instrument(**{n: row[n] for n in names}, **{n: Decimal(row[n]) for n in decimals})
-        for row in rows
-    }
+    found = {}
+    for row in rows:
+        facts: dict[str, Any] = {name: row[name] for name in ("symbol", "base", "quote", "kind")}
+        facts |= {name: Decimal(row[name]) for name in decimals}
+        found[row["symbol"]] = Instrument(**facts)
+    return found
 
 
 def run(study: Study, save: bool, trades_out: Path | None, equity_out: Path | None, json_out: bool) -> None:
