@@ -111,7 +111,7 @@ class _Loop:
         symbols = [instrument.symbol for instrument in session.setup.instruments]
         self.feed = feeds.open(
             config.run.exchange, symbols, self.trader.setup.instruments, self.assembler.on_event,
-            config.run.base_url, config.run.ws_url, pace,
+            config.run.base_url, config.run.ws_url, pace, config.engine.grace_ms,
         )  # fmt: skip
 
     # ---- life ------------------------------------------------------------------------------------------------------------

@@ -83,11 +83,11 @@ class Truth:
     seconds: dict[tuple[int, int], tuple[int, int, int, int, float]]
 
     @staticmethod
-    def of(seed: int, end_ms: int, start_ms: int = START_MS) -> Truth:
+    def of(seed: int, rate: float, end_ms: int, start_ms: int = START_MS) -> Truth:
         from engine.sandbox.market import Market as Simulation
         from engine.sandbox.market import bars
 
-        simulation = Simulation(seed, rate=RATE)
+        simulation = Simulation(seed, rate=rate)
         seconds = {}
         for i, symbol in enumerate(SYMBOLS):
             name = symbol.replace("/", "-")
@@ -105,6 +105,7 @@ class Market:
     rest: str
     ws: str
     seed: int
+    rate: float
     end_ms: int
     process: subprocess.Popen[bytes]
 
@@ -120,7 +121,7 @@ class Market:
 
     def truth(self) -> Truth:
         """What every second of every symbol really was, from the same seed."""
-        return Truth.of(self.seed, self.end_ms)
+        return Truth.of(self.seed, self.rate, self.end_ms)
 
 
 def free_port() -> int:
@@ -130,17 +131,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def market(seconds: int, *, seed: int = 11, hold: bool = True, speed: int = 3600) -> Iterator[Market]:
+def market(
+    seconds: int, *, seed: int = 11, hold: bool = True, speed: int = 3600, rate: float = RATE
+) -> Iterator[Market]:
     """A sandbox of `seconds` exchange seconds from START_MS on; ended at the end, by its own pid."""
     port = free_port()
     command = [
         sys.executable, str(ROOT / "run_engine.py"), "sandbox", "--port", str(port), "--speed", str(speed),
-        "--seed", str(seed), "--start", "2026-01-01T00:00:00Z", "--seconds", str(seconds), "--rate", str(RATE),
+        "--seed", str(seed), "--start", "2026-01-01T00:00:00Z", "--seconds", str(seconds), "--rate", str(rate),
     ]  # fmt: skip
     process = subprocess.Popen(
         [*command, "--hold"] if hold else command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    place = Market(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws", seed, START_MS + seconds * 1000, process)
+    place = Market(
+        f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws", seed, rate, START_MS + seconds * 1000, process
+    )
     try:
         _until(lambda: _answers(place), 60, "the sandbox does not answer")
         yield place

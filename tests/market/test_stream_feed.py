@@ -109,10 +109,11 @@ def test_it_subscribes_streams_and_comes_back_after_a_drop(exchange):
 
 
 def test_a_missing_number_is_told_before_the_message_that_shows_it(exchange):
-    exchange.sessions = [says(beat(0, T), prints(3, T + 900, (T + 800, 9, "1", "1")), then="silence")]
+    """And before anything that could close a second of which it had prints."""
+    exchange.sessions = [says(beat(0, T), prints(3, T + 1900, (T + 1800, 9, "1", "1")), then="silence")]
     with Listener(exchange) as listener:
         seen = listener.until(Tick)
-    assert seen[2:] == [SequenceGap(T + 900, "2 messages lost"), Tick(0, T + 800, 100, 1.0, 9)]
+    assert seen[2:] == [SequenceGap(T + 1900, "2 messages lost"), Tick(0, T + 1800, 100, 1.0, 9)]
 
 
 def test_a_repeated_or_older_number_is_no_gap(exchange):

@@ -53,15 +53,17 @@ def open(
     base_url: str = "",
     ws_url: str = "",
     pace: float = 1.0,
+    grace_ms: int = 1000,
 ) -> Feed:
     """The feed of an exchange, not yet started. Events name symbols by their place in `symbols`.
 
-    `base_url` and `ws_url` aim at a server that speaks the exchange's protocol; `pace` is the speed of its time.
+    `base_url` and `ws_url` aim at a server that speaks the exchange's protocol; `pace` is the speed of its time,
+    `grace_ms` how long a second stays open for what comes late.
     """
     by_symbol = {i.symbol: i for i in instruments}
     chosen = [by_symbol[canonical(symbol)] for symbol in symbols]
     exchange_id = exchange_id.lower()
     if exchange_id in available():
         stream = room(exchange_id)
-        return StreamFeed(stream, listing(chosen, stream.native), on_event, ws_url, pace=pace)
+        return StreamFeed(stream, listing(chosen, stream.native), on_event, ws_url, pace=pace, grace_ms=grace_ms)
     return PollingFeed(open_venue(exchange_id, base_url, pace), chosen, on_event, pace=pace)

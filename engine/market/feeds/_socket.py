@@ -20,6 +20,7 @@ import certifi
 import websocket
 
 from engine.core.bars import Beat, Quote, Tick
+from engine.core.types import MS_SECOND
 from engine.market.backoff import Backoff
 from engine.market.events import Connected, Disconnected, Event, Malformed, Notice, Sequence, SequenceGap
 from engine.market.wire import Listing
@@ -30,9 +31,8 @@ PING_S = 20.0
 WATCHDOG_S = 20.0
 CONNECT_S = 10.0
 JUMP_MS = 3_600_000
-REORDER_MS, REORDER_MOST = 500, 64
-"""How long after the message before it, in exchange ms, a missing one is waited for: its prints are at most a batch older than
-itself, so that it still comes within the grace of a second. More missing at once than so many are never waited for."""
+BATCH_MS, REORDER_MOST = 250, 64
+"""A message's prints are at most so much older than itself; more missing at once than so many are never waited for."""
 
 
 _COUNTED: dict[type, str] = {Tick: "prints", Quote: "quotes", Beat: "beats", Malformed: "malformed", Notice: "notices"}
@@ -55,8 +55,8 @@ class Room(Protocol):
 class Continuity:
     """Watches one connection's sequence numbers and times; pure. `check` says what an event reveals to be lost."""
 
-    def __init__(self, silence_ms: int, jump_ms: int = JUMP_MS) -> None:
-        self.silence_ms, self.jump_ms = silence_ms, jump_ms
+    def __init__(self, silence_ms: int, jump_ms: int = JUMP_MS, grace_ms: int = 1000) -> None:
+        self.silence_ms, self.jump_ms, self.grace_ms = silence_ms, jump_ms, grace_ms
         self.last = -1
         self.beat = 0
         self.disorder = 0
@@ -83,7 +83,7 @@ class Continuity:
         return SequenceGap(event.ts, f"silent for {silent // 1000} s of exchange time") if gap else None
 
     def _number(self, event: Sequence) -> SequenceGap | None:
-        """A number that is missing may still come, out of order, while it can count; after that it is lost."""
+        """A number that is missing may still come, out of order, while its prints can count; after that it is lost."""
         number, former = event.number, self.last
         if number <= former:
             self.disorder += 1
@@ -96,11 +96,15 @@ class Continuity:
         if lost <= REORDER_MOST:
             self._missing.update(range(number - lost, number))
         self._newest = max(self._newest, event.ts)
-        if lost > REORDER_MOST or (self._missing and event.ts - self._before > REORDER_MS):
+        if lost > REORDER_MOST or (self._missing and event.ts >= self._too_late()):
             lost = max(lost, len(self._missing))
             self._missing.clear()
             return SequenceGap(event.ts, f"{lost} messages lost")
         return None
+
+    def _too_late(self) -> int:
+        """When the oldest second closes that a missing message may have prints of."""
+        return (self._before - BATCH_MS) // MS_SECOND * MS_SECOND + MS_SECOND + self.grace_ms
 
 
 class StreamFeed:
@@ -121,6 +125,7 @@ class StreamFeed:
         pace: float = 1.0,
         rng: random.Random | None = None,
         watchdog_s: float = WATCHDOG_S,
+        grace_ms: int = 1000,
     ) -> None:
         self.room, self.symbols, self.on_event = room, symbols, on_event
         self.url = url or room.URL
@@ -128,7 +133,7 @@ class StreamFeed:
         self.connected = False
         self.last_error = ""
         self.watchdog_s = max(watchdog_s / max(pace, 1e-6), 2.0)
-        self.pace = pace
+        self.pace, self.grace_ms = pace, grace_ms
         self._ask_s = max(1.0 / max(pace, 1e-6), 0.02)
         self._backoff = Backoff(pace, rng)
         self._stop = threading.Event()
@@ -183,7 +188,8 @@ class StreamFeed:
     def _read(self, socket: websocket.WebSocket) -> None:
         socket.settimeout(0.25)
         # An accelerated exchange sends its seconds in bursts: a second of ours is never a silence there.
-        continuity = Continuity(max(self.room.SILENCE_MS, int(1000 * self.pace)), max(JUMP_MS, int(10_000 * self.pace)))
+        silence_ms, jump_ms = max(self.room.SILENCE_MS, int(1000 * self.pace)), max(JUMP_MS, int(10_000 * self.pace))
+        continuity = Continuity(silence_ms, jump_ms, self.grace_ms)
         alive = pinged = asked = time.monotonic()
         ask = getattr(self.room, "PING", None)
         while not self._stop.is_set():
