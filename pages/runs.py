@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import data, formats, jobs, notes, tables, ui
+from app import compare_view, data, formats, jobs, notes, tables, ui
+from app.palette import Palette
 from app.read import research_runs
 from app.rooms import FOLDER
 from app.tiles import Tile, halves, numbers
 from db.errors import StorageError
+from engine.research.compare import MOST, CompareError
 
 PAGE = {"group": "Research", "title": "Runs", "place": 2, "needs_run": False}
 
@@ -39,7 +41,7 @@ OPEN = {"trades": "Trades", "overview": "Overview"}
 
 def main() -> None:
     """The table; below it the chosen run with its notes."""
-    ui.current_if_any()
+    page = ui.current_if_any()
     ui.title("Runs", "Every account and every backtest. Click a column's head to sort; select a row to open it.")
     working()
     try:
@@ -59,6 +61,7 @@ def main() -> None:
     chosen = listing(kept, found)
     if chosen is not None:
         detail(chosen)
+        comparison(chosen, found, page.colors if page is not None else ui.colors())
 
 
 def working() -> None:
@@ -135,6 +138,27 @@ def detail(run: dict[str, Any]) -> None:
             written(run)
         with right:
             note_form(run)
+
+
+def comparison(run: dict[str, Any], found: list[dict[str, Any]], colors: Palette) -> None:
+    """The chosen run beside others; they live in the URL by number."""
+    by = {str(row["id"]): row for row in found if row["id"] != run["id"]}
+    if not by:
+        return
+    begin = [number for number in st.query_params.get("with", "").split(",") if number in by]
+    others = st.multiselect(
+        "Compare with", list(by), begin, format_func=lambda number: str(by[number]["name"]), key=f"compare_{run['id']}",
+        max_selections=MOST - 1, help="the chosen run is what the others are measured against",
+    )  # fmt: skip
+    ui.to_url(**{"with": ",".join(others)})
+    if not others:
+        return
+    numbers_of = [int(run["id"]), *map(int, others)]
+    stamp = tuple((by.get(str(n), run)["trades"], by.get(str(n), run)["total_return"]) for n in numbers_of)
+    try:
+        compare_view.side_by_side(data.database(), numbers_of, stamp, colors)
+    except (CompareError, StorageError, ValueError) as error:
+        ui.empty("These cannot be compared", str(error))
 
 
 def figures(run: dict[str, Any]) -> None:

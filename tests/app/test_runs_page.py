@@ -108,3 +108,27 @@ def test_a_run_of_the_command_line_is_made_again_too(
     )  # fmt: skip
     assert again(database, number) == replace(study, title="sma_cross on BTC/USD")
     assert scalar(database, "SELECT count(*) FROM job") == 0
+
+
+def test_runs_are_laid_side_by_side(open_page: Open, database: Engine, backtest: str, data_folder: Path) -> None:
+    store = Store(data_folder / "candles")
+    other = study_of(Settings(exchange="kraken", symbols=("BTC/USD",), taker=0.001), START, START + 40 * DAY, {})
+    number, name = work_study.save(database, work_study.run(other, store))
+    test = open_page("runs", open=backtest, **{"with": f"{number},99"})
+    words = said(test)
+    assert f"{name} against {backtest}:" in words
+    assert "Growth of 1 since" in words
+    frames = tables(test)
+    assert any("taker" in " ".join(map(str, frame.get("setting", []))) for frame in frames)
+    statistics = next(frame for frame in frames if "gap1" in frame.columns)
+    assert len(statistics) > 10
+    assert any(
+        "made" in frame.columns and set(frame["made"]) <= {"both", "the first alone", "this one alone"}
+        for frame in frames
+    )
+    assert "Growth of 1" not in said(open_page("runs", open=backtest))
+
+
+def test_a_paper_run_and_a_backtest_that_share_no_time(open_page: Open, database: Engine, backtest: str) -> None:
+    test = open_page("runs", open=backtest, **{"with": "1"})
+    assert "share no time" in said(test)
