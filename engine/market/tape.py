@@ -96,6 +96,20 @@ class Tape:
                     seq += 1
                     yield event, Position(day, offset, seq)
 
+    def whole_until(self, position: Position) -> tuple[Position, int]:
+        """`position` and 0; or, where the file ends before it (a power loss), the place behind its last whole event and the
+        exchange time in ms of that event (0 without one). Event numbers go on from `position`."""
+        path = self._path(position.day)
+        if not position.day or not (path.exists() or not self._packed(position.day).exists()):
+            return position, 0
+        if path.exists() and path.stat().st_size >= position.offset:
+            return position, 0
+        offset, ts = 0, 0
+        for event, place in self.read(Position(position.day, 0, 0)):
+            if place.day == position.day:
+                offset, ts = place.offset, int(event[1])
+        return Position(position.day, offset, position.seq), ts
+
     def days(self) -> list[str]:
         names = {path.name.split(".")[0] for path in self.folder.glob("*.tape*")}
         return sorted(names)

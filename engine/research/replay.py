@@ -19,6 +19,7 @@ from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, NEVER, TF_BAR, Rows
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook, Key
+from engine.market.candles import iso
 from engine.market.tape import Position, Tape
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Signals
@@ -107,6 +108,11 @@ class _Reader:
             self._note_failures(ts, event[2], event[3])
             self._now().command = (event[2], ts, event[3])
             self._next(self._now().setup)
+        elif kind == "lost":
+            raise ValueError(
+                f"{self.folder}: the end of the tape up to {iso(ts)} was lost with the disk's cache, so the run cannot be "
+                "replayed beyond it; `run_engine.py audit` still proves its books"
+            )
         elif kind == "cut":
             self.firsts.update(event[2])
         elif kind == "setup":

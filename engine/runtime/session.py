@@ -205,7 +205,7 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
     trader.book.cut(snapshot.extra.get("first_bars", {}))
     trader.restore(snapshot.state, snapshot.layout, snapshot.extra)
     point("recovery.loaded")
-    end = start = Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq)
+    end = start = _start_on_tape(session, Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq))
     for event, behind in session.tape.read(start):
         trader.take(event, session.pending)
         end = behind
@@ -214,6 +214,26 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
     text = f"went on from the snapshot of {iso(snapshot.exchange_ts)}, {end.seq - start.seq} later events taken from the tape"
     session.recorder.markers.append((trader.now, "recovery", text))
     log.info("%s", text)
+
+
+def _start_on_tape(session: Session, position: Position) -> Position:
+    """Where the tape goes on: behind what the snapshot holds. Where the disk lost the end of the tape, the ledger holds what
+    happened; the hole is an event, and told as an outage."""
+    tape, now = session.tape, session.trader.now
+    whole, ts = tape.whole_until(position)
+    if whole == position:
+        return position
+    tape.open(whole)
+    tape.append(now, ["lost", now, ts])
+    tape.sync()
+    hole = {"from_ts": ts or now, "to_ts": now, "cause": "tape", "source": "none", "frames": 0}
+    session.pending.gaps.append(hole)
+    words = (
+        f"the tape ends before the snapshot of {iso(now)}: what it had from {iso(ts or now)} on is only in the ledger"
+    )
+    session.recorder.markers.append((now, "recovery", words))
+    log.warning("%s", words)
+    return tape.position
 
 
 def _say_what_changed(session: Session, snapshot: Snapshot, fresh_config: bool) -> None:
