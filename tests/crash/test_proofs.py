@@ -67,7 +67,7 @@ def test_a_whole_tape_is_whole(tmp_path: Path) -> None:
         ([frame(0), frame(500), frame(1000)], "never was"),
         ([frame(0, 100, 105, 95, 102, 2.5)], "second"),
         ([frame(0, 100, 105, 95, 101, 2.5000001)], "volume"),
-        ([frame(0, 100, 105, 101, 101, 2.5)], ""),
+        ([frame(0, 100, 105, 101, 101, 2.5)], "101, 101"),
     ],
     ids=["doubled", "out of order", "lost", "invented", "another close", "another volume", "impossible"],
 )
