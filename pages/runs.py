@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import compare_view, data, formats, jobs, notes, tables, ui
+from app import compare_view, data, formats, jobs, notes, tables, ui, whatif_view
 from app.palette import Palette
 from app.read import research_runs
 from app.rooms import FOLDER
@@ -61,6 +61,7 @@ def main() -> None:
     chosen = listing(kept, found)
     if chosen is not None:
         detail(chosen)
+        again(chosen, page.colors if page is not None else ui.colors())
         comparison(chosen, found, page.colors if page is not None else ui.colors())
 
 
@@ -105,7 +106,7 @@ def listing(kept: list[dict[str, Any]], found: list[dict[str, Any]]) -> dict[str
         shown[name] = tables.utc(raw[source])
     for name in ("total_return", "max_drawdown", "win_rate"):
         shown[name] = pd.to_numeric(raw[name]) * 100
-    tables.heading(f"{len(kept):,} runs", "runs", raw)
+    tables.heading(f"{len(kept):,} run{'s' if len(kept) != 1 else ''}", "runs", raw)
     row = tables.table(shown, COLUMNS, key=f"runs_{len(kept)}", select=True, height=min(40 + 29 * len(kept), 430))
     names = [str(one["name"]) for one in found]
     if row is not None and row < len(kept):
@@ -159,6 +160,16 @@ def comparison(run: dict[str, Any], found: list[dict[str, Any]], colors: Palette
         compare_view.side_by_side(data.database(), numbers_of, stamp, colors)
     except (CompareError, StorageError, ValueError) as error:
         ui.empty("These cannot be compared", str(error))
+
+
+def again(run: dict[str, Any], colors: Palette) -> None:
+    """The same trades under other costs, sizes and limits, for a run whose study and candles are at hand."""
+    study = research_runs.study_of(data.database(), int(run["id"])) if run["kind"] == "backtest" else None
+    if study is not None and st.toggle(
+        "What if it had cost more, come later, been smaller?", key=f"whatif_{run['id']}"
+    ):
+        with st.container(border=True, key="run_whatif"):
+            whatif_view.what_if(study, colors)
 
 
 def figures(run: dict[str, Any]) -> None:

@@ -110,6 +110,21 @@ def test_a_run_of_the_command_line_is_made_again_too(
     assert scalar(database, "SELECT count(*) FROM job") == 0
 
 
+def test_what_if_plays_it_again_under_other_costs(open_page: Open, database: Engine, backtest: str) -> None:
+    test = open_page("runs", open=backtest)
+    toggle = next(one for one in test.toggle if one.label.startswith("What if"))
+    test = toggle.set_value(True).run()
+    assert "move a slider" in said(test)
+    before = {one.label: one.value for one in test.metric}
+    test = test.slider(key="whatif_taker").set_value(1.99).run()
+    after = {one.label: (one.value, one.delta) for one in test.metric}
+    assert after["Fees"][0] != before["Fees"]
+    assert after["Fees"][1] == f"was {before['Fees']}"
+    assert "played again in" in said(test)
+    test = test.slider(key="whatif_size").set_value(0.1).run()
+    assert not test.exception
+
+
 def test_runs_are_laid_side_by_side(open_page: Open, database: Engine, backtest: str, data_folder: Path) -> None:
     store = Store(data_folder / "candles")
     other = study_of(Settings(exchange="kraken", symbols=("BTC/USD",), taker=0.001), START, START + 40 * DAY, {})
