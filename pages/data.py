@@ -110,7 +110,7 @@ def totals(found: list[Stocked]) -> None:
         [
             Tile("Series", f"{len(found):,}", f"{len({one.series.symbol for one in found})} symbols"),
             Tile("Candles", f"{sum(quality.rows for quality in qualities):,}"),
-            Tile("Size", f"{sum(one.size for one in found) / 1e6:,.1f} MB", "memory-mapped, shared by all"),
+            Tile("Size", f"{sum(one.size for one in found) / 1e6:,.1f} MB", "on disk"),
             Tile(
                 "Worst grade",
                 worst,
@@ -191,7 +191,7 @@ def holes(covered: Coverage) -> None:
         "bars": "Bars",
         "lasted": tables.text("Lasted"),
     }
-    tables.table(shown, columns, key="holes", height=220)
+    tables.table(shown, columns, key="holes", height=tables.tall(len(shown), 7))
 
 
 def jumps(covered: Coverage) -> None:
@@ -208,7 +208,7 @@ def jumps(covered: Coverage) -> None:
         }
     )
     columns = {"ts": tables.moment("Time"), "close": tables.figure("Close"), "move": tables.fraction("Move", sign=True)}
-    tables.table(shown, columns, key="outliers", height=220)
+    tables.table(shown, columns, key="outliers", height=tables.tall(len(shown), 7))
 
 
 def _keep() -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, select, update
@@ -175,8 +176,25 @@ def run(study: Study, store: Store) -> Done:
     begun = time.perf_counter()
     played = play(setup.account, setup.instruments, slots, candles, setup.breakers)
     seconds = time.perf_counter() - begun
-    quality = {name: assess(one.ts, one.ohlcv, one.timeframe_ms) for name, one in candles.items()}
-    return Done(study, candles, quality, played, seconds)
+    return Done(
+        study, candles, {name: _judged(study, store, name, one) for name, one in candles.items()}, played, seconds
+    )
+
+
+_JUDGED: OrderedDict[tuple[Any, ...], Quality] = OrderedDict()
+"""The last judgements, by file, version and span: a slider asks about the same candles over and over."""
+
+
+def _judged(study: Study, store: Store, symbol: str, candles: Candles) -> Quality:
+    exchange = next(source.exchange for source in study.sources if source.symbol == symbol)
+    path = store.path(exchange, symbol, timeframe_name(candles.timeframe_ms))
+    key = (str(path), path.stat().st_mtime_ns, study.from_ts, study.to_ts)
+    found = _JUDGED.get(key)
+    if found is None or found.rows != len(candles):
+        found = _JUDGED[key] = assess(candles.ts, candles.ohlcv, candles.timeframe_ms)
+        while len(_JUDGED) > 64:
+            _JUDGED.popitem(last=False)
+    return found
 
 
 def save(engine: Engine, done: Done) -> tuple[int, str]:
