@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -71,6 +72,18 @@ def stored(n: int) -> Bars:
         return {name: np.ascontiguousarray(file[name][:n]) for name in file.files}
 
 
+def pairs(count: int) -> list[tuple[int, int]]:
+    """A sweep's (fast, slow): 20 fast windows by as many slow ones as it takes, thinned evenly to `count`."""
+    slow = max(50, -(-count // 20))
+    every = [(a, b) for a in range(5, 25) for b in range(25, 25 + slow)]
+    return [every[i * len(every) // count] for i in range(count)]
+
+
+def peak_mib() -> float:
+    """The most memory this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def serve(name: str, facts: dict[str, str], run: Callable[[], tuple[int, float]]) -> None:
     """A contender's main loop: first a line of facts, then one timed run for each line read, until the input ends."""
     print(json.dumps({"name": name, **facts}), flush=True)
@@ -78,4 +91,5 @@ def serve(name: str, facts: dict[str, str], run: Callable[[], tuple[int, float]]
         start = time.perf_counter()
         trades, equity = run()
         took = time.perf_counter() - start
-        print(json.dumps({"seconds": took, "trades": trades, "equity": equity}), flush=True)
+        facts_now = {"seconds": took, "trades": trades, "equity": equity, "peak_mib": peak_mib()}
+        print(json.dumps(facts_now), flush=True)

@@ -9,10 +9,11 @@ the kernel's, bit for bit. A set whose equity falls to zero is left to the kerne
 import numpy as np
 
 from engine.core.codes import EXIT, RISK, STOP, TARGET
-from engine.core.costs import fee_of, level_above, level_below, slipped
+from engine.core.costs import fee_of, level_below
 from engine.core.jit import ONE, ZERO, entry, helper
 from engine.core.layout import ACCOUNT, SLOT, SYMBOL
 from engine.core.lean_lots import lots, needed
+from engine.core.lean_money import nearest, part_of, reach, slipped_quick
 from engine.core.lean_tally import mixed, take_trade
 from engine.core.money import mul_div
 from engine.core.types import NEVER, RATE
@@ -27,11 +28,14 @@ _CONFIG = [
     )
     for name in names.split()
 ]
-_MORE = [("worth", "f8"), ("load", "f8"), ("checked", "i8"), ("status", "i8"), ("hashed", "i8")]
+_MORE = [(name, "f8") for name in ("worth", "load", "inverse", "most")]
+_MORE += [(name, "i8") for name in ("checked", "status", "hashed")]
 LEAN = np.dtype([*_CONFIG, *_MORE], align=True)
-"""One set's settings and books, named as in the kernel's records. `worth`: quanta of a tick x lot; `load`: what an order needs
-over its notional; `checked`: the first frame that is still to be looked at; `hashed` 1: trades are hashed, for tests."""
+"""One set's settings and books, named as in the kernel's records. `worth`: quanta of a tick x lot; `load`: what an order
+needs over its notional; `inverse`, `most`: of `den`, see lean_money; `checked`: the first frame that is still to be looked
+at; `hashed` 1: trades are hashed, for tests."""
 RUNNING, LEFT = np.arange(2)
+_BEYOND = 1.0 + 1e-12  # a level above this much of the deepest one is no deeper fall, however it is rounded
 
 
 def lean_state(account: np.void, slot: np.void, symbol: np.void) -> np.ndarray:
@@ -43,6 +47,7 @@ def lean_state(account: np.void, slot: np.void, symbol: np.void) -> np.ndarray:
                 state[name] = record[name]
     row = state[0]
     row["worth"] = row["num"] / row["den"]
+    row["inverse"], row["most"] = 1.0 / float(row["den"]), reach(float(row["den"]))
     row["load"] = (1.0 if row["research"] else 1.005) * (1.0 + row["taker"] / RATE)
     return state
 
@@ -55,22 +60,23 @@ def _pay(state, amount):
 
 
 @helper
-def _leave(state, tally, results, ts, purpose, price, kind_price):
-    """Book the exit of the whole position at `price`, and the trade."""
+def _leave(state, tally, ts, purpose, price, kind_price):
+    """Book the exit of the whole position at `price`, and the trade; its result in quanta."""
     qty, direction = state["qty"], state["direction"]
-    notional = mul_div(price, qty * state["num"], state["den"])
-    fee = fee_of(notional, state["maker"] if purpose == TARGET else state["taker"])
+    notional = nearest(price, qty * state["num"], state["den"], state["inverse"], state["most"])
+    fee = part_of(notional, state["maker"] if purpose == TARGET else state["taker"])
     _pay(state, fee - direction * notional)
     tally["fees"] += fee
     fees = state["fees"] + fee
     pnl = direction * (notional - state["entry_notional"]) - fees
     ambiguous = ONE if kind_price > 0 else ZERO
-    take_trade(tally, results, direction, ambiguous, ts - state["entry_ts"], pnl)
+    take_trade(tally, direction, ambiguous, ts - state["entry_ts"])
     if state["hashed"] == 1:
         _hash(state, tally, ts, purpose, price, kind_price, notional, fees, pnl)
     state["qty"] = 0
     if purpose == STOP:
         state["blocked_until"] = ts + state["cooldown_ms"]
+    return pnl
 
 
 @helper
@@ -120,93 +126,33 @@ def _level(price, distance, rate, above):
     if distance > 0:
         return price + distance if above else max(price - distance, 1)
     if rate > 0:
-        return level_above(price, rate) if above else level_below(price, rate)
+        if above:
+            return part_of(price, RATE + rate)
+        return max(part_of(price, RATE - rate), 1) if rate < RATE else ONE
     return ZERO
 
 
-# ---- from one decision to the next -----------------------------------------------------------------------------------------
+# ---- what is between decisions ---------------------------------------------------------------------------------------------
 @helper
 def _point(tally, lowest, highest):
-    """Equity went between these two, in one of the two orders, and no new fall can hide in it. False if one might."""
+    """Equity went between these two, in one of the two orders; False if it might hide a fall that must be looked for."""
     peak = tally["peak"]
     if highest > peak:
-        if lowest / highest - 1.0 < tally["fall"]:
+        if lowest <= highest * (1.0 + tally["fall"]) * _BEYOND and lowest < highest:
             return False
         tally["peak"] = highest
-    elif lowest < peak:
+    elif lowest <= peak * (1.0 + tally["fall"]) * _BEYOND:
         tally["fall"] = min(tally["fall"], lowest / peak - 1.0)
     return True
 
 
 @helper
-def _settle_flat(state, tally, days, day_last, start, end):
-    """Frames start to end passed without a position."""
-    level = state["cash_value"]
-    if end > start:
-        tally["points"] += end - start
-        _point(tally, level, level)
-        day = tally["day"]
-        while day < day_last.size and day_last[day] < end:
-            day += 1
-            days[day] = level
-        tally["day"] = day
-        tally["level"] = level
-        if level <= 0.0:
-            state["status"] = LEFT
-
-
-@helper
-def _settle_held(state, tally, days, day_last, closes, start, end, lowest, highest):
-    """Frames start to end passed in a position; their lowest and highest close are given."""
-    size = float(state["qty"]) if state["direction"] > 0 else -float(state["qty"])
-    unit, cash = state["unit"], state["cash_value"]
-    tally["points"] += end - start
-    tally["held"] += end - start
-    down, up = (lowest, highest) if size > 0.0 else (highest, lowest)
-    worst = cash + size * float(down) * unit
-    if worst <= 0.0:
-        state["status"] = LEFT
-    if not _point(tally, worst, cash + size * float(up) * unit):
-        peak, fall = tally["peak"], tally["fall"]
-        for i in range(start, end):
-            level = cash + size * float(closes[i]) * unit
-            if level > peak:
-                peak = level
-            else:
-                fall = min(fall, level / peak - 1.0)
-        tally["peak"], tally["fall"] = peak, fall
-    day = tally["day"]
-    while day < day_last.size and day_last[day] < end:
-        days[day + 1] = cash + size * float(closes[day_last[day]]) * unit
-        day += 1
-    tally["day"] = day
-    tally["level"] = cash + size * float(closes[end - 1]) * unit
-
-
-@helper
-def _range(values, start, end):
-    part = values[start:end]
-    low, high = part[0], part[0]
-    for i in range(part.size):
-        low = min(low, part[i])
-        high = max(high, part[i])
-    return low, high
-
-
-@helper
-def _touched(lows, highs, start, end, floor_price, ceiling):
-    """The first frame whose bar reaches down to floor_price or above ceiling; `end` if none does."""
-    low, high = lows[start:end], highs[start:end]
-    deep, top = low[0], high[0]
-    for i in range(low.size):
-        deep = min(deep, low[i])
-        top = max(top, high[i])
-    if deep > floor_price and top <= ceiling:
-        return end
-    for i in range(low.size):
-        if low[i] <= floor_price or high[i] > ceiling:
-            return start + i
-    return end
+def _limits(state):
+    """(floor, ceiling): a bar that reaches down to the floor or above the ceiling meets stop or target."""
+    stop, target = state["stop"], state["target"]
+    if state["direction"] > 0:
+        return stop, target if target > 0 else NEVER
+    return target - 1, stop - 1 if stop > 0 else NEVER
 
 
 @helper
@@ -226,31 +172,10 @@ def _met(state, opened, high, low):
 
 
 @helper
-def pass_frames(state, tally, days, results, ts, opens, highs, lows, closes, day_last, end):
-    """Everything that frames state.checked to `end` bring without a decision: stop or target, marks, days."""
-    start = state["checked"]
-    state["checked"] = end
-    if start >= end:
-        return
-    if state["qty"] > 0:
-        stop, target = state["stop"], state["target"]
-        if state["direction"] > 0:
-            floor_price, ceiling = stop, target if target > 0 else NEVER
-        else:
-            floor_price, ceiling = target - 1, stop - 1 if stop > 0 else NEVER
-        out = end
-        if stop > 0 or target > 0:
-            out = _touched(lows, highs, start, end, floor_price, ceiling)
-        if out > start:
-            low, high = _range(closes, start, out)
-            _settle_held(state, tally, days, day_last, closes, start, out, low, high)
-        if out == end:
-            return
-        purpose, base, kind_price = _met(state, opens[out], highs[out], lows[out])
-        price = base if purpose == TARGET else slipped(base, -state["direction"], state["slippage"])
-        _leave(state, tally, results, ts[out], purpose, price, kind_price)
-        start = out
-    _settle_flat(state, tally, days, day_last, start, end)
+def _leave_protected(state, tally, ts, opened, high, low):
+    purpose, base, kind_price = _met(state, opened, high, low)
+    price = base if purpose == TARGET else slipped_quick(base, -state["direction"], state["slippage"])
+    return _leave(state, tally, ts, purpose, price, kind_price)
 
 
 # ---- decisions -------------------------------------------------------------------------------------------------------------
@@ -303,63 +228,138 @@ def would_act(state, decided, before, enter, leave, stop, volatility):
 
 
 @helper
-def act(state, tally, results, decided, now, before, opened, enter, leave, stop, target, volatility):
-    """A decision made at `decided` at the close `before`, and its orders at the open of the frame at `now`.
+def act(state, tally, decided, now, before, opened, enter, leave, stop, target, volatility):
+    """A decision made at `decided` at the close `before`, and its orders at the open of the frame at `now`. Gives (whether a
+    trade was closed, its result).
 
     enter: -1, 0, 1; leave: 0, 1; stop and target: the signal's own distances in ticks, 0 = none.
     """
     leaving, wanted = _wants(state, enter, leave)
-    qty, room = ZERO, ZERO
+    qty, room, pnl = ZERO, ZERO, ZERO
     if wanted:
         wanted, qty, room = _queue(state, decided, now, before, enter, stop, volatility)
     if leaving:
-        price = slipped(opened, -state["direction"], state["slippage"])
-        _leave(state, tally, results, now, EXIT, price, ZERO)
+        price = slipped_quick(opened, -state["direction"], state["slippage"])
+        pnl = _leave(state, tally, now, EXIT, price, ZERO)
     if not wanted:
-        return
-    price = slipped(opened, enter, state["slippage"])
+        return leaving, pnl
+    price = slipped_quick(opened, enter, state["slippage"])
     if state["research"] == 1:
         distance = _stop_distance(state, stop, price) if state["sizing"] == RISK else ZERO
         qty, notional = lots(state, state["cash"], price, distance, volatility)
         if qty <= 0:
-            return
+            return leaving, pnl
     else:
-        notional = mul_div(price, qty * state["num"], state["den"])
-    fee = fee_of(notional, state["taker"])
+        notional = nearest(price, qty * state["num"], state["den"], state["inverse"], state["most"])
+    fee = part_of(notional, state["taker"])
     if state["research"] == 0 and notional + fee > room:
-        return
+        return leaving, pnl
     _enter(state, tally, now, enter, qty, price, notional, fee, stop, target)
+    return leaving, pnl
+
+
+# ---- from decision to decision ---------------------------------------------------------------------------------------------
+@helper
+def run_some(state, tally, days, results, bars, day_last, events, count, distances, volatility, last):
+    """The first `count` events, and with `last` what comes after them. As for `run_events`, of one set.
+
+    It is long because what looks at bars is written out: a call that hands arrays on costs more than what it would do.
+    """
+    ts, opens, highs, lows, closes = bars[0], bars[1], bars[2], bars[3], bars[4]
+    at, enters, leaves = events
+    stops, targets = distances
+    n, n_days, frame = ts.size, day_last.size, state["timeframe_ms"]
+    own_stop, own_target, deviation = ZERO, ZERO, 0.0
+    e = 0
+    while e < count or last:
+        end = at[e] + 1 if e < count else np.int64(n)
+        start = state["checked"]
+        state["checked"] = end
+        day = tally["day"]
+        if state["qty"] > 0 and start < end:
+            floor_price, ceiling = _limits(state)
+            high, low, close = highs[start:end], lows[start:end], closes[start:end]
+            deep, top, lowest, highest = low[0], high[0], close[0], close[0]
+            for i in range(low.size):
+                deep = min(deep, low[i])
+                top = max(top, high[i])
+                lowest = min(lowest, close[i])
+                highest = max(highest, close[i])
+            out = end
+            if deep <= floor_price or top > ceiling:
+                out = start
+                while lows[out] > floor_price and highs[out] <= ceiling:
+                    out += 1
+                lowest, highest = closes[start], closes[start]
+                for i in range(start, out):
+                    lowest = min(lowest, closes[i])
+                    highest = max(highest, closes[i])
+            if out > start:
+                size = float(state["qty"]) if state["direction"] > 0 else -float(state["qty"])
+                unit, cash = state["unit"], state["cash_value"]
+                tally["points"] += out - start
+                tally["held"] += out - start
+                worst = cash + size * float(lowest if size > 0.0 else highest) * unit
+                if worst <= 0.0:
+                    state["status"] = LEFT
+                    return
+                if not _point(tally, worst, cash + size * float(highest if size > 0.0 else lowest) * unit):
+                    peak, fall = tally["peak"], tally["fall"]
+                    for i in range(start, out):
+                        level = cash + size * float(closes[i]) * unit
+                        if level > peak:
+                            peak = level
+                        else:
+                            fall = min(fall, level / peak - 1.0)
+                    tally["peak"], tally["fall"] = peak, fall
+                while day < n_days and day_last[day] < out:
+                    days[day + 1] = cash + size * float(closes[day_last[day]]) * unit
+                    day += 1
+                tally["level"] = cash + size * float(closes[out - 1]) * unit
+            if out < end:
+                pnl = _leave_protected(state, tally, ts[out], opens[out], highs[out], lows[out])
+                results[tally["trades"] - 1] = pnl
+            start = out
+        if start < end:
+            level = state["cash_value"]
+            if level <= 0.0:
+                state["status"] = LEFT
+                return
+            tally["points"] += end - start
+            _point(tally, level, level)
+            while day < n_days and day_last[day] < end:
+                day += 1
+                days[day] = level
+            tally["level"] = level
+        tally["day"] = day
+        if e >= count:
+            return
+        if stops.size > 0:
+            own_stop = stops[e]
+        if targets.size > 0:
+            own_target = targets[e]
+        if volatility.size > 0:
+            deviation = volatility[e]
+        before, decided = closes[end - 1], ts[end - 1] + frame
+        enter, leave = np.int64(enters[e]), np.int64(leaves[e])
+        if end == n:  # nothing fills any more; an amount out of range is refused all the same
+            would_act(state, decided, before, enter, leave, own_stop, deviation)
+            return
+        closed, pnl = act(
+            state, tally, decided, ts[end], before, opens[end], enter, leave, own_stop, own_target, deviation
+        )
+        if closed:
+            results[tally["trades"] - 1] = pnl
+        e += 1
 
 
 @entry
-def run_events(states, tallies, days, k, results, ts, prices, day_last, events, distances, volatility):
-    """Set k over all frames. prices: (open, high, low, close) i8[n] in ticks; day_last i8[d]: each UTC day's last frame;
-    events: (bar i8[e], enter i1[e], leave i1[e]), the bars at whose end there is a decision; distances: (stop, target) i8[e]
-    or i8[0]; volatility f8[e] or f8[0]. results i8: room for as many trades as there are entries."""
-    opens, highs, lows, closes = prices
-    bars, enters, leaves = events
-    stops, targets = distances
-    state, tally, row = states[k], tallies[k], days[k]
-    frame, n = state["timeframe_ms"], ts.size
-    stop, target, deviation = ZERO, ZERO, 0.0
-    for e in range(bars.size):
-        bar = bars[e]
-        pass_frames(state, tally, row, results, ts, opens, highs, lows, closes, day_last, bar + 1)
-        if state["status"] == LEFT:
-            return
-        if stops.size > 0:
-            stop = stops[e]
-        if targets.size > 0:
-            target = targets[e]
-        if volatility.size > 0:
-            deviation = volatility[e]
-        if bar + 1 == n:  # nothing fills any more; an amount out of range is refused all the same
-            would_act(state, ts[bar] + frame, closes[bar], np.int64(enters[e]), np.int64(leaves[e]), stop, deviation)
-            return
-        decided, now = ts[bar] + frame, ts[bar + 1]
-        enter, leave = np.int64(enters[e]), np.int64(leaves[e])
-        act(state, tally, results, decided, now, closes[bar], opens[bar + 1], enter, leave, stop, target, deviation)
-    pass_frames(state, tally, row, results, ts, opens, highs, lows, closes, day_last, n)
+def run_events(states, tallies, days, k, results, bars, day_last, events, distances, volatility):
+    """Set k over all frames. bars: i8[5, n]: ts, open, high, low, close; day_last i8[d]: each UTC day's last frame; events:
+    (bar i8[e], enter i1[e], leave i1[e]), the bars at whose end there is a decision; distances: (stop, target) i8[e] or
+    i8[0]; volatility f8[e] or f8[0]. results i8: room for as many trades as there are entries."""
+    count = events[0].size
+    run_some(states[k], tallies[k], days[k], results, bars, day_last, events, count, distances, volatility, True)
 
 
 @entry

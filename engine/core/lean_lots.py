@@ -11,6 +11,7 @@ import numpy as np
 from engine.core.codes import FIXED, RISK, VOLATILITY
 from engine.core.costs import fee_of
 from engine.core.jit import ZERO, helper
+from engine.core.lean_money import RATE_INVERSE, RATE_REACH, down, nearest
 from engine.core.money import mul_div, mul_div_floor
 from engine.core.types import RATE
 
@@ -21,14 +22,16 @@ _MARGIN, _ROOM = 1.0 + 1e-9, 4.0e18
 
 @helper
 def _part(quanta, rate):
-    return quanta if rate == RATE else mul_div_floor(quanta, rate, RATE)
+    return quanta if rate == RATE else down(quanta, rate, RATE, RATE_INVERSE, RATE_REACH)
 
 
 @helper
 def _lots_for(state, quanta, price):
     if quanta <= 0:
         return ZERO
-    return mul_div_floor(quanta, state["den"], price * state["num"])
+    divisor = price * state["num"]
+    inverse = 1.0 / float(divisor)
+    return down(quanta, state["den"], divisor, inverse, min(2.0e18, 1.99e33 * inverse - 2.1e15))
 
 
 @helper
@@ -83,7 +86,7 @@ def lots(state, equity, price, stop_distance, volatility):
         qty = min(qty, _affordable(state, power, price)) if power > 0 else ZERO
     if qty <= 0 or qty < state["min_qty"]:
         return ZERO, ZERO
-    notional = mul_div(price, qty * state["num"], state["den"])
+    notional = nearest(price, qty * state["num"], state["den"], state["inverse"], state["most"])
     if notional < state["min_notional"]:
         return ZERO, ZERO
     return qty, notional

@@ -15,7 +15,7 @@ TALLY = np.dtype(
     [
         (name, "i8")
         for name in (
-            "trades wins losses longs ambiguous best worst hold streak win_streak loss_streak "  # best, worst: quanta
+            "trades wins losses longs ambiguous best worst hold win_streak loss_streak "  # best, worst: quanta
             "fees "  # quanta, of all fills
             "points held day open hash"  # day: days whose level is settled; hash: of all trades' integers in order
         ).split()
@@ -62,30 +62,34 @@ def mixed(seen, value):
 
 
 @helper
-def take_trade(tally, results, direction, ambiguous, hold, pnl):
-    """One closed trade; `results` i8 keeps its result in quanta until `finish`."""
-    n = tally["trades"]
-    results[n] = pnl
-    tally["best"] = max(tally["best"], pnl) if n > 0 else pnl
-    tally["worst"] = min(tally["worst"], pnl) if n > 0 else pnl
-    tally["trades"] = n + 1
+def take_trade(tally, direction, ambiguous, hold):
+    """One closed trade; its result in quanta the caller keeps, in order, until `finish`."""
+    tally["trades"] += 1
     tally["hold"] += hold
-    if direction > 0:
-        tally["longs"] += 1
-    if ambiguous != 0:
-        tally["ambiguous"] += 1
-    streak = tally["streak"]
-    if pnl > 0:
-        tally["wins"] += 1
-        streak = streak + 1 if streak > 0 else 1
-        tally["win_streak"] = max(tally["win_streak"], streak)
-    elif pnl < 0:
-        tally["losses"] += 1
-        streak = streak - 1 if streak < 0 else -1
-        tally["loss_streak"] = max(tally["loss_streak"], -streak)
-    else:
-        streak = 0
-    tally["streak"] = streak
+    tally["longs"] += 1 if direction > 0 else 0
+    tally["ambiguous"] += ambiguous
+
+
+@helper
+def _take_results(tally, results, n):
+    """Counts, extremes and streaks of the results."""
+    wins, losses, streak, win_streak, loss_streak = 0, 0, 0, 0, 0
+    best, worst = results[0], results[0]
+    for i in range(n):
+        pnl = results[i]
+        best, worst = max(best, pnl), min(worst, pnl)
+        if pnl > 0:
+            wins += 1
+            streak = max(streak, 0) + 1
+            win_streak = max(win_streak, streak)
+        elif pnl < 0:
+            losses += 1
+            streak = min(streak, 0) - 1
+            loss_streak = max(loss_streak, -streak)
+        else:
+            streak = 0
+    tally["best"], tally["worst"], tally["wins"], tally["losses"] = best, worst, wins, losses
+    tally["win_streak"], tally["loss_streak"] = win_streak, loss_streak
 
 
 @helper
@@ -108,7 +112,8 @@ def take_logs(tallies, at, days, results, log, starts, curve, n_curve, first_day
     row = days[at]
     for n in range(starts[K_TRADE], log[K_TRADE], _TRADE_WORDS):
         hold = log[n + _EXIT_TS] - log[n + _ENTRY_TS]
-        take_trade(tally, results, log[n + _DIRECTION], log[n + _AMBIGUOUS], hold, log[n + _PNL])
+        results[tally["trades"]] = log[n + _PNL]
+        take_trade(tally, log[n + _DIRECTION], log[n + _AMBIGUOUS], hold)
         for word in HASHED:
             tally["hash"] = mixed(tally["hash"], log[n + word])
     for n in range(starts[K_FILL], log[K_FILL], _FILL_WORDS):
@@ -130,6 +135,8 @@ def finish(tallies, at, days, results, money, frames, sums, scale):
         row[d + 1] = tally["level"]
     tally["day"] = row.size - 1
     n, won, lost = tally["trades"], 0, 0
+    if n > 0:
+        _take_results(tally, results, n)
     for i in range(n):
         if results[i] > 0:
             money[won] = results[i] / scale

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 import engine as evenkeel
+from engine.core.setup import Setup
 from engine.core.types import MS_YEAR
 from engine.market.candles import Candles
 from engine.market.quality import content_hash
@@ -27,13 +29,13 @@ from engine.research.space import Excluded, Point, Space, SpaceError
 from engine.research.study import Study
 from engine.research.sweep_figures import figures_of, returns_of
 from engine.research.sweep_ground import Ground
-from engine.research.sweep_sets import Sets, Tallies
+from engine.research.sweep_sets import Sets, Tallies, fits, plan_of
 from engine.research.sweep_table import Table, Writer, batch, read_data, schema_of
 from engine.strategies import catalog
 from engine.strategies.base import Strategy, StrategyError
 
 Progress = Callable[[float, str], None]
-CHUNK = 32
+CHUNK, PLANS = 32, 256
 MOST_DAILY = 256 << 20
 """Daily returns are kept, for PBO, where all of them take no more bytes."""
 
@@ -115,7 +117,7 @@ def _finished(out: Path, key: str, points: Points) -> Table | None:
 # ---- one chunk -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Task:
-    """The work, cut into chunks of CHUNK points."""
+    """The work, cut into chunks of points."""
 
     space: Space
     points: Points
@@ -124,11 +126,16 @@ class Task:
 
     @property
     def chunks(self) -> int:
-        return -(-len(self.points) // CHUNK)
+        return -(-len(self.points) // self.size)
+
+    @cached_property
+    def size(self) -> int:
+        """Points of a chunk: more where plans are evaluated many at a time."""
+        return PLANS if len(self.space.classes) == 1 and hasattr(self.space.classes[0], "plan") else CHUNK
 
     def chunk(self, number: int, sets: Sets, stop: Callable[[], bool]) -> tuple[pa.RecordBatch, int] | None:
         """(rows, excluded) of one chunk; None if it was to stop."""
-        numbers = range(number * CHUNK, min((number + 1) * CHUNK, len(self.points)))
+        numbers = range(number * self.size, min((number + 1) * self.size, len(self.points)))
         kept: list[tuple[int, Point, list[Strategy]]] = []
         for i in numbers:
             try:
@@ -138,17 +145,30 @@ class Task:
         account = self.space.study.setup.account
         scale = float(1 / account.quantum)
         tallies = Tallies(len(kept), self.ground.days, account.cash_quanta / scale)
-        errors: list[str | None] = []
-        for k, (_, point, strategies) in enumerate(kept):
+        errors: list[str | None] = [None] * len(kept)
+        setups = [self.space.setup_at(point) for _, point, _ in kept]
+        for k in self._alone(setups, [strategies for _, _, strategies in kept], sets, tallies):
             if stop():
                 return None
-            errors.append(self._one(point, strategies, sets, tallies, k))
+            errors[k] = self._one(setups[k], kept[k][2], sets, tallies, k)
         rows = self._rows([(i, point) for i, point, _ in kept], tallies, errors, scale)
         return rows, len(numbers) - len(kept)
 
-    def _one(self, point: Point, strategies: list[Strategy], sets: Sets, tallies: Tallies, k: int) -> str | None:
+    def _alone(
+        self, setups: list[Setup], strategies: list[list[Strategy]], sets: Sets, tallies: Tallies
+    ) -> Sequence[int]:
+        """The sets that are run one by one; those that declare plans have been run together when this returns."""
+        every = range(len(setups))
+        if self.size != PLANS or not all(fits(setup, self.ground) for setup in setups):
+            return every
+        plans = [plan_of(one) for (one,) in strategies]
+        known = [plan for plan in plans if plan is not None]
+        return sets.run_plans(setups, known, tallies) if len(known) == len(plans) else every
+
+    @staticmethod
+    def _one(setup: Setup, strategies: list[Strategy], sets: Sets, tallies: Tallies, k: int) -> str | None:
         try:
-            sets.run(self.space.setup_at(point), strategies, tallies, k)
+            sets.run(setup, strategies, tallies, k)
         except (ValueError, OverflowError) as error:
             tallies.again(k)
             return str(error)
@@ -217,7 +237,7 @@ def _gather(
             raise made
         else:
             writer.add(number, *made)
-            done = min(len(writer.done) * CHUNK, total)
+            done = min(len(writer.done) * task.size, total)
             progress(done / total, f"{done:,} of {total:,} parameter sets")
         if cancelled():
             stop.set()

@@ -109,10 +109,10 @@ class Ground:
         ends = np.unique(self.frames.ts // self.bucket_ms + 1) * self.bucket_ms
         return ends[ends <= self.end]
 
-    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Open, high, low, close in ticks of the one instrument, contiguous."""
+    def columns(self) -> Ints:
+        """int64[5, n] of the one instrument: ts, and open, high, low, close in ticks."""
         (rows,) = self.ticks.values()
-        return tuple(np.ascontiguousarray(rows[name]) for name in _PRICES)  # type: ignore[return-value]
+        return np.stack([rows[name] for name in ("ts", *_PRICES)])
 
     def day_last(self) -> Ints:
         """int64[days]: the last frame of each UTC day or before it, where every frame has its own equity point."""

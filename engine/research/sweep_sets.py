@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.core import kernel, lean
+from engine.core import kernel, lean, lean_plan
 from engine.core.layout import LOG_KINDS
 from engine.core.lean_tally import STACK, TALLY, begin, finish, take_logs
 from engine.core.log import rows_of_an_instant
@@ -21,6 +21,7 @@ from engine.core.setup import Setup
 from engine.core.types import DECISION, FUNDING, Rows
 from engine.research.play import signals_of
 from engine.research.sweep_ground import Ground, no_rows
+from engine.strategies._plan import MeanAbove
 from engine.strategies.base import Bars, Signals, Strategy
 from engine.strategies.decisions import decisions_of, volatility_at
 
@@ -121,9 +122,9 @@ class Sets:
         events, volatility = self._decided(setup, signals)
         stop, target = (self._distance(setup, values, events) for values in (signals.stop, signals.target))
         self._room(int(np.count_nonzero(events[1])) + 1)
-        ts, prices, day_last = self._columns()
+        bars, day_last, _ = self._columns()
         lean.run_events(
-            states, into.tallies[k : k + 1], into.days[k : k + 1], 0, self._results, ts, prices, day_last, events,
+            states, into.tallies[k : k + 1], into.days[k : k + 1], 0, self._results, bars, day_last, events,
             (stop, target), volatility,
         )  # fmt: skip
         if states[0]["status"] == lean.LEFT:
@@ -145,7 +146,8 @@ class Sets:
     def _columns(self) -> tuple[Any, ...]:
         if self._lean_ground is None:
             ground = self.ground
-            self._lean_ground = (ground.frames.ts, ground.columns(), ground.day_last())
+            bars = ground.columns()
+            self._lean_ground = (bars, ground.day_last(), lean_plan.sums_of(bars[4]))
         return self._lean_ground
 
     def _decided(self, setup: Setup, signals: Signals) -> tuple[tuple[Any, Any, Any], Any]:
@@ -167,6 +169,59 @@ class Sets:
         distance = np.where(events[1] != 0, np.asarray(values, np.float64)[events[0]], 0.0)
         return np.where(distance > 0.0, np.maximum(np.rint(distance * scale), 1.0), 0.0).astype(np.int64)
 
+    # ---- plans ----------------------------------------------------------------------------------------------------------
+    def run_plans(self, setups: Sequence[Setup], plans: Sequence[MeanAbove], into: Tallies) -> list[int]:
+        """All sets of `into`, each a plan; the numbers of those that must be run on their own after all."""
+        bars, day_last, sums = self._columns()
+        windows = sorted({n for plan in plans for n in (plan.upper, plan.lower)})
+        by_volatility = any(setup.slots[0].sizing.kind == "volatility" for setup in setups)  # needs each decision's own
+        if not plans or by_volatility or not lean_plan.exact(sums, windows[-1], windows[-1]):
+            return list(range(len(plans)))
+        states = np.concatenate([self._state(setup) for setup in setups])
+        try:
+            results = self._through(states, plans, windows, into, bars, day_last, sums.astype(np.float64))
+        except OverflowError:  # one of them is out of range: which one shows when each is run alone
+            for k in range(len(plans)):
+                into.again(k)
+            return list(range(len(plans)))
+        left = []
+        for k in range(len(plans)):
+            if states[k]["status"] == lean.LEFT:
+                into.again(k)
+                left.append(k)
+                continue
+            into.tallies[k]["open"] = int(states[k]["qty"] > 0)
+            self._sum_up(into, k, results[k], float(states[k]["quantum_scale"]))
+        return left
+
+    def _through(
+        self,
+        states: Rows,
+        plans: Sequence[MeanAbove],
+        windows: list[int],
+        into: Tallies,
+        bars: Any,
+        day_last: Any,
+        sums: Any,
+    ) -> Any:
+        """Results i8[k, room] of all sets over all bars; room is made as it is needed."""
+        row = {n: w for w, n in enumerate(windows)}
+        upper, lower = (np.array([row[n] for n in ns]) for ns in zip(*((p.upper, p.lower) for p in plans), strict=True))
+        sets = (np.array(windows), upper, lower, np.array([plan.warmup for plan in plans]))
+        signs = np.zeros(lean_plan.BLOCK, np.uint8)
+        work = (np.zeros((len(windows), lean_plan.BLOCK)), signs, signs.view(np.uint64), _events(lean_plan.BLOCK))
+        before, at, n = np.zeros(len(plans), np.uint8), 0, bars.shape[1]
+        results = np.empty((len(plans), _ROOM), np.int64)
+        while True:
+            at = lean_plan.run_plans(
+                states, into.tallies, into.days, results, bars, day_last, sums, sets, before, work, _NOTHING, at
+            )
+            if at >= n:
+                return results
+            wider = np.empty((len(plans), 2 * results.shape[1] + 8), np.int64)
+            wider[:, : results.shape[1]] = results
+            results = wider
+
     # ---- both ------------------------------------------------------------------------------------------------------------
     def _room(self, trades: int) -> None:
         if trades > self._results.size:
@@ -175,9 +230,12 @@ class Sets:
             self._results = grown
 
     def _finish(self, into: Tallies, k: int, scale: float) -> None:
-        if self._money.size < self._results.size:
-            self._money = np.empty(self._results.size)
-        finish(into.tallies, k, into.days, self._results, self._money, self._frames_of_sum, self._sums, scale)
+        self._sum_up(into, k, self._results, scale)
+
+    def _sum_up(self, into: Tallies, k: int, results: Any, scale: float) -> None:
+        if self._money.size < results.size:
+            self._money = np.empty(results.size)
+        finish(into.tallies, k, into.days, results, self._money, self._frames_of_sum, self._sums, scale)
 
 
 def _events(room: int) -> tuple[Any, Any, Any]:
@@ -185,6 +243,8 @@ def _events(room: int) -> tuple[Any, Any, Any]:
 
 
 _NO_FLOATS, _NO_INTS = np.zeros(0), np.zeros(0, np.int64)
+_NOTHING = ((_NO_INTS, _NO_INTS), _NO_FLOATS)
+_ROOM = 2 * lean_plan.BLOCK + 40  # no power of two: rows would fall onto each other in the cache
 
 
 def fits(setup: Setup, ground: Ground) -> bool:
@@ -197,6 +257,13 @@ def fits(setup: Setup, ground: Ground) -> bool:
     if guard.trail or guard.breakeven or guard.time_stop or account.max_positions < 1 or account.fills != "model":
         return False
     return slot.timeframe_ms == ground.candles[slot.symbol].timeframe_ms and len(ground.frames.ts) == len(ground.points)
+
+
+def plan_of(strategy: Strategy) -> MeanAbove | None:
+    """The strategy's condition as a plan, where it declares one."""
+    declared = getattr(strategy, "plan", None)
+    found = declared() if callable(declared) else None
+    return found if isinstance(found, MeanAbove) else None
 
 
 def plain_entries(signals: Signals) -> bool:

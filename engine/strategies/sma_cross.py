@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from engine.core.indicators import sma
+from engine.strategies._plan import MeanAbove
 from engine.strategies.base import Bars, Signals, Strategy, StrategyParams
 
 
@@ -28,9 +28,8 @@ class SmaCross(Strategy):
     def warmup(self) -> int:
         return int(self.params.slow)
 
+    def plan(self) -> MeanAbove:
+        return MeanAbove(self.params.fast, self.params.slow, self.warmup())
+
     def signals(self, bars: Bars) -> Signals:
-        fast, slow = sma(bars.close, self.params.fast), sma(bars.close, self.params.slow)
-        above = fast > slow
-        return Signals.long_while(
-            above, plot={"fast mean": fast, "slow mean": slow}, checks={"fast mean above slow mean": above}
-        )
+        return self.plan().signals(bars, ("fast mean", "slow mean"), "fast mean above slow mean")

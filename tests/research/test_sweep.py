@@ -35,6 +35,12 @@ def study(*slots: SlotSpec, breakers: tuple[BreakerSpec, ...] = (), **words: Any
     return Study(setup, tuple(Source(symbol) for symbol in symbols))
 
 
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans come in few large chunks; several are wanted here."""
+    monkeypatch.setattr("engine.research.sweep.PLANS", 32)
+
+
 def slot(strategy: str = "sma_cross", symbol: str = "BTC/USD", **words: Any) -> SlotSpec:
     words = {"protection": Protection(stop=0.004, target=0.006), "sizing": Sizing("share", 0.5), **words}
     return SlotSpec(words.pop("label", ""), strategy, symbol, words.pop("timeframe_ms", MINUTE), **words)
