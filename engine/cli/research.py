@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli import backtest as backtests
-from engine.cli import compare, store
+from engine.cli import compare, store, walk_forward
 from engine.cli.candles import from_file, plain_instrument
 from engine.cli.failures import FAILED
-from engine.cli.output import emit_json, emit_pairs, emit_table, say
+from engine.cli.output import emit_json, emit_pairs, emit_table, say, when
 from engine.cli.strategy import make_strategy
+
+if TYPE_CHECKING:
+    from engine.research.versus import Versus
 
 
 def register(app: typer.Typer) -> None:
     backtests.register(app)
     compare.register(app)
+    walk_forward.register(app)
     app.command(epilog="Example: run_engine.py check sma_cross --data candles.parquet")(check)
     app.command(epilog="Example: run_engine.py parity --run main")(parity)
 
@@ -59,16 +63,48 @@ def parity(
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME|N", help="which run [default: the engine heard last]")
     ] = None,
+    candles: Annotated[
+        bool, typer.Option("--candles", help="also against an ordinary backtest on the stored candles of its time")
+    ] = False,
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Replay a run's tape through the backtester: every order, fill, trade and equity point equal to the last bit."""
     from engine.research.parity import replay
 
-    found = store.find_run(store.open_database(), run)
+    engine = store.open_database()
+    found = store.find_run(engine, run)
     report = replay(found["id"])
+    told = {"run": found["name"], **{name: value for name, value in vars(report).items() if name[0] != "_"}}
+    beside = None
+    if candles:
+        from engine.cli.data import candle_store
+        from engine.research.versus import versus
+
+        beside = versus(engine, int(found["id"]), candle_store())
     if json_out:
-        emit_json({"run": found["name"], **vars(report)})
+        emit_json(told if beside is None else {**told, "candles": beside.as_dict()})
     else:
-        emit_pairs({"run": found["name"], **vars(report)})
+        emit_pairs(told)
+        if beside is not None:
+            _print_versus(beside)
     if not report.ok:
         raise typer.Exit(FAILED)
+
+
+def _print_versus(beside: Versus) -> None:
+    from engine.research.versus import worst
+
+    typer.echo(f"\n{beside.sentence}")
+    emit_table(["cause", "money"], [[cause, money] for cause, money in beside.by_cause.items()], "no difference")
+    rows = [
+        [when(one.deal.entry_ts), one.deal.symbol, one.money, one.cause, one.sentence]
+        for one in worst(beside.differences)
+    ]
+    if rows:
+        typer.echo("")
+        emit_table(["entered", "symbol", "money apart", "cause", "why"], rows, "")
+    met = beside.costs
+    if met.slippage_bps is not None:
+        typer.echo(f"\nslippage met: {met.slippage_bps:.2f} bps over {met.fills} market fills; --slippage-bps takes it")
+    for note in beside.notes:
+        say(f"note: {note}")

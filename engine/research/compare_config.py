@@ -31,6 +31,8 @@ def setup_json(engine: Engine, run_id: int) -> dict[str, Any] | None:
     """What a run was made of, as stored: a backtest's parameters, a living run's setup as of its newest snapshot."""
     found = queries.rows(engine, _RUN, {"run": run_id})
     params = _loaded(found[0]["params"]) if found else {}
+    if "study" in params:
+        return dict(params["study"]["setup"])
     if "slots" in params:
         own = {**params, "params": [slot.get("params", {}) for slot in params["slots"]]}
         return {**own, "slots": [{k: v for k, v in slot.items() if k != "params"} for slot in params["slots"]]}
