@@ -12,9 +12,9 @@ from app.palette import Palette
 from app.thin import thin
 from app.tiles import Tile, numbers
 from db.session import data_folder
-from engine.market.candles import DataError
 from engine.market.store import Store
 from engine.research import work_study
+from engine.research.stock import DataError
 from engine.research.study import Study
 from engine.research.whatif import Changes, changed
 from engine.research.work_study import Done

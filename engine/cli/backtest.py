@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli import candles as sources
-from engine.cli import portfolio
+from engine.cli import portfolio, trials
 from engine.cli.data import parse_day
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.strategy import make_strategy
-from engine.cli.tables import check_kind, write_table
+from engine.cli.tables import TRADE_COLUMNS, check_kind, write_table
 
 if TYPE_CHECKING:
     from engine.core.types import Instrument
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from engine.strategies.base import Strategy
 
 EXAMPLE = "Example: run_engine.py backtest sma_cross --data candles.parquet --param fast=10 --param slow=50 --json"
-TRADE_COLUMNS = tuple(
-    "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
-)
-"""One row a trade; times in ms UTC; an open trade has exit_reason `open` and empty exit fields."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +137,7 @@ def backtest(
     if equity_out is not None:
         write_table(equity_out, result.equity_columns())
     _report(result, options, json_out)
+    _count(spec, result)
 
 
 def _fees(fee: str | None, maker: str | None, taker: str | None) -> tuple[Decimal | None, Decimal | None]:
@@ -222,6 +219,14 @@ def _run(spec: BacktestSpec, save: bool) -> BacktestResult:
     engine = open_engine()
     migrate(engine)
     return save_backtest(engine, spec, result)
+
+
+def _count(spec: BacktestSpec, result: BacktestResult) -> None:
+    """One more variant was tried, saved or not."""
+    from engine.core.setup import Setup
+
+    setup = Setup(spec.account, (spec.instrument,), (spec.slot,), (spec.params,), (), 0, 0)
+    trials.count(setup, result.played.start, result.played.end, result.account.returns, result.run_id)
 
 
 def _report(result: BacktestResult, options: Options, json_out: bool) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli import store as place
+from engine.cli import trials
 from engine.cli.data import candle_store
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
-from engine.cli.tables import write_table
+from engine.cli.tables import TRADE_COLUMNS, write_table
 
 if TYPE_CHECKING:
     from engine.core.types import Instrument
@@ -91,13 +92,12 @@ def run(study: Study, save: bool, trades_out: Path | None, equity_out: Path | No
     done = work_study.run(study, candle_store())
     number = _save(done) if save else None
     if trades_out is not None:
-        from engine.cli.backtest import TRADE_COLUMNS
-
         rows = trade_rows(done.played, study.setup.instruments, study.setup.slots)
         write_table(trades_out, {name: [row[name] for row in rows] for name in ("strategy", "symbol", *TRADE_COLUMNS)})
     if equity_out is not None:
         write_table(equity_out, equity_columns(done.played))
     _report(done, number, json_out)
+    trials.count(done.setup, done.played.start, done.played.end, done.account.returns, number)
 
 
 def _save(done: Done) -> int:
