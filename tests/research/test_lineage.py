@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,8 +21,9 @@ from engine.core.setup import Setup
 from engine.core.types import MS_DAY, Instrument, Protection, SlotSpec
 from engine.research.lineage import count_setup, count_trial, data_set, keys_of, lineage_of, trials_of
 from engine.research.seal import open_seal, openings, seal_ts, sentence, unsealed
-from tests.research.conftest import MINUTE, START, account, walk
+from tests.research.conftest import MINUTE, START, account, csv, walk
 
+ROOT = Path(__file__).resolve().parents[2]
 HERE = data_set(["BTC/USD"], START, START + 30 * MS_DAY)
 
 
@@ -114,3 +118,27 @@ def test_the_last_fifth_is_sealed_and_each_opening_counts(engine: Engine) -> Non
     assert openings(engine, ["BTC/USD"], "sma_cross", START, span[0]) == []
     assert [one.reason for one in openings(engine, ["BTC/USD"], "sma_cross", *span)] == ["final test"] * 2
     assert "2 times" in sentence(2)
+
+
+def test_a_backtest_from_the_command_line_counts_where_there_is_a_database(tmp_path: Path, engine: Engine) -> None:
+    """Saved or not; without a database none is made for it."""
+    data = csv(tmp_path / "BTCUSD_20240101.csv", walk(2_000))
+    environment = {**os.environ, "EVENKEEL_HOME": str(tmp_path / "my")}
+    for name in ("DATABASE_URL", "EVENKEEL_CONFIG"):
+        environment.pop(name, None)
+
+    def backtest(folder: Path, fast: int) -> str:
+        words = ["backtest", "sma_cross", "--data", str(data), "--param", f"fast={fast}", "--json"]
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "run_engine.py"), *words], env={**environment, "EVENKEEL_DATA": str(folder)},
+            cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    backtest(tmp_path / "none", 8)
+    assert not (tmp_path / "none").exists()
+    assert "variants" not in backtest(tmp_path, 8)
+    assert "2 variants tried" in backtest(tmp_path, 9)
+    found = lineage_of(engine, "sma_cross", data_set(["BTC/USD"], START, START + MS_DAY))
+    assert (found.trials, found.origins) == (2, {"backtest": 2})
