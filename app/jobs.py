@@ -24,6 +24,7 @@ KINDS = {
     "sweep": "Sweep",
     "walk_forward": "Walk-forward",
     "compare": "Compare",
+    "versus": "Backtest vs paper",
 }
 
 

@@ -106,7 +106,43 @@ def sweep(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     )  # fmt: skip
 
 
-KINDS: dict[str, Kind] = {"fetch": Kind(fetch), "backtest": Kind(backtest), "sweep": Kind(sweep)}
+MOST_DIFFERENCES = 1_000
+
+
+def versus(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: run_id. The run against its own tape, then against a backtest on the stored candles of its time; candles that are
+    missing are said, and the first half stands without the second."""
+    from engine.market.candles import DataError
+    from engine.market.store import Store
+    from engine.research import parity
+    from engine.research import versus as beside
+
+    number = int(args["run_id"])
+    context.progress(0.05, "replaying the tape")
+    replayed = parity.replay(number, context.engine, context.folder / "runs")
+    told: dict[str, Any] = {
+        "run_id": number,
+        "tape": {
+            "ok": replayed.ok, "events": replayed.events, "frames": replayed.frames, "counts": replayed.counts,
+            "differences": replayed.differences,
+        },
+    }  # fmt: skip
+    context.progress(0.5, "playing the stored candles of its time")
+    try:
+        made = beside.versus(context.engine, number, Store(context.folder / "candles"), context.folder / "runs")
+    except (DataError, beside.VersusError) as error:
+        return {**told, "candles": None, "why_not": str(error)}
+    candles = made.as_dict()
+    candles["differences"] = [beside.row_of(one) for one in beside.worst(made.differences, MOST_DIFFERENCES)]
+    return {**told, "candles": candles}
+
+
+KINDS: dict[str, Kind] = {
+    "fetch": Kind(fetch),
+    "backtest": Kind(backtest),
+    "sweep": Kind(sweep),
+    "versus": Kind(versus),
+}
 
 
 def sentence(error: BaseException) -> str:
