@@ -27,12 +27,15 @@ from engine.analytics.doubt import trial_variance
 from engine.analytics.values import Floats, Undefined
 from engine.core.setup import Setup
 from engine.core.types import MS_DAY
+from engine.research.seal import SHARE, open_seal, openings
 from engine.strategies import catalog
 
 Keys = npt.NDArray[np.uint64]
 
 AT_ONCE = 50_000
 """Trials in one row and transaction: 800 KB, so that a running engine's commits do not wait."""
+SEARCHES = ("sweep", "optimise", "walk_forward")
+"""Origins that choose among variants and never see the sealed part."""
 _NAME = re.compile(r"^(?P<markets>.+) (?P<first>\d{1,6})-(?P<last>\d{1,6})$")
 
 
@@ -146,7 +149,8 @@ def count_trial(
     run_id: int | None = None,
 ) -> None:
     """Note that these variants were tried. `data_hash` names the data set (`data_set`), `keys` are of `keys_of`, `sharpes` of
-    `daily_sharpe`; `origin` is backtest, sweep, optimise or walk_forward. ValueError where keys and sharpes differ in number.
+    `daily_sharpe`; `origin` is backtest, one of SEARCHES, or another word for what saw all the data. ValueError where keys and
+    sharpes differ in number.
     """
     names = np.ascontiguousarray(keys, dtype="<u8")
     known = np.ascontiguousarray(sharpes, dtype="<f8")
@@ -170,11 +174,36 @@ def count_setup(
     engine: Engine, setup: Setup, from_ts: int, to_ts: int, returns: Floats, *, origin: str = "backtest",
     job_id: int | None = None, run_id: int | None = None,
 ) -> None:  # fmt: skip
-    """Note one backtest of `setup` over [from_ts, to_ts) that made these daily returns."""
-    count_trial(
-        engine, strategies_of(setup), data_set_of(setup, from_ts, to_ts), source_of(setup), keys_of([setup]),
-        [daily_sharpe(returns)], origin, job_id, run_id,
-    )  # fmt: skip
+    """Note one backtest of `setup` over [from_ts, to_ts) that made these daily returns. Where it reaches into days that a
+    search was kept from, that is an opening of the seal, counted once a variant."""
+    strategy, data, keys = strategies_of(setup), data_set_of(setup, from_ts, to_ts), keys_of([setup])
+    count_trial(engine, strategy, data, source_of(setup), keys, [daily_sharpe(returns)], origin, job_id, run_id)
+    if origin not in SEARCHES and (looked := sealed_days(engine, strategy, data)) is not None:
+        symbols = sorted({slot.symbol for slot in setup.slots})
+        reason = f"backtest of variant {int(keys[0]):016x}"
+        before = openings(engine, symbols, strategy, *looked)
+        if all(one.reason != reason for one in before):
+            open_seal(engine, "", symbols, "", strategy, *looked, reason=reason, run_id=run_id)
+
+
+def sealed_days(engine: Engine, strategy: str, data_hash: str) -> tuple[int, int] | None:
+    """The part of a data set, [from, to) ms UTC, that searches of this strategy on these markets were kept from: the fifth after
+    the days that they saw. None where nothing was searched, or the data set does not reach so far."""
+    asked = _NAME.match(data_hash)
+    if asked is None:
+        return None
+    query = (
+        select(col(Trial.data_hash)).where(col(Trial.strategy) == strategy, col(Trial.origin).in_(SEARCHES)).distinct()
+    )
+    with engine.connect() as connection:
+        seen = [_NAME.match(str(name)) for name in connection.execute(query).scalars()]
+    spans = [(int(one["first"]), int(one["last"])) for one in seen if one and one["markets"] == asked["markets"]]
+    first, last = int(asked["first"]), int(asked["last"])
+    kept = [(b + 1, b + max(1, round((b - a + 1) * SHARE / (1 - SHARE)))) for a, b in spans]
+    found = [(max(a, first), min(b, last)) for a, b in kept if a <= last and b >= first]
+    if not found:
+        return None
+    return min(a for a, _ in found) * MS_DAY, (max(b for _, b in found) + 1) * MS_DAY
 
 
 def trials_of(engine: Engine, strategy: str, data_hash: str) -> tuple[int, float]:

@@ -157,7 +157,8 @@ def walk_study(
     matrix = daily_matrix(walk, seen)
     lineage = None
     if engine is not None:
-        lineage = _count(engine, study, setups, matrix, span, job_id)
+        origin = "walk_forward" if ask.sealed else "walk_forward_all"
+        lineage = _count(engine, study, setups, matrix, span, origin, job_id)
         if not ask.sealed:
             _open(engine, study, candles)
     made = Walked(
@@ -172,11 +173,12 @@ def _share(progress: Said | None) -> Said | None:
 
 
 def _count(
-    engine: Engine, study: Study, setups: Sequence[Setup], matrix: Floats, span: tuple[int, int], job_id: int | None
-) -> Lineage:
+    engine: Engine, study: Study, setups: Sequence[Setup], matrix: Floats, span: tuple[int, int], origin: str,
+    job_id: int | None,
+) -> Lineage:  # fmt: skip
     strategies, data = strategies_of(study.setup), data_set_of(study.setup, *span)
     sharpes = [daily_sharpe(matrix[:, k]) for k in range(matrix.shape[1])]
-    count_trial(engine, strategies, data, source_of(study.setup), keys_of(setups), sharpes, "walk_forward", job_id)
+    count_trial(engine, strategies, data, source_of(study.setup), keys_of(setups), sharpes, origin, job_id)
     return lineage_of(engine, strategies, data)
 
 

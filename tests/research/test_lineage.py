@@ -120,6 +120,23 @@ def test_the_last_fifth_is_sealed_and_each_opening_counts(engine: Engine) -> Non
     assert "2 times" in sentence(2)
 
 
+def test_a_backtest_beyond_what_was_searched_opens_the_seal_once_a_variant(engine: Engine) -> None:
+    def look(fast: int, first: int, last: int) -> int:
+        returns = np.array([0.01, 0.02, -0.01])
+        count_setup(engine, setup({"fast": fast}), START + first * MS_DAY, START + last * MS_DAY, returns)
+        return len(openings(engine, ["BTC/USD"], "sma_cross"))
+
+    assert look(5, 0, 30) == 0, "nothing was searched yet: there is no seal"
+    count(engine, [1, 2], [0.1, 0.2], data=data_set(["BTC/USD"], START, START + 24 * MS_DAY))
+    assert look(5, 0, 24) == 0
+    assert look(5, 0, 30) == 1
+    assert look(5, 0, 30) == 1, "the same answer again"
+    assert look(6, 24, 30) == 2
+    assert look(7, 31, 40) == 2, "days that came later were nobody's to keep"
+    (one, _) = openings(engine, ["BTC/USD"], "sma_cross")
+    assert (one.from_ts, one.to_ts) == (START + 24 * MS_DAY, START + 30 * MS_DAY)
+
+
 def test_a_backtest_from_the_command_line_counts_where_there_is_a_database(tmp_path: Path, engine: Engine) -> None:
     """Saved or not; without a database none is made for it."""
     data = csv(tmp_path / "BTCUSD_20240101.csv", walk(2_000))
