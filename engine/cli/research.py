@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli import backtest as backtests
+from engine.cli import backtest as backtests, sweep
 from engine.cli import compare, store, walk_forward
 from engine.cli.candles import from_file, plain_instrument
 from engine.cli.failures import FAILED
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     backtests.register(app)
     compare.register(app)
     walk_forward.register(app)
+    sweep.register(app)
     app.command(epilog="Example: run_engine.py check sma_cross --data candles.parquet")(check)
     app.command(epilog="Example: run_engine.py parity --run main")(parity)
 
