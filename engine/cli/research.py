@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli import backtest as backtests, sweep
-from engine.cli import compare, store, walk_forward
+from engine.cli import backtest as backtests
+from engine.cli import compare, store, sweep, walk_forward
 from engine.cli.candles import from_file, plain_instrument
 from engine.cli.failures import FAILED
 from engine.cli.output import emit_json, emit_pairs, emit_table, say, when
