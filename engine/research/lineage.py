@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 from sqlmodel import col
 
 from db.models import Trial
@@ -42,8 +42,8 @@ _NAME = re.compile(r"^(?P<markets>.+) (?P<first>\d{1,6})-(?P<last>\d{1,6})$")
 @dataclass(frozen=True, eq=False)
 class Lineage:
     """`trials` distinct variants on this data set, `sharpes` float64[trials] their daily Sharpe ratios (NaN where undefined),
-    `origins` how many of them each origin brought (a variant met twice counts where it came from first), `elsewhere` distinct
-    variants of the strategy on other data."""
+    `origins` how many of them each origin brought (a variant met twice counts where it came from first), `elsewhere` trials of
+    the strategy on other data, repetitions among them."""
 
     strategy: str
     data_set: str
@@ -214,14 +214,14 @@ def trials_of(engine: Engine, strategy: str, data_hash: str) -> tuple[int, float
 
 def lineage_of(engine: Engine, strategy: str, data_hash: str) -> Lineage:
     """All that was ever tried of a strategy on this data set and those that share its markets and a day with it."""
-    query = select(col(Trial.data_hash)).where(col(Trial.strategy) == strategy).distinct()
+    query = select(col(Trial.data_hash), func.sum(col(Trial.count))).where(col(Trial.strategy) == strategy)
     with engine.connect() as connection:
-        names = [str(name) for name in connection.execute(query).scalars()]
-    here = {name for name in names if _shared(name, data_hash)}
+        named = [(str(name), int(n)) for name, n in connection.execute(query.group_by(col(Trial.data_hash)))]
+    here = {name for name, _ in named if _shared(name, data_hash)}
     keys, sharpes, origins = _distinct(list(_rows(engine, strategy, here)))
-    others, _, _ = _distinct(list(_rows(engine, strategy, set(names) - here)))
-    elsewhere = int(np.setdiff1d(others, keys).size)
-    return Lineage(strategy, data_hash, int(keys.size), sharpes, origins, elsewhere)
+    return Lineage(
+        strategy, data_hash, int(keys.size), sharpes, origins, sum(n for name, n in named if name not in here)
+    )
 
 
 def _shared(one: str, other: str) -> bool:

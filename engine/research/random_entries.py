@@ -102,9 +102,7 @@ def _grown(machine: Machine) -> float:
     return float(row["equity"]) / (float(row["start"]) / float(row["quantum_scale"])) - 1
 
 
-def _runs(
-    setup: Setup, plans: list[_Plan], frames: Frames, end: int, numbers: range, seed: int
-) -> tuple[Floats, Ints]:
+def _runs(setup: Setup, plans: list[_Plan], frames: Frames, end: int, numbers: range, seed: int) -> tuple[Floats, Ints]:
     machine = setup.machine()
     machine.account["bucket_ms"] = MS_DAY  # an equity point a day is enough: nobody looks at these curves
     state = (machine.account, machine.slots, machine.symbols, machine.breakers)

@@ -144,7 +144,9 @@ def versus(engine: Engine, run_id: int, store: Store, folder: Path | None = None
             f"run {run_id} is {'a backtest' if found else 'not in this database'}: name a paper or live run"
         )
     run = found[0]
-    life = lived((folder or data_folder() / "runs") / str(run_id))
+    ours = of_run(engine, run_id)
+    moments = {ts for deal in ours.deals for ts in (deal.entry_ts, deal.exit_ts)}
+    life = lived((folder or data_folder() / "runs") / str(run_id), moments)
     stored, notes = _candles(life, str(run["exchange"]), store)
     step = next(iter(stored.values())).timeframe_ms
     to_ts = min(life.last // step * step, *(int(one.ts[-1]) + step for one in stored.values()))
@@ -153,7 +155,6 @@ def versus(engine: Engine, run_id: int, store: Store, folder: Path | None = None
     if to_ts < life.last // step * step:
         notes.append(f"candles end at {iso(to_ts)}: what the run did after that is left out")
     theirs = _backtest(life, stored, to_ts)
-    ours = of_run(engine, run_id)
     ours = Account(tuple(deal for deal in ours.deals if deal.entry_ts < to_ts), ours.heard)
     own = {symbol: life.bars(symbol, step) for symbol in stored}
     evidence = Evidence(life, ours, theirs, own, stored, step, _trips(engine, run_id), _deposits(engine, run_id))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
+from engine.analytics.values import Ints
 from engine.core.types import Rows
 from engine.market.candles import Candles
 from engine.research.versus_life import Lived
@@ -75,18 +77,30 @@ class Evidence:
 
     def differing(self, symbol: str, from_ts: int, to_ts: int) -> int:
         """Bars in [from_ts, to_ts) that the run saw otherwise than they are stored, one of them missing included."""
-        one, other = self.own[symbol], self.stored[symbol]
-        mine = one[(one["ts"] >= from_ts) & (one["ts"] < to_ts)]
-        known = other.between(from_ts, to_ts)
-        if mine.size:  # where it saw nothing whole, nothing can be said
-            low, high = int(mine["ts"][0]), int(mine["ts"][-1]) + self.step_ms
-            known = known.between(low, high)
+        ts, before = self.unlike[symbol]
+        low, high = np.searchsorted(ts, [from_ts, to_ts])
+        return int(before[high] - before[low])
+
+    @cached_property
+    def unlike(self) -> dict[str, tuple[Ints, Ints]]:
+        """By symbol (ts int64[n] of every bar either side has while the run saw the market, how many before each differ
+        int64[n + 1])."""
+        return {symbol: self._unlike(symbol) for symbol in self.own}
+
+    def _unlike(self, symbol: str) -> tuple[Ints, Ints]:
+        mine, known = self.own[symbol], self.stored[symbol]
+        if not mine.size:  # where it saw nothing whole, nothing can be said
+            return np.zeros(0, np.int64), np.zeros(1, np.int64)
+        known = known.between(int(mine["ts"][0]), int(mine["ts"][-1]) + self.step_ms)
+        ts = np.union1d(mine["ts"], known.ts)
+        differs = np.ones(ts.size, np.int64)  # a bar that one side lacks differs
         both, a, b = np.intersect1d(mine["ts"], known.ts, assume_unique=True, return_indices=True)
         instrument = self.lived.instrument(symbol)
-        unlike = np.zeros(both.size, np.bool_)
+        other = np.zeros(both.size, np.bool_)
         for name in ("open", "high", "low", "close"):
-            unlike |= mine[name][a] != instrument.to_ticks(getattr(known, name)[b])
-        return int(unlike.sum()) + mine.size + len(known) - 2 * both.size if mine.size else 0
+            other |= mine[name][a] != instrument.to_ticks(getattr(known, name)[b])
+        differs[np.searchsorted(ts, both)] = other
+        return ts, np.concatenate([[0], np.cumsum(differs)])
 
     def tripped(self, from_ts: int, to_ts: int) -> Cause | None:
         """What had stopped the account in [from_ts, to_ts]."""
@@ -172,11 +186,11 @@ def _of_prices(deal: Deal, evidence: Evidence) -> Cause:
 
 def _middle(evidence: Evidence, symbol: str, ts: int, base: float) -> float:
     """The middle of the quote that a fill was made at, the price itself where it was made at none."""
-    row = evidence.lived.second(symbol, ts)
-    if row is None or row["bid"] <= 0 or row["ask"] < row["bid"]:
+    quote = evidence.lived.quotes.get((symbol, ts))
+    if quote is None or not 0 < quote[0] <= quote[1]:
         return base
     instrument = evidence.lived.instrument(symbol)
-    bid, ask = instrument.price(int(row["bid"])), instrument.price(int(row["ask"]))
+    bid, ask = instrument.price(quote[0]), instrument.price(quote[1])
     return (bid + ask) / 2 if base in (bid, ask) else base
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from db.session import open_engine
+from engine.cli.app import app
 from engine.market.candles import DataError
 from engine.market.history import fetch
 from engine.market.store import Store
@@ -71,6 +74,16 @@ def test_signals_on_a_quiet_market_differ_by_spread_and_path_alone(begin: Begin)
     assert told["biggest_cause"] == made.biggest[0]  # type: ignore[index]
     assert "reproduce 100% of" in made.sentence
     assert {row_of(one)["cause"] for one in worst(made.differences)} <= set(made.by_cause)
+    words = ["--data-dir", str(life.folder), "parity", "--run", "parity", "--candles"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENKEEL_DATA", str(life.folder))
+        printed, plain = (CliRunner().invoke(app, [*words, *more]) for more in ([], ["--json"]))
+    assert printed.exit_code == plain.exit_code == 0, printed.output
+    assert made.sentence in printed.output
+    assert "slippage met" in printed.output
+    both = json.loads(plain.stdout)
+    assert both["ok"]
+    assert both["candles"]["paper_pnl"] == made.paper.pnl
 
 
 def test_pauses_and_closes_are_manual_and_an_outage_is_an_outage(begin: Begin) -> None:

@@ -66,7 +66,7 @@ def test_the_same_variant_twice_counts_once_and_an_edited_strategy_anew(engine: 
     count(engine, [3, 4], [0.3, 0.4], origin="backtest")
     count(engine, [3], [0.9], data=data_set(["ETH/USD"], START, START + MS_DAY))
     found = lineage_of(engine, "sma_cross", HERE)
-    assert (found.trials, found.elsewhere, found.origins) == (4, 0, {"sweep": 3, "backtest": 1})
+    assert (found.trials, found.elsewhere, found.origins) == (4, 1, {"sweep": 3, "backtest": 1})
     assert sorted(found.sharpes.tolist()) == [0.1, 0.2, 0.3, 0.4]
     assert trials_of(engine, "sma_cross", HERE) == (4, pytest.approx(np.var([0.1, 0.2, 0.3, 0.4], ddof=1)))
     count(engine, [1], [0.5], source="cd")
