@@ -27,9 +27,14 @@ KERNEL_HASH = _source_hash()
 
 
 def _cache_folder() -> Path:
-    """First writable of: the repository's .cache, the user's cache folder."""
-    for root in (_HERE.parent / ".cache", Path.home() / ".cache" / "evenkeel"):
-        folder = root / "numba" / KERNEL_HASH
+    """First writable of: where NUMBA_CACHE_DIR points, the repository's .cache, the user's cache folder."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given and Path(given).name == KERNEL_HASH:  # set by this file, in the process that started this one
+        return Path(given)
+    for root in (given, _HERE.parent / ".cache" / "numba", Path.home() / ".cache" / "evenkeel" / "numba"):
+        if not root:
+            continue
+        folder = Path(root) / KERNEL_HASH
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -42,5 +47,6 @@ def _cache_folder() -> Path:
     )
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+if "numba" in sys.modules:  # it read its settings when it was imported, before this file
+    sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
