@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db import queries
+from engine.core.setup import Setup
 from engine.market.symbols import timeframe_name
 
 _SLOTS = "SELECT key, label, strategy, symbol, timeframe_ms, params, source_hash FROM slot WHERE run_id = :run ORDER BY position"
@@ -39,6 +40,20 @@ def setup_json(engine: Engine, run_id: int) -> dict[str, Any] | None:
     newest = queries.scalar(engine, _NEWEST, {"run": run_id})
     setup = _loaded(newest).get("setup") if newest else None
     return dict(setup) if setup else None
+
+
+def setup_of_run(engine: Engine, run_id: int) -> Setup | None:
+    """The same as a Setup; None for a run that stored none."""
+    stored = setup_json(engine, run_id)
+    if not stored or "slots" not in stored:
+        return None
+    own = {name: value for name, value in stored.items() if name in ("account", "instruments", "slots", "params")}
+    rest = {
+        "breakers": stored.get("breakers", ()),
+        "grace_ms": stored.get("grace_ms", 0),
+        "latency_ms": stored.get("latency_ms", 0),
+    }
+    return Setup.from_json({**own, **rest})
 
 
 def config_of(engine: Engine, run_id: int) -> dict[str, Any]:

@@ -25,9 +25,11 @@ from engine.analytics.values import Figure, Floats, Undefined
 from engine.core.setup import Setup
 from engine.market.candles import Candles
 from engine.research import seal
+from engine.research.compare_config import setup_of_run
 from engine.research.lineage import Lineage, data_set_of, lineage_of, strategies_of
 from engine.research.play import Played
 from engine.research.random_entries import RUNS, RandomEntries, random_entries
+from engine.research.stored import account_of_run
 
 METHODS: tuple[Method, ...] = ("order", "blocks", "skipped", "worse fills")
 MOST_COLUMNS = 2_000
@@ -153,6 +155,21 @@ def doubt_of(
     except Undefined as reason:
         why = str(reason)
     return doubt(account, lineage, matrix, random, openings=opened, why_no_random=why, fans=fans, seed=seed)
+
+
+def doubt_of_run(engine: Engine, run_id: int, *, fans: bool = True, seed: int = 0) -> Doubt:
+    """Doubt a stored run, living ones too, by what was tried on its days; without random entries, which need its candles.
+
+    NoSuchAccount for a run that is not there.
+    """
+    account, setup = account_of_run(engine, run_id), setup_of_run(engine, run_id)
+    if setup is None:
+        return doubt(account, fans=fans, seed=seed)
+    strategies, span = strategies_of(setup), (account.curve.begun, account.curve.ended)
+    lineage = lineage_of(engine, strategies, data_set_of(setup, *span))
+    opened = seal.openings(engine, sorted({slot.symbol for slot in setup.slots}), strategies, *span)
+    why = "a stored run is not entered at random: its candles are not at hand"
+    return doubt(account, lineage, openings=len(opened), why_no_random=why, fans=fans, seed=seed)
 
 
 def _figure(name: str, make: Callable[[], float]) -> Figure:

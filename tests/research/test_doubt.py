@@ -18,9 +18,11 @@ from engine.analytics.definitions import Account
 from engine.analytics.trades import Trades
 from engine.core.setup import Setup
 from engine.core.types import MS_DAY
-from engine.research.doubt import doubt, doubt_of
+from engine.research.backtest import run_backtest, save_backtest
+from engine.research.compare_config import setup_of_run
+from engine.research.doubt import doubt, doubt_of, doubt_of_run
 from engine.research.figures import account_of
-from engine.research.lineage import count_setup, count_trial, data_set, lineage_of
+from engine.research.lineage import count_setup, count_trial, data_set, keys_of, lineage_of
 from engine.research.play import play
 from engine.research.seal import open_seal
 from engine.strategies import catalog
@@ -126,3 +128,16 @@ def test_what_never_trades_is_doubted_too(engine: Engine, mine: Callable[[str, s
     assert made.random is None
     assert "no trade" in made.why_no_random
     assert made.trials == 1
+
+
+def test_a_stored_run_is_doubted_by_what_was_tried_on_its_days(engine: Engine) -> None:
+    one = spec(walk(9_000))
+    done = save_backtest(engine, one, run_backtest(one))
+    assert done.run_id is not None
+    setup = setup_of_run(engine, done.run_id)
+    assert setup is not None
+    assert keys_of([setup]) == keys_of([Setup(one.account, (one.instrument,), (one.slot,), (one.params,), (), 0, 0)])
+    assert doubt_of_run(engine, done.run_id, fans=False).trials == 1
+    count_setup(engine, setup, done.played.start, done.played.end, done.account.returns)
+    count_trial(engine, "sma_cross", data_set(["BTC/USD"], START, START + MS_DAY), "", [1, 2], [0.1, 0.2], "sweep")
+    assert doubt_of_run(engine, done.run_id, fans=False).trials == 3
