@@ -69,7 +69,7 @@ def stored(n: int) -> Bars:
         np.savez(part, **bars(DAYS_720))  # type: ignore[arg-type]
         part.rename(path)
     with np.load(path) as file:
-        return {name: np.ascontiguousarray(file[name][:n]) for name in file.files}
+        return {name: file[name][:n].copy() for name in file.files}
 
 
 def pairs(count: int) -> list[tuple[int, int]]:

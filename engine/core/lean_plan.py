@@ -21,10 +21,17 @@ def sums_of(closes: np.ndarray) -> np.ndarray:
     return np.concatenate(([0], np.cumsum(closes // divisor)))
 
 
-def exact(sums: np.ndarray, one: int, other: int) -> bool:
-    """Whether float64 holds what a comparison of means over these two windows multiplies."""
-    largest = float(np.diff(sums).max()) if sums.size > 1 else 0.0
-    return largest * one * other < EXACT and float(sums[-1]) < EXACT
+def exact(closes: np.ndarray, sums: np.ndarray, longest: int, scale: float) -> bool:
+    """Whether sums multiplied crosswise in float64 tell the same as the means that a strategy compares, ties included.
+
+    Two different means of whole ticks are then further apart than two roundings to float64, and equal ones are equal. `scale`
+    is that of the prices, `longest` the longest window.
+    """
+    if not closes.size:
+        return True
+    largest, reduced = float(closes.max()), float(np.diff(sums).max())
+    apart = reduced * longest * longest < 2.0**51 and float(sums[-1]) < EXACT
+    return apart and largest * longest < EXACT and scale == np.rint(scale) and scale * longest < EXACT
 
 
 @helper

@@ -23,7 +23,7 @@ from engine.research.play import signals_of
 from engine.research.sweep_ground import Ground, no_rows
 from engine.strategies._plan import MeanAbove
 from engine.strategies.base import Bars, Signals, Strategy
-from engine.strategies.decisions import decisions_of, volatility_at
+from engine.strategies.decisions import check_signals, decisions_of, volatility_at
 
 _ROWS, _POINTS = (4096, 2048, 1024, 2048, 4096), 16_384
 
@@ -70,8 +70,12 @@ class Sets:
 
     def _signals(self, symbol: str, timeframe_ms: int, strategy: Strategy) -> Signals:
         """On the shared bars; on bars of its own for a strategy that fails on those, which are read-only."""
+        bars = self.ground.bars(symbol, timeframe_ms)
         try:
-            return signals_of(strategy, self.ground.bars(symbol, timeframe_ms))
+            said = strategy.signals(bars)
+            if not simple(said, len(bars)):
+                check_signals(bars, said)
+            return said
         except Exception:
             return signals_of(strategy, self.ground.own_bars(symbol, timeframe_ms))
 
@@ -152,10 +156,14 @@ class Sets:
 
     def _decided(self, setup: Setup, signals: Signals) -> tuple[tuple[Any, Any, Any], Any]:
         entries, exits = (_small(values) for values in (signals.entry, signals.exit))
-        count = lean.changes(entries, exits, *self._events)
+        whole = entries.size // 8 * 8
+        words = (entries[:whole].view(np.int64), exits[:whole].view(np.int64))
+        count = lean.changes(entries, exits, *words, *self._events)
+        if count < 0:  # says which bar
+            check_signals(self._bars(setup, 0), signals)
         if count > self._events[0].size:
             self._events = _events(2 * count)
-            lean.changes(entries, exits, *self._events)
+            lean.changes(entries, exits, *words, *self._events)
         bars, enter, leave = (part[:count] for part in self._events)
         if setup.slots[0].sizing.kind != "volatility":
             return (bars, enter, leave), _NO_FLOATS
@@ -175,7 +183,8 @@ class Sets:
         bars, day_last, sums = self._columns()
         windows = sorted({n for plan in plans for n in (plan.upper, plan.lower)})
         by_volatility = any(setup.slots[0].sizing.kind == "volatility" for setup in setups)  # needs each decision's own
-        if not plans or by_volatility or not lean_plan.exact(sums, windows[-1], windows[-1]):
+        scale = float(self._bars(setups[0], 0).close.scale) if setups else 0.0
+        if not plans or by_volatility or not lean_plan.exact(bars[4], sums, windows[-1], scale):
             return list(range(len(plans)))
         states = np.concatenate([self._state(setup) for setup in setups])
         try:
@@ -257,6 +266,27 @@ def fits(setup: Setup, ground: Ground) -> bool:
     if guard.trail or guard.breakeven or guard.time_stop or account.max_positions < 1 or account.fills != "model":
         return False
     return slot.timeframe_ms == ground.candles[slot.symbol].timeframe_ms and len(ground.frames.ts) == len(ground.points)
+
+
+def simple(said: Any, n: int) -> bool:
+    """Whether nothing can be wrong with these signals but an entry that is none of -1, 0 and 1, which is seen later."""
+    if (
+        not isinstance(said, Signals)
+        or said.tag is not None
+        or said.strength is not None
+        or said.limit_bars is not None
+    ):
+        return False
+    if any(getattr(said, name) is not None for name in ("stop", "target", "trail", "limit_offset")):
+        return False
+    entry, leave = np.asarray(said.entry), np.asarray(said.exit)
+    named = (*said.plot.values(), *said.checks.values())
+    return (
+        entry.dtype == np.int8
+        and leave.dtype == np.bool_
+        and entry.shape == leave.shape == (n,)
+        and all(np.shape(values) == (n,) and np.asarray(values).dtype.kind in "biuf" for values in named)
+    )
 
 
 def plan_of(strategy: Strategy) -> MeanAbove | None:

@@ -23,7 +23,7 @@ from engine.strategies.base import Bars
 from tests.laws.test_lean import scenes
 from tests.strategies.market import bars
 
-windows = st.integers(1, 40)
+windows = st.integers(1, 400)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -72,7 +72,7 @@ def test_blocks_and_room_do_not_show() -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(windows, windows, st.integers(0, 2**31), st.sampled_from([1, 10**6, 10**11]))
 def test_means_are_compared_as_fractions(upper: int, lower: int, seed: int, size: int) -> None:
-    n = 120
+    n = 500
     whole = np.random.default_rng(seed).integers(1, 5, n) * size
     from engine.core.series import Prices
 
