@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from db import queries
 from engine.core.setup import Setup
 from engine.market.symbols import timeframe_name
+from engine.strategies import catalog
+from engine.strategies.base import StrategyError
 
 _SLOTS = "SELECT key, label, strategy, symbol, timeframe_ms, params, source_hash FROM slot WHERE run_id = :run ORDER BY position"
 _NEWEST = "SELECT extra FROM snapshot WHERE run_id = :run ORDER BY id DESC LIMIT 1"
@@ -59,7 +61,11 @@ def setup_of_run(engine: Engine, run_id: int) -> Setup | None:
 def config_of(engine: Engine, run_id: int) -> dict[str, Any]:
     """Every setting by a name such as "sma_cross on BTC/USD 1m: fast" or "account: slippage_bps"."""
     run = queries.rows(engine, _RUN, {"run": run_id})[0]
-    flat: dict[str, Any] = {"exchange": run["exchange"], "kernel": run["code_hash"], "data": run["data_hash"]}
+    flat: dict[str, Any] = {
+        "exchange": run["exchange"],
+        "kernel": _short(run["code_hash"]),
+        "data": _short(run["data_hash"]),
+    }
     setup = setup_json(engine, run_id) or {}
     flat |= _flat("account", setup.get("account") or {"cash": run["cash_start"], "quote": run["quote"]})
     for one in setup.get("instruments", ()):
@@ -71,7 +77,8 @@ def config_of(engine: Engine, run_id: int) -> dict[str, Any]:
     for slot in queries.rows(engine, _SLOTS, {"run": run_id}):
         place = _place(slot)
         own = {k: v for k, v in rules.get(place, {}).items() if k not in _NAMED_BEFORE}
-        flat |= _flat(place, {**own, **_loaded(slot["params"]), "source": slot["source_hash"]})
+        params = {**_defaults(slot["strategy"], slot["source_hash"]), **_loaded(slot["params"])}
+        flat |= _flat(place, {**own, **params, "source": str(slot["source_hash"])[:12]})
     return flat
 
 
@@ -80,6 +87,19 @@ def differences(configs: Sequence[Mapping[str, Any]]) -> list[Setting]:
     names = dict.fromkeys(name for config in configs for name in config)
     found = [Setting(name, tuple(config.get(name) for config in configs)) for name in names]
     return [one for one in found if any(value != one.values[0] for value in one.values)]
+
+
+def _short(digest: Any) -> str | None:
+    return str(digest)[:12] if digest else None
+
+
+def _defaults(strategy: str, digest: str) -> dict[str, Any]:
+    """What a run did not say of its parameters; nothing where the strategy's file is another by now."""
+    try:
+        same = catalog.source(strategy)[1] == digest
+        return catalog.load(strategy).Params.model_construct().model_dump(mode="json") if same else {}
+    except StrategyError:
+        return {}
 
 
 def _place(slot: Mapping[str, Any]) -> str:
