@@ -50,9 +50,10 @@ def _print(made: Comparison, labels: dict[str, str]) -> None:
     for one in made.against:
         name = next(side.name for side in made.sides if side.id == one.id)
         typer.echo(f"\n{name} against {names[0]}: {one.sentence}")
-        _print_trades(one)
+        if made.rebased_ts:
+            _print_trades(one)
     if not made.rebased_ts:
-        say("note: these runs share no time; each curve begins at its own start")
+        say("note: these runs share no time; each curve begins at its own start, and no trade could be the same")
 
 
 def _cell(side: Any, name: str) -> str:
