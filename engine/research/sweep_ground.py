@@ -106,7 +106,9 @@ class Ground:
 
     def _points(self) -> Ints:
         """int64: when the equity curve has its points, one a bucket that holds a frame and has ended."""
-        ends = np.unique(self.frames.ts // self.bucket_ms + 1) * self.bucket_ms
+        ends = (self.frames.ts // self.bucket_ms + 1) * self.bucket_ms  # in order, as frames are
+        if ends.size:
+            ends = ends[np.flatnonzero(np.diff(ends, prepend=ends[0] - 1))]
         return ends[ends <= self.end]
 
     def columns(self) -> Ints:
