@@ -44,7 +44,11 @@ class Contender:
         ts = np.ascontiguousarray(bars["ts"], np.int64)
         self.candles = {slot.symbol: Candles(ts, *columns, work.MINUTE_MS, slot.symbol)}
         self.study = Study(Setup(account, (instrument,), (slot,), ({},), (), 0, 0), (Source(slot.symbol),))
-        self.points = Listed([{"fast": fast, "slow": slow} for fast, slow in work.pairs(sets)])
+        pairs = work.pairs(min(sets, 1000))
+        more = -(-sets // len(pairs))  # beyond a thousand: the same windows with other stops
+        stops = [work.STOP + k * 1e-5 for k in range(more)]
+        points = [{"fast": fast, "slow": slow, "stop": stop} for stop in stops for fast, slow in pairs]
+        self.points = Listed(points[:sets])
         self.classes: list[type[Strategy]] = [Said] if kind == "signals" else [catalog.load("sma_cross")]
         self.workers = workers
 
