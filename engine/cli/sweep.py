@@ -98,7 +98,7 @@ def sweep(
     seconds = time.perf_counter() - begun
     if sys.stderr.isatty():
         say("")
-    _count(study, table, own)
+    _count(study, table, own, "sweep_all" if data is not None or open_seal else "sweep", open_seal)
     told = _told(study, candles, table, metric, least, seconds)
     if json_out:
         emit_json({**told, "results": [table.row(int(i)) for i in table.order(metric, least=least)]})
@@ -188,8 +188,8 @@ def _said(share: float, words: str) -> None:
         sys.stderr.flush()
 
 
-def _count(study: Study, table: Table, candles: dict[str, Candles]) -> None:
-    """Every set that was run is a trial, where there is a database to count in."""
+def _count(study: Study, table: Table, candles: dict[str, Candles], origin: str, opened: bool) -> None:
+    """Every set that was run is a trial, and a look at the sealed part an opening, where there is a database to count in."""
     from engine.cli.trials import engine_for
 
     engine = engine_for(False)
@@ -198,7 +198,7 @@ def _count(study: Study, table: Table, candles: dict[str, Candles]) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from engine.research.lineage import count_trial, data_set_of, keys_of, source_of, strategies_of
-    from engine.research.seal import span_of
+    from engine.research.seal import open_seal, seal_ts, sentence, span_of
     from engine.research.space import Space
 
     space, setup = Space(study), study.setup
@@ -206,8 +206,16 @@ def _count(study: Study, table: Table, candles: dict[str, Candles]) -> None:
     try:
         count_trial(
             engine, strategies_of(setup), data_set_of(setup, *span_of(candles)), source_of(setup), keys,
-            table.column("sharpe_daily"), "sweep",
+            table.column("sharpe_daily"), origin,
         )  # fmt: skip
+        if opened:
+            from_ts, to_ts = span_of(candles)
+            exchange = study.sources[0].exchange if study.sources else "file"
+            cut = seal_ts(from_ts, to_ts)
+            times = open_seal(
+                engine, exchange, list(candles), "", strategies_of(setup), cut, to_ts, "sweep over all data"
+            )
+            say(f"note: {sentence(times)}")
     except SQLAlchemyError as error:
         say(f"note: these trials could not be counted: {type(error).__name__}")
     finally:
