@@ -70,7 +70,11 @@ def user_folder() -> Path:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.glob("*.py")):
-        if path.stem.isidentifier() and not path.stem.startswith(("_", "test_")) and not (folder == _HERE and path.stem in _OURS):
+        if (
+            path.stem.isidentifier()
+            and not path.stem.startswith(("_", "test_"))
+            and not (folder == _HERE and path.stem in _OURS)
+        ):
             yield path
 
 
