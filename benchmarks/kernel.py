@@ -42,7 +42,7 @@ def _median_of(run: Any, turns: int) -> float:
 def batch(count: int = work.DAYS_720, turns: int = 9) -> dict[str, float]:
     """ns a bar of the kernel's run: with the work's decisions, with none, and 20 slots in frames of 20 bars."""
     contender = ours.Contender(count, exact=True)
-    made = ours.decisions(contender.ts, contender.close)
+    made = ours.decisions(contender.bars, contender.instrument)
     setting = (contender.account, [contender.instrument], [contender.slot])
     busy = _median_of(lambda: Machine(*setting).run(contender.frames, made), turns)
     idle = _median_of(lambda: Machine(*setting).run(contender.frames), turns)

@@ -1,7 +1,8 @@
 """Evenkeel on the benchmark's work, served line by line like its peers: `python -m benchmarks.ours BARS`.
 
-Timed: the two means (exact, on ticks), their crossings, the decisions, the kernel's run with its trade log and
-equity curve. Outside, as for the peers: the bars in the form the system keeps them in.
+Timed: `sma_cross` as shipped (the two means, exact, on ticks, and their crossings), the check of its signals, the
+decisions with their volatility, the kernel's run with its trade log and equity curve. Outside, as for the peers: the bars
+in the form the system keeps them in.
 """
 
 from __future__ import annotations
@@ -11,49 +12,25 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 import engine
 from benchmarks import work
 from engine.core.machine import Frames, Machine
-from engine.core.types import DECISION, AccountSpec, Instrument, Protection, Sizing, SlotSpec
+from engine.core.types import TF_BAR, AccountSpec, Instrument, Protection, Rows, Sizing, SlotSpec
+from engine.strategies.base import Bars
+from engine.strategies.decisions import check_signals, decisions_of
+from engine.strategies.sma_cross import SmaCross
 
 FEE = Decimal(str(work.FEE))
+STRATEGY = SmaCross(SmaCross.Params(fast=work.FAST, slow=work.SLOW))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _turns(close: Any, fast: int, slow: int, at: Any, way: Any) -> int:
-    """Bars at which the fast mean turns above (1) or not above (-1) the slow one, from exact sums; the first is no
-    turn.
-    """
-    a, b, before, count = 0, 0, 0, 0
-    for t in range(close.size):
-        a += close[t]
-        b += close[t]
-        if t >= fast:
-            a -= close[t - fast]
-        if t >= slow:
-            b -= close[t - slow]
-        if t >= slow - 1:
-            now = 1 if a * slow > b * fast else -1
-            if before != 0 and now != before:
-                at[count] = t
-                way[count] = now
-                count += 1
-            before = now
-    return count
-
-
-def decisions(ts: Any, close: Any) -> Any:
-    """DECISION rows of the crossings of bars with open times `ts` and closes in ticks."""
-    at, way = np.empty(close.size, np.int64), np.empty(close.size, np.int8)
-    count = _turns(close, work.FAST, work.SLOW, at, way)
-    rows = np.zeros(count, DECISION)
-    rows["entry"] = way[:count] > 0
-    rows["exit"] = way[:count] < 0
-    rows["decided_at"] = rows["known_at"] = ts[at[:count]] + work.MINUTE_MS
-    rows["signal_id"] = np.arange(1, count + 1)
-    rows["volatility"] = np.nan
+def decisions(bars: Bars, instrument: Instrument) -> Any:
+    """DECISION rows of the crossings, by the product's own strategy: its means, its checks, its rows."""
+    signals = STRATEGY.signals(bars)
+    check_signals(bars, signals)
+    rows = decisions_of(0, bars, signals, instrument)
+    rows["signal_id"] = np.arange(1, rows.size + 1)
     return rows
 
 
@@ -67,6 +44,14 @@ def setting(exact: bool) -> tuple[AccountSpec, Instrument, SlotSpec]:
     return account, instrument, slot
 
 
+def _rows(ts: Any, columns: list[Any]) -> Rows:
+    rows = np.zeros(ts.size, TF_BAR)
+    rows["ts"] = ts
+    for name, values in zip(("open", "high", "low", "close"), columns, strict=True):
+        rows[name] = values
+    return rows
+
+
 class Contender:
     """The bars in ticks, and one run over them."""
 
@@ -76,11 +61,11 @@ class Contender:
         self.ts = np.ascontiguousarray(bars["ts"], np.int64)
         columns = [self.instrument.to_ticks(bars[name]) for name in ("open", "high", "low", "close")]
         self.frames = Frames.of_candles(self.ts, np.stack(columns, axis=1))
-        self.close = columns[3]
+        self.bars = Bars.from_ticks(self.instrument, work.MINUTE_MS, _rows(self.ts, columns))
 
     def run(self) -> tuple[int, float]:
         machine = Machine(self.account, [self.instrument], [self.slot])
-        reports = machine.run(self.frames, decisions(self.ts, self.close))
+        reports = machine.run(self.frames, decisions(self.bars, self.instrument))
         return int(reports.trades.size), float(machine.account["equity"][0])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.core.jit import helper, maker
-from engine.core.series import Floats, Ints, Prices, plain, scale_of, ticks
+from engine.core.series import EXACT, Floats, Ints, Prices, check_exact, plain, scale_of, ticks, whole_ticks
 
 MS_DAY = 86_400_000
 
@@ -35,7 +35,9 @@ def sma(x: ArrayLike, n: int) -> Floats:
     """Simple mean of the last n bars, float64[size]. Of `Prices`: one division of two exact integers, ties included."""
     n = period(n)
     if isinstance(x, Prices) and scale_of(x):
-        return _mean_of_ticks(*ticks(x, n), n, x.scale)
+        mean, largest = _mean_on_grid(plain(x), n, x.scale)
+        check_exact(largest, n, x.scale)
+        return mean
     return _mean(plain(x), n)
 
 
@@ -92,16 +94,24 @@ def _spread(x: ArrayLike, n: int, ddof: int) -> tuple[Floats, Floats]:
 
 
 @maker
-def _mean_of_ticks(whole: Ints, last_nan: Ints, n: int, scale: float) -> Floats:
-    out = np.full(whole.size, np.nan)
-    total, divisor = 0, n * scale
-    for i in range(whole.size):
-        total += whole[i]
+def _mean_on_grid(prices: Floats, n: int, scale: float) -> tuple[Floats, float]:
+    """The mean of n whole ticks, taken from the prices as they come and go, and the largest number of ticks seen."""
+    out = np.empty(prices.size)
+    total, divisor, warm, largest = np.int64(0), n * scale, n - 1, 0.0
+    for i in range(prices.size):
+        value = prices[i] * scale
+        if abs(value) > largest:
+            largest = abs(value)
+        if abs(value) < EXACT:
+            total += whole_ticks(value)
+        elif value != value:
+            warm = i + n
         if i >= n:
-            total -= whole[i - n]
-        if i - last_nan[i] >= n:
-            out[i] = total / divisor
-    return out
+            old = prices[i - n] * scale
+            if abs(old) < EXACT:
+                total -= whole_ticks(old)
+        out[i] = total / divisor if i >= warm else np.nan
+    return out, largest
 
 
 @helper

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.core.jit import maker
+from engine.core.jit import helper, maker
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,14 +84,26 @@ def ticks(prices: Prices, n: int = 1) -> tuple[Ints, Ints]:
     `n` is how many of them will be added up. ValueError when a price, or a sum of n of them, is too large to be exact.
     """
     whole, last_nan, largest = _ticks(plain(prices), prices.scale)
-    if not (largest < EXACT and largest * n < 2.0**63):
-        raise ValueError(f"prices of {largest / prices.scale:g} are too large for a tick of {1 / prices.scale:g} "
-                         f"and windows of {n} bars: use a coarser tick or a shorter window")  # fmt: skip
+    check_exact(largest, n, prices.scale)
     return whole, last_nan
+
+
+def check_exact(largest: float, n: int, scale: float) -> None:
+    """ValueError when `largest` ticks, or a sum of n of them, are too many to be exact."""
+    if not (largest < EXACT and largest * n < 2.0**63):
+        raise ValueError(f"prices of {largest / scale:g} are too large for a tick of {1 / scale:g} "
+                         f"and windows of {n} bars: use a coarser tick or a shorter window")  # fmt: skip
 
 
 def _bare(x: Any) -> Any:
     return x.view(np.ndarray) if isinstance(x, Prices) else x
+
+
+@helper
+def whole_ticks(value: float) -> np.int64:
+    """The nearest whole number, halves to even; |value| below EXACT. Adding and taking away 1.5 * 2**52 rounds as rint does,
+    and quicker; above 2**51 there is rint."""
+    return np.int64((value + ROUNDING) - ROUNDING) if abs(value) < HALF_EXACT else np.int64(np.rint(value))
 
 
 @maker
@@ -103,9 +115,7 @@ def _ticks(prices: Floats, scale: float) -> tuple[Ints, Ints, float]:
         value = prices[i] * scale
         size = abs(value)
         if size < EXACT:
-            # Adding and taking away 1.5 * 2**52 rounds half to even, as rint does, and quicker; above 2**51 there is rint.
-            rounded = (value + ROUNDING) - ROUNDING if size < HALF_EXACT else np.rint(value)
-            whole[i] = np.int64(rounded)
+            whole[i] = whole_ticks(value)
         elif value != value:
             nan_at = i
         if size > largest:

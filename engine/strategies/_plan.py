@@ -15,6 +15,7 @@ from engine.core.indicators import sma
 from engine.strategies.base import Bars, Signals
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,14 @@ class MeanAbove:
 
     def condition(self, bars: Bars) -> Bools:
         """bool[n]; False until both means are known."""
-        return np.asarray(sma(bars.close, self.upper) > sma(bars.close, self.lower))
+        upper, lower = self._means(bars)
+        return np.asarray(upper > lower)
 
     def signals(self, bars: Bars, names: tuple[str, str], check: str) -> Signals:
         """In where it turns true, out where it turns false; the two means drawn under `names`, the condition called `check`."""
-        above = self.condition(bars)
-        means = {name: sma(bars.close, n) for name, n in zip(names, (self.upper, self.lower), strict=True)}
-        return Signals.long_while(above, plot=means, checks={check: above})
+        means = self._means(bars)
+        above = np.asarray(means[0] > means[1])
+        return Signals.long_while(above, plot=dict(zip(names, means, strict=True)), checks={check: above})
+
+    def _means(self, bars: Bars) -> tuple[Floats, Floats]:
+        return sma(bars.close, self.upper), sma(bars.close, self.lower)
