@@ -89,6 +89,18 @@ def longer(rows: Rows, from_ms: int, to_ms: int) -> Rows:
     return ended
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What costs, sizes, delays and limits do not touch, kept so that another account can act on it: TF_BAR[n] by symbol,
+    the frames, each slot's bars and signals, and the span [start, end) in ms UTC."""
+
+    ticks: Mapping[str, Rows]
+    frames: Frames
+    slots: tuple[tuple[Bars, Signals], ...]
+    start: int
+    end: int
+
+
 def play(
     account: AccountSpec,
     instruments: Sequence[Instrument],
@@ -102,38 +114,74 @@ def play(
     Candles of all symbols share one timeframe, of which a slot's own is a multiple. StrategyError for signals that cannot
     be used, ValueError for prices or amounts out of range.
     """
+    seen = see(instruments, slots, candles)
+    return act(account, instruments, [spec for spec, _ in slots], seen, breakers, funding)
+
+
+def see(
+    instruments: Sequence[Instrument], slots: Sequence[tuple[SlotSpec, Strategy]], candles: Mapping[str, Candles]
+) -> Seen:
+    """The slow half of `play`: bars, what the strategies say about them, and the frames."""
     ticks = {one.symbol: ticks_of(candles[one.symbol], one) for one in instruments}
     grid = {one.symbol: one for one in instruments}
-    played = []
-    for i, (spec, strategy) in enumerate(slots):
+    said = []
+    for spec, strategy in slots:
         rows = longer(ticks[spec.symbol], candles[spec.symbol].timeframe_ms, spec.timeframe_ms)
         bars = Bars.from_ticks(grid[spec.symbol], spec.timeframe_ms, rows)
-        signals = signals_of(strategy, bars)
-        decisions = decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms)
-        played.append(PlayedSlot(bars, signals, decisions))
-    decisions = _numbered(played)
-    machine = Machine(account, instruments, [spec for spec, _ in slots], breakers)
+        said.append((bars, signals_of(strategy, bars)))
     start = min(int(one.ts[0]) for one in candles.values())
     end = max(int(one.ts[-1]) + one.timeframe_ms for one in candles.values())
-    frames = frames_of([ticks[one.symbol] for one in instruments])
+    return Seen(ticks, frames_of([ticks[one.symbol] for one in instruments]), tuple(said), start, end)
+
+
+def act(
+    account: AccountSpec,
+    instruments: Sequence[Instrument],
+    slots: Sequence[SlotSpec],
+    seen: Seen,
+    breakers: Sequence[BreakerSpec] = (),
+    funding: Rows | None = None,
+) -> Played:
+    """The quick half of `play`. The instruments may differ from those seen in their fees, the slots in sizes and exits."""
+    grid = {one.symbol: one for one in instruments}
+    played = [
+        PlayedSlot(bars, signals, decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms))
+        for i, (spec, (bars, signals)) in enumerate(zip(slots, seen.slots, strict=True))
+    ]
+    decisions = _numbered(played)
+    machine = Machine(account, instruments, slots, breakers)
     paid = np.zeros(0, FUNDING) if funding is None else funding
-    return Played(machine, machine.run(frames, decisions, paid, until=end), tuple(played), start, end)
+    reports = machine.run(seen.frames, decisions, paid, until=seen.end)
+    return Played(machine, reports, tuple(played), seen.start, seen.end)
 
 
 def signals_of(strategy: Strategy, bars: Bars) -> Signals:
-    """What the strategy says, checked. A person's own code may raise anything: it becomes a StrategyError that says where."""
+    """What the strategy says, checked. Its own code may raise anything: it becomes a StrategyError that names file and line."""
+    file, begins = _written(strategy)
     try:
         signals = strategy.signals(bars)
-    except StrategyError:
-        raise
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}, line {where.lineno}"
+        steps = traceback.extract_tb(error.__traceback__)
+        own = [step for step in steps if step.filename == file] or steps
+        place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
+        if isinstance(error, StrategyError):
+            raise StrategyError(f"{error} ({place})") from error
+        line = f", in `{own[-1].line}`" if own[-1].line else ""
         raise StrategyError(
-            f"{strategy.name}: signals(bars) failed in {place}: {type(error).__name__}: {error}"
+            f"{strategy.name}: signals(bars) failed in {place}: {type(error).__name__}: {error}{line}"
         ) from error
-    check_signals(bars, signals)
+    try:
+        check_signals(bars, signals)
+    except StrategyError as error:
+        raise StrategyError(f"{error} ({Path(file).name}, signals(bars) at line {begins})") from error
     return signals
+
+
+def _written(strategy: Strategy) -> tuple[str, int]:
+    """File and first line of the class's own `signals`."""
+    function = type(strategy).signals
+    code = getattr(function, "__wrapped__", function).__code__
+    return code.co_filename, code.co_firstlineno
 
 
 def _numbered(played: Sequence[PlayedSlot]) -> Rows:

@@ -38,8 +38,12 @@ def save_played(
     stats: Mapping[str, Any],
     data_hash: str,
     data_grade: str,
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[int, str]:
-    """(id, name) of the stored run. A failure leaves the run `failed` with the reason, and is raised."""
+    """(id, name) of the stored run. `more` is kept beside its account, instruments and slots, such as the study it came of.
+
+    A failure leaves the run `failed` with the reason, and is raised.
+    """
     sources = [catalog.source(slot.strategy) for slot in slots]
     with write_session(engine) as session:
         name = _free_name(session.execute(select(func.max(col(Run.id)))).scalar() or 0, slots)
@@ -59,7 +63,7 @@ def save_played(
             data_hash=data_hash,
             data_grade=data_grade,
             code_hash=evenkeel.KERNEL_HASH,
-            params=_run_params(account, instruments, slots, params),
+            params={**_run_params(account, instruments, slots, params), **(more or {})},
         )
         write.ensure_instruments(session, exchange, instruments)
         ids = write.ensure_slots(session, run_id, slots, params, sources)
