@@ -11,26 +11,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 
 from engine.core import money
+from engine.core.jit import entry
 from engine.core.machine import Machine
 from engine.core.types import EXEC_BAR, AccountSpec, Instrument
 from tests.core.picture import ACCOUNT, DAY0, SLOT, X, check
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@entry
 def mul_div(a: int, b: int, d: int) -> int:
     """The helpers can be called from compiled code alone."""
     return money.mul_div(a, b, d)
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@entry
 def mul_div_floor(a: int, b: int, d: int) -> int:
     return money.mul_div_floor(a, b, d)
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@entry
 def mul_div_ceil(a: int, b: int, d: int) -> int:
     return money.mul_div_ceil(a, b, d)
 
