@@ -17,11 +17,12 @@ from engine.cli import portfolio, trials
 from engine.cli.data import parse_day
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
+from engine.cli.period import Period
 from engine.cli.strategy import make_strategy
 from engine.cli.tables import TRADE_COLUMNS, check_kind, write_table
 
 if TYPE_CHECKING:
-    from engine.core.types import Instrument
+    from engine.core.types import Instrument, Protection, Sizing
     from engine.market.candles import Candles
     from engine.research.backtest import BacktestResult, BacktestSpec
     from engine.strategies.base import Strategy
@@ -41,16 +42,48 @@ class Options:
     stop: float | None
     target: float | None
     delay_bars: int = 0
+    trail: float | None = None
+    breakeven: float | None = None
+    time_stop: int | None = None
+    sizing: str = ""
 
     def check(self) -> None:
         """Fail (2) for a fraction that was meant as a percentage, or that is no fraction at all."""
         for fee in (self.maker, self.taker):
             if fee is not None and fee >= 1:
                 raise Fail(f"--fee {fee} is a fraction of the notional: 0.001 is 0.1 %", USAGE)
-        for name, most in (("size", 1.0), ("stop", 0.999), ("target", 100.0)):
+        most_of = {"size": 1.0, "stop": 0.999, "target": 100.0, "trail": 0.999, "breakeven": 100.0}
+        for name, most in most_of.items():
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
                 raise Fail(f"--{name} {value:g} is no fraction above 0 and up to {most:g}: 0.02 is 2 %", USAGE)
+        self.sized()
+
+    def sized(self) -> Sizing:
+        """How much an entry buys: --sizing, or a share of equity. Fail (2) for what is no sizing."""
+        from engine.core.types import Sizing
+
+        if not self.sizing:
+            return Sizing("share", self.size)
+        kind, _, text = self.sizing.partition(":")
+        most = {"share": 1.0, "fixed": 1e12, "risk": 0.999, "volatility": 100.0}
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if kind not in most or not 0 < value <= most[kind]:
+            raise Fail(
+                f"--sizing {self.sizing} is not known: share:0.2 of equity, fixed:500 of quote currency, risk:0.01 of equity "
+                "at the stop, or volatility:0.3 a year",
+                USAGE,
+            )
+        return Sizing(kind, value)  # type: ignore[arg-type]  # one of the four
+
+    def protection(self) -> Protection:
+        """The exits that every entry gets."""
+        from engine.core.types import Protection
+
+        return Protection(self.stop, self.target, self.trail, self.breakeven, self.time_stop)
 
     @property
     def free(self) -> bool:
@@ -67,6 +100,10 @@ def backtest(
     config: Annotated[
         Path | None, typer.Option(help="instead: all slots of a configuration, with its costs, limits and breakers")
     ] = None,
+    slot: Annotated[
+        list[str] | None,
+        typer.Option(metavar="S:SYM:TF:K=V,..", help="instead: a strategy on a symbol; several share one account"),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="candles: Parquet, Feather or CSV")] = None,
     rows: Annotated[int | None, typer.Option(min=1, help="the file's first N rows")] = None,
     repair: Annotated[
@@ -77,6 +114,11 @@ def backtest(
     timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h, 4h, 1d")] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day, UTC")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="DAY", help="up to this moment, UTC")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0.01, help="of stored candles the last 30, 60, 90, ... days")
+    ] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="fetch what the store lacks of the period first")] = False,
+    base_url: Annotated[str | None, typer.Option(help="with --fetch: another REST address")] = None,
     param: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="a parameter; several times for several")
     ] = None,
@@ -88,15 +130,21 @@ def backtest(
     spread_bps: Annotated[float, typer.Option(min=0, max=1000, help="half of it is paid beside the slippage")] = 0.0,
     delay_bars: Annotated[int, typer.Option(min=0, max=1000, help="bars between a decision and its order")] = 0,
     size: Annotated[float, typer.Option(help="fraction of equity an entry uses")] = 0.2,
+    sizing: Annotated[
+        str, typer.Option(metavar="KIND:N", help="instead of --size: fixed:500, risk:0.01, volatility:0.3")
+    ] = "",
     stop: Annotated[float | None, typer.Option(help="stop loss as a fraction of the fill")] = None,
     target: Annotated[float | None, typer.Option(help="take profit as a fraction of the fill")] = None,
+    trail: Annotated[float | None, typer.Option(help="trailing stop as a fraction of the fill")] = None,
+    breakeven: Annotated[float | None, typer.Option(help="gain that moves the stop to the entry")] = None,
+    time_stop: Annotated[int | None, typer.Option(min=1, help="bars after which a position is closed")] = None,
     research: Annotated[
         bool,
         typer.Option("--research/--exact", help="size at the fill as other libraries do, or as an exchange makes us"),
     ] = False,
     short: Annotated[bool, typer.Option("--short", help="take short entries too")] = False,
     execution: Annotated[
-        str | None, typer.Option(metavar="TF", help="with --config: candles that orders fill on [default: the finest]")
+        str | None, typer.Option(metavar="TF", help="candles that orders fill on; with --slot and --config, the finest")
     ] = None,
     auto_ack: Annotated[
         str | None, typer.Option(metavar="24h", help="with --config: a latch that waits for a person ends after this")
@@ -109,34 +157,89 @@ def backtest(
     """Run a strategy over candles and print what it would have earned, costs included."""
     for path in (trades_out, equity_out):
         check_kind(path)
+    _one_way(strategy, config, slot, data, auto_ack, fetch)
+    period = Period(days, from_, to, fetch, base_url)
+    period.check()
+    outs = portfolio.Outs(save, trades_out, equity_out, json_out)
     if config is not None:
-        if strategy is not None or data is not None:
-            raise Fail(
-                "--config brings its own strategies and stored candles: leave the strategy and --data out", USAGE
-            )
-        start, end = (parse_day(text) if text else None for text in (from_, to))
-        study = portfolio.study_of(config, start, end, execution, auto_ack)
-        portfolio.run(study, save, trades_out, equity_out, json_out)
+        portfolio.run(portfolio.study_of(config, period, execution, auto_ack), outs)
         return
-    if strategy is None:
-        raise Fail("name a strategy, as in `run_engine.py backtest sma_cross`, or give --config FILE", USAGE)
     options = Options(
-        amount("cash", cash), *_fees(fee, maker, taker), slippage_bps + spread_bps / 2, size, stop, target, delay_bars
-    )
+        amount("cash", cash), *_fees(fee, maker, taker), slippage_bps + spread_bps / 2, size, stop, target, delay_bars,
+        trail, breakeven, time_stop, sizing,
+    )  # fmt: skip
     options.check()
-    made = make_strategy(strategy, param or [])
-    candles = (
-        sources.from_file(data, rows, repair, symbol, timeframe)
-        if data is not None
-        else _stored(exchange, symbol, timeframe, from_, to)
-    )
+    if strategy is not None and execution is None:
+        _single(
+            strategy,
+            param or [],
+            options,
+            period,
+            outs,
+            (data, rows, repair, exchange, symbol, timeframe),
+            research,
+            short,
+        )
+        return
+    from engine.research.study import Source
+
+    if data is not None and not slot:
+        symbol = symbol or sources.symbol_in(data.stem)
+    if strategy is not None and not (symbol and timeframe):
+        raise Fail("--execution fills on finer candles than the strategy's: say --symbol and --timeframe too", USAGE)
+    asked = [portfolio.slot_words(text, timeframe) for text in slot or ()]
+    if strategy is not None:
+        asked = [(strategy, portfolio.pair_of(symbol or ""), timeframe or "", param or [])]
+    source = Source("", exchange or "coinbase", execution or "", str(data or ""), rows or 0, repair or "")
+    portfolio.run(portfolio.study_of_slots(asked, options, source, period, research, short), outs)
+
+
+def _one_way(
+    strategy: str | None,
+    config: Path | None,
+    slots: list[str] | None,
+    data: Path | None,
+    auto_ack: str | None,
+    fetch: bool,
+) -> None:
+    """Fail (2) where what is asked for contradicts itself."""
+    if config is not None and (strategy is not None or data is not None or slots):
+        raise Fail(
+            "--config brings its own strategies and stored candles: leave the strategy, --slot and --data out", USAGE
+        )
+    if strategy is not None and slots:
+        raise Fail("give a strategy or --slot, not both: each --slot names its own", USAGE)
+    if strategy is None and config is None and not slots:
+        raise Fail("name a strategy, as in `run_engine.py backtest sma_cross`, or give --slot or --config FILE", USAGE)
+    if auto_ack is not None and config is None:
+        raise Fail("--auto-ack lets a configuration's breakers go: without --config there are none", USAGE)
+    if fetch and data is not None:
+        raise Fail("--fetch brings candles into the store: leave --data out", USAGE)
+
+
+def _single(
+    strategy: str, params: list[str], options: Options, period: Period, outs: portfolio.Outs, over: tuple[Any, ...],
+    research: bool, short: bool,
+) -> None:  # fmt: skip
+    """The common case by the short way: no database, no frames of several symbols."""
+    data, rows, repair, exchange, symbol, timeframe = over
+    made = make_strategy(strategy, params)
+    if data is not None:
+        if period.days:
+            raise Fail("--days counts back in stored candles: with --data choose --rows", USAGE)
+        candles = sources.from_file(data, rows, repair, symbol, timeframe)
+    else:
+        place = exchange or "coinbase"
+        start, end = period.of(place, [portfolio.pair_of(symbol)], timeframe) if symbol and timeframe else (None, None)
+        first, last = (None if moment is None else str(moment) for moment in (start, end))
+        candles = _stored(place, symbol, timeframe, first, last)
     spec = _spec(strategy, made, candles, exchange or "", options, research, short)
-    result = _run(spec, save)
-    if trades_out is not None:
-        write_table(trades_out, {name: result.trade_columns()[name] for name in TRADE_COLUMNS})
-    if equity_out is not None:
-        write_table(equity_out, result.equity_columns())
-    _report(result, options, json_out)
+    result = _run(spec, outs.save)
+    if outs.trades is not None:
+        write_table(outs.trades, {name: result.trade_columns()[name] for name in TRADE_COLUMNS})
+    if outs.equity is not None:
+        write_table(outs.equity, result.equity_columns())
+    _report(result, options, outs.json)
     _count(spec, result)
 
 
@@ -176,7 +279,7 @@ def _spec(
     name: str, strategy: Strategy, candles: Candles, exchange: str, options: Options, research: bool, short: bool
 ) -> BacktestSpec:
     """The options as the core's nouns: no limits and no breakers, as a backtest without a configuration has."""
-    from engine.core.types import AccountSpec, Protection, Sizing, SlotSpec
+    from engine.core.types import AccountSpec, SlotSpec
     from engine.research.backtest import BacktestSpec
 
     instrument: Instrument = sources.plain_instrument(candles, options.maker, options.taker)
@@ -195,8 +298,8 @@ def _spec(
         strategy=name,
         symbol=instrument.symbol,
         timeframe_ms=candles.timeframe_ms,
-        sizing=Sizing("share", options.size),
-        protection=Protection(stop=options.stop, target=options.target),
+        sizing=options.sized(),
+        protection=options.protection(),
         allow_short=short,
     )
     return BacktestSpec(

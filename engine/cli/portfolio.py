@@ -1,9 +1,11 @@
-"""backtest --config: a whole configuration over stored candles, all its slots in one account, its costs, limits and breakers."""
+"""backtest --config and --slot: several slots in one account, by a configuration with its limits, or as typed with none."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,18 @@ from engine.cli import trials
 from engine.cli.data import candle_store
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
+from engine.cli.period import Period
+from engine.cli.strategy import make_strategy
 from engine.cli.tables import TRADE_COLUMNS, write_table
 
 if TYPE_CHECKING:
-    from engine.core.types import Instrument
-    from engine.research.study import Study
-    from engine.research.work_study import Done
+    from engine.cli.backtest import Options
+    from engine.core.types import Instrument, SlotSpec
+    from engine.research.lab import StudyResult
+    from engine.research.study import Source, Study
 
+Words = tuple[str, str, str, list[str]]
+"""Strategy, symbol, timeframe and parameters of a slot."""
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -30,19 +37,111 @@ def duration_ms(text: str, option: str) -> int:
     return int(match[1]) * UNITS[match[2]]
 
 
-def study_of(config: Path, start: int | None, end: int | None, execution: str | None, auto_ack: str | None) -> Study:
-    """What the configuration would have traded in [start, end): known at the bar's end, as a backtest on candles is."""
+@dataclass(frozen=True)
+class Outs:
+    """Where results go."""
+
+    save: bool
+    trades: Path | None
+    equity: Path | None
+    json: bool
+
+
+def study_of(config: Path, period: Period, execution: str | None, auto_ack: str | None) -> Study:
+    """What the configuration would have traded in the period: known at the bar's end, as a backtest on candles is."""
     from engine.research.study import Source, Study
     from engine.runtime.build import setup_of, symbols_of
     from engine.runtime.config import load
 
     read = load(config)
-    exchange = read.run.exchange
-    setup = setup_of(read, _instruments(exchange, symbols_of(read)))
+    exchange, symbols = read.run.exchange, symbols_of(read)
+    setup = setup_of(read, _instruments(exchange, symbols))
     wait = duration_ms(auto_ack, "--auto-ack") if auto_ack else 0
     setup = replace(setup, account=replace(setup.account, delay_ms=0, auto_ack_ms=wait), grace_ms=0, latency_ms=0)
+    start, end = period.of(exchange, symbols, execution or _finest(setup.slots))
     sources = tuple(Source(one.symbol, exchange, execution or "") for one in setup.instruments)
     return Study(setup, sources, start or 0, end or 0, f"configuration of {read.run.name}")
+
+
+def _finest(slots: Sequence[SlotSpec]) -> str:
+    from engine.market.symbols import timeframe_name
+
+    return timeframe_name(min(slot.timeframe_ms for slot in slots))
+
+
+def study_of_slots(
+    asked: Sequence[Words],
+    options: Options,
+    source: Source,
+    period: Period,
+    research: bool,
+    short: bool,
+) -> Study:
+    """Slots as asked for, one account without limits; `source` says where all their candles come from."""
+    from engine.core.setup import Setup
+    from engine.core.types import AccountSpec, SlotSpec
+    from engine.market.symbols import timeframe_ms
+    from engine.research.study import Study
+
+    slots: list[SlotSpec] = []
+    params: list[dict[str, Any]] = []
+    for strategy, symbol, step, own in asked:
+        made = make_strategy(strategy, own)
+        params.append(dict(made.params.model_dump(mode="json")))
+        label = str(len(slots) + 1) if any((s.strategy, s.symbol) == (strategy, symbol) for s in slots) else ""
+        try:
+            length = timeframe_ms(step)
+        except ValueError as error:
+            raise Fail(str(error), USAGE) from None
+        slots.append(SlotSpec(label, strategy, symbol, length, options.sized(), options.protection(), short))
+    symbols = list(dict.fromkeys(slot.symbol for slot in slots))
+    if source.file and len(symbols) > 1:
+        raise Fail(
+            f"--data is one symbol's candles, and the slots name {', '.join(symbols)}: use stored candles", USAGE
+        )
+    start, end = (
+        (None, None) if source.file else period.of(source.exchange, symbols, source.timeframe or _finest(slots))
+    )
+    sources = tuple(replace(source, symbol=symbol) for symbol in symbols)
+    instruments = tuple(_plain(options, one) for one in sources)
+    account = AccountSpec(
+        cash=options.cash, quote=instruments[0].quote, quantum=instruments[0].quantum, max_positions=len(slots), symbol_cap=0.0,
+        slippage_bps=options.slippage_bps, delay_ms=options.delay_bars * min(s.timeframe_ms for s in slots), research=research,
+    )  # fmt: skip
+    setup = Setup(account, instruments, tuple(slots), tuple(params), (), 0, 0)
+    return Study(setup, sources, start or 0, end or 0, ", ".join(f"{s.strategy} on {s.symbol}" for s in slots))
+
+
+def slot_words(text: str, timeframe: str | None) -> Words:
+    """(strategy, symbol, timeframe, parameters) of `sma_cross:BTC/USD:1h:fast=5,slow=20`. Fail (2) in a sentence."""
+    words = [word.strip() for word in text.split(":")]
+    own = words.pop().split(",") if len(words) > 2 and "=" in words[-1] else []
+    step = words.pop() if len(words) > 2 and re.fullmatch(r"\d+[a-zA-Z]", words[-1]) else timeframe
+    if len(words) < 2 or not all(words):
+        raise Fail(f"--slot {text} is not strategy:symbol, as in --slot sma_cross:BTC/USD:1h:fast=5,slow=20", USAGE)
+    if not step:
+        raise Fail(f"--slot {text} has no timeframe: write {words[0]}:{words[1]}:1h, or give --timeframe", USAGE)
+    return words[0], pair_of(":".join(words[1:])), step, own
+
+
+def pair_of(symbol: str) -> str:
+    """BTC/USD of BTC-USD and BTCUSD. Fail (2) otherwise."""
+    from engine.market.symbols import canonical
+
+    try:
+        return canonical(symbol)
+    except ValueError as error:
+        raise Fail(str(error), USAGE) from None
+
+
+def _plain(options: Options, source: Source) -> Instrument:
+    """A grid too fine to matter, as a backtest without a configuration has; finer still where prices are below 0.01."""
+    from engine.core.types import Instrument
+    from engine.research.loading import lowest
+
+    fees = {name: fee for name, fee in (("maker", options.maker), ("taker", options.taker)) if fee is not None}
+    low = lowest(source, candle_store())
+    return Instrument.unspecified(source.symbol, low_price=low is not None and low < 0.01, **fees)
 
 
 def _instruments(exchange: str, symbols: list[str]) -> list[Instrument]:
@@ -65,8 +164,6 @@ def _unspecified(exchange: str, symbol: str) -> Instrument:
 
 
 def _known_instruments(exchange: str) -> dict[str, Instrument]:
-    from decimal import Decimal
-
     from db.errors import StorageError
     from engine.core.types import Instrument
 
@@ -83,52 +180,78 @@ def _known_instruments(exchange: str) -> dict[str, Instrument]:
     return found
 
 
-def run(study: Study, save: bool, trades_out: Path | None, equity_out: Path | None, json_out: bool) -> None:
+def run(study: Study, outs: Outs) -> None:
     """Run it, print what came of it, store it where that is asked."""
-    from engine.research import work_study
+    from engine.research.lab import run_study
     from engine.research.told import equity_columns, trade_rows
 
     say_compiling()
-    done = work_study.run(study, candle_store())
-    number = _save(done) if save else None
-    if trades_out is not None:
+    done = run_study(study, candle_store())
+    number = _save(done) if outs.save else None
+    if outs.trades is not None:
         rows = trade_rows(done.played, study.setup.instruments, study.setup.slots)
-        write_table(trades_out, {name: [row[name] for row in rows] for name in ("strategy", "symbol", *TRADE_COLUMNS)})
-    if equity_out is not None:
-        write_table(equity_out, equity_columns(done.played))
-    _report(done, number, json_out)
+        write_table(outs.trades, {name: [row[name] for row in rows] for name in ("strategy", "symbol", *TRADE_COLUMNS)})
+    if outs.equity is not None:
+        write_table(outs.equity, equity_columns(done.played))
+    _report(done, number, outs.json)
     trials.count(done.setup, done.played.start, done.played.end, done.account.returns, number)
 
 
-def _save(done: Done) -> int:
+def _save(done: StudyResult) -> int:
     from db.session import migrate, open_engine
-    from engine.research import work_study
+    from engine.research.lab import save_study
 
     place.point_to_data()
     engine = open_engine()
     migrate(engine)
-    return work_study.save(engine, done)[0]
+    return save_study(engine, done)[0]
 
 
-def _report(done: Done, run_id: int | None, json_out: bool) -> None:
+def _report(done: StudyResult, run_id: int | None, json_out: bool) -> None:
     from engine.analytics.table import plain
 
-    setup, stats = done.setup, plain(done.figures)
     told: dict[str, Any] = {
         "run_id": run_id,
-        "slots": [f"{slot.strategy} on {slot.symbol}" for slot in setup.slots],
+        **_what(done),
         "start": done.played.start,
         "end": done.played.end,
-        "data_hash": done.data_hash,
-        "data_grade": done.grade,
-        **stats,
+        "benchmarks": {name: float(curve.equity[-1]) / curve.start - 1 for name, curve in done.benchmarks.items()},
+        **plain(done.figures),
         "elapsed_seconds": done.seconds,
-        "why_no_trades": done.silence,
-        "look_ahead": done.look_ahead,
+        **done.facts,
     }
     if json_out:
         emit_json(told)
         return
-    for name in ("undefined", "too_few"):
-        told.pop(name, None)
+    for name in ("undefined", "too_few", "series", "lookahead"):
+        told.pop(name)
+    for sentence in told.pop("look_ahead"):
+        say(f"WARNING: it looks ahead, so nothing here can be believed: {sentence}. `check` says more")
+    notes = [*told.pop("notes"), *(f"{slot} closed no trade: {why}" for slot, why in told.pop("silent").items())]
+    if why := told.pop("why_no_trades"):
+        notes = [why]
     emit_pairs({**told, "start": when(told["start"]), "end": when(told["end"])})
+    for note in notes:
+        say(f"note: {note}")
+    fees = [one.taker for one in done.setup.instruments] + [one.maker for one in done.setup.instruments]
+    if not all(fees) or not done.setup.account.slippage_bps:
+        say("note: fee or slippage is zero; no exchange is that kind")
+
+
+def _what(done: StudyResult) -> dict[str, Any]:
+    """What ran, on how many candles; of one slot under the names that every backtest has."""
+    from engine.market.symbols import timeframe_name
+    from engine.research.silence import slot_name
+
+    setup = done.setup
+    bars = sum(len(one) for one in done.candles.values())
+    told: dict[str, Any] = {"slots": [f"{slot.strategy} on {slot.symbol}" for slot in setup.slots], "bars": bars}
+    if len(setup.slots) == 1:
+        one = setup.slots[0]
+        told |= {"strategy": one.strategy, "params": dict(setup.params[0]), "symbol": one.symbol}
+        return {**told, "timeframe": timeframe_name(one.timeframe_ms)}
+    return {**told, "trades_by_slot": {slot_name(setup, at): _traded(done, at) for at in range(len(setup.slots))}}
+
+
+def _traded(done: StudyResult, at: int) -> int:
+    return int((done.played.reports.trades["slot"] == at).sum())

@@ -44,6 +44,15 @@ def last_days(study: Study, store: Store, days: float) -> Study:
     return replace(study, from_ts=end - round(days * MS_DAY), to_ts=end)
 
 
+def lowest(source: Source, store: Store) -> float | None:
+    """The lowest price of all that is there, for a grid that is fine enough; None where nothing is."""
+    if source.file:
+        return float(_from_file(source).low.min())
+    found = [one for one in store.list() if (one.exchange, one.symbol) == (source.exchange, source.symbol)]
+    lows = [store.read(source.exchange, source.symbol, one.timeframe).low for one in found]
+    return min((float(low.min()) for low in lows if low.size), default=None)
+
+
 def coverage_notes(study: Study, candles: Mapping[str, Candles]) -> tuple[str, ...]:
     """A sentence for each symbol whose candles begin late or end early, measured against the period asked for and the other
     symbols: listed or delisted meanwhile, or not fetched."""
