@@ -117,7 +117,7 @@ def test_daily_returns_are_kept() -> None:
 
 def test_a_stopped_sweep_goes_on(tmp_path: Path) -> None:
     one, candles, out = study(slot()), {"BTC/USD": walk(3_000)}, tmp_path / "s.arrow"
-    points = Grid.of(Space(one), ["fast=2:40:1", "slow=41:50:1"])
+    points = Grid.of(Space(one), ["fast=2:40:1", "slow=41:120:1"])
     whole = sweep(one, points, candles)
     seen: list[float] = []
     first = sweep(
@@ -143,7 +143,7 @@ def test_a_stopped_sweep_goes_on(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     one, candles, out = study(slot()), {"BTC/USD": walk(3_000)}, tmp_path / "s.arrow"
-    points = Grid.of(Space(one), ["fast=2:40:1", "slow=41:45:1"])
+    points = Grid.of(Space(one), ["fast=2:40:1", "slow=41:120:1"])
     seen: list[float] = []
     sweep(
         one,
