@@ -32,8 +32,7 @@ def maker(function: F) -> F:
 
 
 def helper(function: F) -> F:
-    """Compile for callers in compiled code only: entries, makers and other helpers. A plain `njit` must not call one: the
-    helpers below it would be missing from its code, and the process would end with it."""
+    """Compile for callers in compiled code only."""
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=HelperCompiler)
 
 

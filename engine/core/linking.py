@@ -11,6 +11,7 @@ rule of trading is in this file.
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
@@ -59,21 +60,49 @@ class HelperLibrary(JITCodeLibrary):
     def get_pointer_to_function(self, name: str) -> int:
         return 0
 
-    def with_callees(self) -> dict[Any, None]:
-        """This library and all below it, each once, in an order that never changes."""
-        found: dict[Any, None] = {self: None}
+    def parts(self) -> dict[Any, None]:
+        """The code of this helper and of all below it, each once, in an order that never changes."""
+        found: dict[Any, None] = {_Part(self): None}
         for library in self._linking_libraries:
-            found.update(library.with_callees() if isinstance(library, HelperLibrary) else {library: None})
+            found.update(library.parts() if isinstance(library, HelperLibrary) else {library: None})
         return found
+
+    def own_module(self) -> Any:
+        return super()._get_module_for_linking()
+
+    def _get_module_for_linking(self) -> Any:
+        """For callers that numba compiles its own way (a plain `njit`): this helper's code with all below it."""
+        module = self.own_module().clone()
+        for part in self.parts():
+            if part != _Part(self):
+                module.link_in(part._get_module_for_linking(), preserve=True)
+        return module
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A helper as an entry links it: its own code, without what lies below."""
+
+    library: HelperLibrary
+
+    @property
+    def _reload_init(self) -> Any:
+        return self.library._reload_init
+
+    def _ensure_finalized(self) -> None:
+        self.library._ensure_finalized()
+
+    def _get_module_for_linking(self) -> Any:
+        return self.library.own_module()
 
 
 class EntryLibrary(JITCodeLibrary):
-    """An entry's code with every helper below it."""
+    """An entry's code with every helper below it, once."""
 
     def add_linking_library(self, library: Any) -> None:
-        parts = library.with_callees() if isinstance(library, HelperLibrary) else (library,)
-        for part in parts:
-            super().add_linking_library(part)
+        for part in library.parts() if isinstance(library, HelperLibrary) else (library,):
+            if part not in self._linking_libraries:
+                super().add_linking_library(part)
 
 
 @contextmanager

@@ -86,7 +86,13 @@ def _fill_exit(account, slot, symbol, log, i, ts):
     if account["level"] == KILLED and purpose != FLATTEN and purpose != WIPED_OUT and purpose != MANUAL:
         return
     if account["level"] == HALTED and purpose == EXIT:
-        return
+        known_at = slot["time_exit"] + account["delay_ms"]
+        if ts < known_at:
+            return
+        # the strategy's exit waits for the halt to end; a time stop, like any protection, does not
+        cancel_exit(account, slot, log, i, R_SUPERSEDED, ts)
+        queue_exit(account, slot, symbol, log, i, TIME, known_at, ZERO, ts)
+        purpose = TIME
     if account["venue"] == 1:
         if slot["x_sent"] == 0:
             send_exit(account, slot, log, i, ts)

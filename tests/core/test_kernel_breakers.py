@@ -13,6 +13,7 @@ from tests.core.picture import ACCOUNT, DAY0, MINUTE, SLOT, Outcome, X, check, p
 
 LOSSES = BreakerSpec("losses", "consecutive_losses", "account", 2, "paused", end="cooldown", minutes=3)
 DAILY = BreakerSpec("day", "daily_loss", "account", 0.05, "paused", end="next_day")
+HALT = BreakerSpec("halt", "drawdown", "account", 0.01, "halted")
 DRAWDOWN = BreakerSpec("fall", "drawdown", "account", 0.10, "reduce_only")
 
 
@@ -225,6 +226,23 @@ def test_a_wiped_out_account_is_flattened_and_killed() -> None:
     )
     assert out.machine.level == "killed"
     assert len(events(out, "wiped_out")) == 1
+
+
+def test_halted_the_strategys_exit_waits_but_the_time_stop_does_not() -> None:
+    """Halted while the order to leave is on its way: it waits; three bars after the entry the time stop takes its place."""
+    check(
+        """
+        0:00  1000 1000 1000 1000 | buy           |
+        0:01  1000 1000 1000 1000 | exit known=60 | buy 1000
+        0:02   850  850  850  850 |               |
+        0:03   850  850  850  850 |               |
+        0:04   840  840  840  840 |               | sell 840 time, cancel superseded
+        0:05   840  840  840  840 | buy           | refused level
+        0:06   840  840  840  840 |               |
+        """,
+        slot=protected(time_stop=3),
+        breakers=[HALT],
+    )
 
 
 def test_a_breaker_on_a_slots_equity_is_refused() -> None:

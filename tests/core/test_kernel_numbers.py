@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from engine.core import money
 from engine.core.jit import entry
@@ -23,6 +24,18 @@ from tests.core.picture import ACCOUNT, DAY0, SLOT, X, check
 def mul_div(a: int, b: int, d: int) -> int:
     """The helpers can be called from compiled code alone."""
     return money.mul_div(a, b, d)
+
+
+@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def plainly_compiled(a: int, b: int, d: int) -> int:
+    return money.mul_div(a, b, d)
+
+
+def test_a_function_compiled_numbas_own_way_can_call_helpers_too() -> None:
+    assert plainly_compiled(10, 7, 3) == 23
+    assert plainly_compiled(2**62, 2**40, 2**41) == 2**61
+    with pytest.raises(OverflowError):
+        plainly_compiled(2**62, 2**62, 3)
 
 
 @entry

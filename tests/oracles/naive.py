@@ -130,6 +130,8 @@ class Naive(Desk):
         slot = self.slots[k]
         if bar is not None and slot.position and slot.position.outage and self.breakers.level() < KILLED:
             self._leave(k, ts, "outage", ts)
+        if bar is not None and self._halted_past_its_time(k, ts):
+            self._leave(k, ts, "time", ts)
         if bar is not None and slot.exit and slot.position and ts >= slot.exit.known and self._may_leave(slot.exit):
             self._close(k, ts, *self._market(bar, slot.exit.side), slot.exit.purpose)
         if slot.entry is None or slot.exit is not None:
@@ -138,6 +140,19 @@ class Naive(Desk):
             self._cancel(slot, ts, "expired")
         elif bar is not None and ts >= slot.entry.known:
             self._enter(k, ts, bar, slot.entry)
+
+    def _halted_past_its_time(self, k: int, ts: int) -> bool:
+        """The strategy's exit waits for a halt to end, and meanwhile the time stop has fallen due."""
+        slot = self.slots[k]
+        return bool(
+            slot.position
+            and slot.spec.protection.time_stop
+            and slot.exit
+            and slot.exit.purpose == "exit"
+            and ts >= slot.exit.known
+            and self.breakers.level() == HALTED
+            and ts >= self._time_stop(k) + self.account.delay_ms
+        )
 
     # ---------------------------------------------------------------- phase 4
     def _break(self, ts: int) -> None:
