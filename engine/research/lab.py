@@ -114,9 +114,8 @@ def run_study(
     played = play(setup.account, setup.instruments, list(zip(setup.slots, made, strict=True)), candles, setup.breakers)
     seconds = time.perf_counter() - begun
     result = StudyResult(study, candles, quality, played, seconds, strategies=made)
-    notes = (*coverage_notes(study, candles), *_left_holding(result))
     tell(1.0, "done")
-    return StudyResult(study, candles, quality, played, seconds, notes, made)
+    return StudyResult(study, candles, quality, played, seconds, notes_of(result), made)
 
 
 def strategies_of(study: Study) -> tuple[Strategy, ...]:
@@ -143,6 +142,11 @@ def save_study(engine: Engine, result: StudyResult) -> tuple[int, str]:
         data_grade=result.grade,
         more={"study": result.study.to_json()},
     )
+
+
+def notes_of(result: StudyResult) -> tuple[str, ...]:
+    """What of the period its candles do not cover, and what is still held of a symbol that left."""
+    return (*coverage_notes(result.study, result.candles), *_left_holding(result))
 
 
 def _left_holding(result: StudyResult) -> list[str]:

@@ -195,14 +195,27 @@ def _warm_differ(strategy: Strategy, bars: Bars, first: int, rows: Rows, found: 
     since = int(bars.ts[first]) + bars.timeframe_ms
     left, right = rows[rows["decided_at"] >= since], found[found["decided_at"] >= since]
     kind = f"warm-up of {strategy.warmup()} bars is too short"
-    ends = np.union1d(left["decided_at"], right["decided_at"])
-    for end in ends:
+    end = _first_apart(left, right)
+    if end is not None:
         bar = int(np.searchsorted(bars.ts + bars.timeframe_ms, end))
         pair = [side[side["decided_at"] == end] for side in (left, right)]
-        differences = list(_rows_differ(kind, bars, bar, pair[0], pair[1], n, late=True))
-        if differences:
-            yield differences[0]
-            return
+        yield next(_rows_differ(kind, bars, bar, pair[0], pair[1], n, late=True))
+
+
+def _first_apart(whole: Rows, late: Rows) -> int | None:
+    """The first bar's end at which only one side has a decision, or theirs differ by more than what fades."""
+    only_one = np.setxor1d(whole["decided_at"], late["decided_at"])
+    both = np.intersect1d(whole["decided_at"], late["decided_at"])
+    left, right = (side[np.isin(side["decided_at"], both)] for side in (whole, late))
+    apart = np.zeros(both.size, bool)
+    for name in _ROW:
+        unequal = _bits(left[name]) != _bits(right[name])
+        if name in _FADING:
+            step = 1.0 if left[name].dtype.kind == "i" else 1e-6
+            unequal &= ~np.isclose(left[name], right[name], rtol=1e-6, atol=step, equal_nan=True)
+        apart |= unequal
+    found = [*only_one[:1].tolist(), *both[apart][:1].tolist()]
+    return min(found, default=None)
 
 
 def _tail(bars: Bars, start: int) -> Bars:
