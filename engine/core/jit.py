@@ -31,9 +31,14 @@ def maker(function: F) -> F:
     return compiled
 
 
-def helper(function: F) -> F:
+def helper(function: F, **options: Any) -> F:
     """Compile for callers in compiled code only."""
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=HelperCompiler)
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=HelperCompiler, **options)
+
+
+def inlined(function: F) -> F:
+    """A helper small and frequent enough to stand in every caller's own code."""
+    return helper(function, forceinline=True)
 
 
 def _compiled(function: F, **options: Any) -> F:

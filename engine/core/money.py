@@ -6,7 +6,7 @@ Method of the wide multiplication and division: H. S. Warren, Hacker's Delight, 
 
 import numpy as np
 
-from engine.core.jit import helper
+from engine.core.jit import helper, inlined
 
 _MASK = np.uint64(0xFFFFFFFF)
 _0, _1, _2, _4, _8, _16, _32, _63, _64 = (np.uint64(n) for n in (0, 1, 2, 4, 8, 16, 32, 63, 64))
@@ -84,7 +84,7 @@ def _mul_div_wide(a, b, d, mode):
     return _round(np.int64(q), np.int64(r), d, mode)
 
 
-@helper
+@inlined
 def _mul_div_unsigned(a, b, d, mode):
     """The quotient is guessed in floats and made exact by the remainder, which 64 wrapping bits hold while the guess is off
     by less than 2**62 / d; beyond that the full 128 bits are used."""

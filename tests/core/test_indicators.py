@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core import indicators as ind
+from engine.core import rolling
 from engine.core.series import Prices, plain
 
 TALIB = json.loads(Path(__file__).with_name("expected_talib.json").read_text())
@@ -199,3 +200,13 @@ def test_prices_keep_their_scale_through_views_and_lose_it_in_sums():
 def test_bad_input_is_refused_with_a_reason(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(("scale", "level"), [(100.0, 5e4), (1e8, 100.0), (20.0, 3e3)])
+@pytest.mark.parametrize("n", [1, 2, 7, 400])
+def test_the_quick_mean_of_ticks_is_the_general_one_to_the_bit(scale: float, level: float, n: int) -> None:
+    steps = np.random.default_rng(n).standard_normal(900) * 1e-3
+    prices = np.rint(level * np.exp(np.cumsum(steps)) * scale) / scale
+    quick, general = rolling._mean_of_small(prices, n, scale), rolling._mean_of_any(prices, n, scale)[0]
+    assert quick.tobytes() == general.tobytes()
+    assert np.isnan(quick[: n - 1]).all()
