@@ -161,12 +161,11 @@ def signals_of(strategy: Strategy, bars: Bars) -> Signals:
     try:
         signals = strategy.signals(bars)
     except Exception as error:
-        steps = traceback.extract_tb(error.__traceback__)
-        own = [step for step in steps if step.filename == file] or steps
-        place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
+        step = _step_in(file, error)
+        place = f"{Path(file).name}, " + (f"line {step.lineno}" if step else f"signals(bars) at line {begins}")
         if isinstance(error, StrategyError):
             raise StrategyError(f"{error} ({place})") from error
-        line = f", in `{own[-1].line}`" if own[-1].line else ""
+        line = f", in `{step.line}`" if step and step.line else ""
         raise StrategyError(
             f"{strategy.name}: signals(bars) failed in {place}: {type(error).__name__}: {error}{line}"
         ) from error
@@ -175,6 +174,15 @@ def signals_of(strategy: Strategy, bars: Bars) -> Signals:
     except StrategyError as error:
         raise StrategyError(f"{error} ({Path(file).name}, signals(bars) at line {begins})") from error
     return signals
+
+
+def _step_in(file: str, error: BaseException) -> traceback.FrameSummary | None:
+    """The last line of `file` that the error, or what it came of, passed through."""
+    found, seen = None, error
+    while found is None and seen is not None:
+        own = [step for step in traceback.extract_tb(seen.__traceback__) if step.filename == file]
+        found, seen = (own[-1] if own else None), seen.__cause__  # type: ignore[assignment]  # None ends it
+    return found
 
 
 def _written(strategy: Strategy) -> tuple[str, int]:
