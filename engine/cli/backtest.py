@@ -340,7 +340,11 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
     undefined = stats.pop("undefined")
     for sentence in stats.pop("look_ahead"):
         say(f"WARNING: it looks ahead, so nothing here can be believed: {sentence}. `check` says more")
+    stats.pop("lookahead")
+    why = stats.pop("why_no_trades")
     emit_pairs({**stats, "start": when(stats["start"]), "end": when(stats["end"])})
+    if why:
+        say(f"note: {why}")
     for reason in dict.fromkeys(undefined.values()):
         names = ", ".join(name.replace("_", " ") for name, why in undefined.items() if why == reason)
         say(f"note: no {names}: {reason}")

@@ -87,16 +87,30 @@ class BacktestResult:
             "data_grade": self.quality.grade,
             **figures,
             "elapsed_seconds": self.elapsed_seconds,
+            "lookahead": "violations" if self.look_ahead else "ok",
             "look_ahead": self.look_ahead,
+            "why_no_trades": self.why_no_trades,
             "undefined": undefined,
         }
 
     @cached_property
     def look_ahead(self) -> list[str]:
-        """What gave the strategy away where its data was cut at a dozen bars; empty where nothing did."""
+        """What gave the strategy away where its data was cut short; empty where nothing did."""
         from engine.research.lookahead import sample
 
         return sample(self.spec.strategy, self.played.slots[0].bars, self.spec.instrument)
+
+    @cached_property
+    def why_no_trades(self) -> str:
+        """Why no trade was closed: no signals, refused by which limits; "" where one was."""
+        if self.played.reports.trades.size:
+            return ""
+        from engine.core.setup import Setup
+        from engine.research.silence import why_silent
+
+        spec = self.spec
+        setup = Setup(spec.account, (spec.instrument,), (spec.slot,), (spec.params,), (), 0, 0)
+        return why_silent(setup, self.played, (spec.strategy,))
 
     @cached_property
     def statistics(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class StudyResult(Done):
     @cached_property
     def why_no_trades(self) -> str:
         """Why no trade was closed: no signals, refused by which limits, blocked by which breaker; "" where one was."""
-        return why_silent(self.setup, self.played)
+        return why_silent(self.setup, self.played, self.strategies)
 
     @cached_property
     def silence(self) -> str:
@@ -66,7 +66,7 @@ class StudyResult(Done):
     @cached_property
     def silent(self) -> dict[str, str]:
         """By slot, why it closed no trade."""
-        return silent_slots(self.setup, self.played)
+        return silent_slots(self.setup, self.played, self.strategies)
 
     @cached_property
     def look_ahead(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from engine.core.types import Rows
 from engine.market.candles import iso
 from engine.market.symbols import timeframe_name
 from engine.research.play import Played
-from engine.strategies import catalog
+from engine.strategies.base import Strategy
 
 _BLOCKED = {"level", "breaker"}
 
@@ -26,14 +26,16 @@ def slot_name(setup: Setup, at: int) -> str:
     return f"{slot.strategy} on {slot.symbol}, {timeframe_name(slot.timeframe_ms)}{label}"
 
 
-def silent_slots(setup: Setup, played: Played) -> dict[str, str]:
+def silent_slots(setup: Setup, played: Played, strategies: Sequence[Strategy]) -> dict[str, str]:
     """By the slot's name, why it closed no trade; slots that closed one are left out."""
     traded = set(played.reports.trades["slot"].tolist())
     silent = [at for at in range(len(setup.slots)) if at not in traded]
-    return {slot_name(setup, at): why_silent(setup, played, {at}) for at in silent}
+    return {slot_name(setup, at): why_silent(setup, played, strategies, {at}) for at in silent}
 
 
-def why_silent(setup: Setup, played: Played, slots: Collection[int] | None = None) -> str:
+def why_silent(
+    setup: Setup, played: Played, strategies: Sequence[Strategy], slots: Collection[int] | None = None
+) -> str:
     """Why these slots (all of them) closed no trade; "" where one did."""
     mine = set(range(len(setup.slots))) if slots is None else set(slots)
     if mine & set(played.reports.trades["slot"].tolist()):
@@ -44,7 +46,7 @@ def why_silent(setup: Setup, played: Played, slots: Collection[int] | None = Non
         return f"{made} made and {'is' if len(held) == 1 else 'are'} open to the end: nothing was closed."
     entries = sum(int((played.slots[at].decisions["entry"] != 0).sum()) for at in mine)
     if not entries:
-        return _no_entry(setup, played, mine)
+        return _no_entry(setup, played, strategies, mine)
     log = _of(played.reports.signals, mine)
     refused = log[(log["status"] == codes.S_REFUSED) | (log["status"] == codes.S_MISSED)]
     refused = refused[np.isin(refused["signal"], _entry_ids(played, mine))]
@@ -57,13 +59,13 @@ def why_silent(setup: Setup, played: Played, slots: Collection[int] | None = Non
     return f"{_count(entries, 'entry', 'entries')} came too late: no bar was left to fill on. Test on a longer period."
 
 
-def _no_entry(setup: Setup, played: Played, mine: Collection[int]) -> str:
+def _no_entry(setup: Setup, played: Played, strategies: Sequence[Strategy], mine: Collection[int]) -> str:
     bars = sum(len(played.slots[at].bars.ts) for at in mine)
-    short = [at for at in mine if len(played.slots[at].bars.ts) <= _warmup(setup, at)]
+    short = [at for at in mine if len(played.slots[at].bars.ts) <= strategies[at].warmup()]
     if len(short) == len(mine):
         at = min(short)
         return (
-            f"There are {len(played.slots[at].bars.ts):,} bars, and {setup.slots[at].strategy} needs {_warmup(setup, at):,} "
+            f"There are {len(played.slots[at].bars.ts):,} bars, and {setup.slots[at].strategy} needs {strategies[at].warmup():,} "
             "before its first signal. Choose a longer period or a shorter timeframe."
         )
     said = sum(played.slots[at].decisions.size for at in mine)
@@ -72,10 +74,6 @@ def _no_entry(setup: Setup, played: Played, mine: Collection[int]) -> str:
     return (
         f"No signal in {bars:,} bars: the strategy's condition never turned. Try other parameters or a longer period."
     )
-
-
-def _warmup(setup: Setup, at: int) -> int:
-    return catalog.make(setup.slots[at].strategy, setup.params[at]).warmup()
 
 
 def _refused(setup: Setup, played: Played, refused: Rows, entries: int) -> str:

@@ -259,9 +259,16 @@ def test_a_period_without_candles_says_what_there_is(cli: Cli, stored: Path) -> 
 
 
 def test_no_trades_are_explained(cli: Cli, stored: Path) -> None:
-    outcome = cli("backtest", "--slot", "sma_cross:BTC/USD:4h")
-    assert outcome.code == 0
-    assert "note: There are 36 bars, and sma_cross needs 50 before its first signal" in outcome.err
+    for words in (
+        ["--slot", "sma_cross:BTC/USD:4h"],
+        ["sma_cross", "--symbol", "BTC/USD", "--timeframe", "4h", "--execution", "1m"],
+    ):
+        outcome = cli("backtest", *words)
+        assert outcome.code == 0
+        assert "note: There are 36 bars, and sma_cross needs 50 before its first signal" in outcome.err
+    poor = cli("backtest", "sma_cross", "--symbol", "BTC/USD", "--timeframe", "1m", "--sizing", "risk:0.01")
+    assert "entries were refused" in poor.err
+    assert "sizing by risk without a stop" in poor.err
 
 
 def test_what_is_missing_is_fetched_on_request(cli: Cli, folder: Path) -> None:
