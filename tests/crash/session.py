@@ -24,6 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
+LONGEST_LIFE_MS = 120_000
+"""Exchange time that a life ended by the wall clock may use: a fast machine would else play the whole market in one."""
 RATE = 0.4
 """Share of the prints that the sandbox would make: enough for nearly every second, and cheap."""
 
@@ -216,14 +218,18 @@ class Engine:
             self._wait_or_kill(process, 20)
         else:
             process = self.spawn()
-            self._wait_or_kill(process, dice.uniform(0.8, 4.0))
+            self._wait_or_kill(process, dice.uniform(0.8, 4.0), self.place.now() + LONGEST_LIFE_MS)
         self.kills += 1
         self.lives.append(f"cold {point or 'time'} {process.returncode}")
 
-    def _wait_or_kill(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    def _wait_or_kill(self, process: subprocess.Popen[bytes], seconds: float, until_ms: int | None = None) -> None:
+        """Kill after `seconds` of ours or at `until_ms` of the market's clock, whichever comes first."""
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < deadline:
+            if until_ms is not None and self.place.now() > until_ms:
+                break
+            time.sleep(0.01)
+        if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert process.returncode == -signal.SIGKILL, f"the engine ended with {process.returncode}: {self.last_words()}"
@@ -244,6 +250,8 @@ class Engine:
 
     def finish(self, seconds: float = 120) -> None:
         """Live on until the market's end, then stop as a person would."""
+        left = (self.place.end_ms - self.place.now()) // 1000
+        assert left > 60, f"the lives before left {left} s of the market: give it more seconds"
         process = self.spawn()
         self.pid = process.pid
         try:

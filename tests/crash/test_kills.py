@@ -31,7 +31,7 @@ def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_kills_in_real_starts(tmp_path: Path) -> None:
     dice = random.Random(20260101)
-    with market(4500) as place:  # more than thirty lives can use up: the last one must have a market to come back to
+    with market(5400) as place:  # more than thirty lives can use up: the last one must have a market to come back to
         engine = Engine(tmp_path, place)
         for point in [*WARM, *WARM, *[""] * 14]:
             engine.die_cold(dice, point)
