@@ -10,7 +10,7 @@ from db.session import migrate, open_engine
 from engine.market.store import Store
 from engine.research.lab import run_study, save_study
 from engine.research.study import Study
-from tests.app.conftest import Open, said, tables
+from tests.app.conftest import Open, said
 from tests.research.conftest import MINUTE, walk
 from tests.research.test_lab import slot, study
 
