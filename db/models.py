@@ -2,6 +2,7 @@
 
 from db.base import Table
 from db.control import Command, EngineStatus, Snapshot
+from db.journal import ImportedTrade, JournalConflict, JournalEntry, JournalWord, SavedFilter
 from db.orders import Fill, Order
 from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
@@ -20,14 +21,19 @@ __all__ = [
     "EngineStatus",
     "Equity",
     "Fill",
+    "ImportedTrade",
     "Instrument",
     "Job",
+    "JournalConflict",
+    "JournalEntry",
+    "JournalWord",
     "Note",
     "Order",
     "Outage",
     "Position",
     "Run",
     "RunMarker",
+    "SavedFilter",
     "SealOpening",
     "Signal",
     "Slot",

@@ -20,14 +20,14 @@ from db.base import (
     words,
 )
 
-RUN_KINDS = ("backtest", "paper", "live")
+RUN_KINDS = ("backtest", "paper", "live", "imported")
 RUN_STATUSES = ("writing", "running", "stopped", "complete", "failed")
 SLOT_STATES = ("enabled", "exit_only", "off", "failed")
 MARKERS = ("start", "stop", "recovery", "config", "code", "upgrade", "command")
 
 
 class Run(Table, table=True):
-    """A backtest, a paper account or a live account: one kind of thing. Not shown while `writing`."""
+    """A backtest, a paper or live account, or trades imported from elsewhere: one kind of thing. Not shown while `writing`."""
 
     __table_args__ = (
         UniqueConstraint("name"),

@@ -21,6 +21,7 @@ class Signal(Table, table=True):
         in_order("decided_ts", "known_ts"),
         *at_least_zero("stop_distance", "target_distance", "trail_distance", "limit_offset", "price"),
         Index(None, "run_id", "decided_ts"),
+        Index(None, "run_id", "tag"),
     )
 
     id: int | None = key()

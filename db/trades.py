@@ -24,6 +24,11 @@ from db.base import (
 from db.orders import PURPOSES
 
 POSITION_STATUSES = ("open", "entering", "exiting")
+FACETS = (
+    "run_id", "exit_ts", "seq", "pnl", "entry_ts", "slot_id", "symbol", "direction", "exit_reason", "config_version_id",
+    "r_multiple", "fees", "ambiguous", "signal_seq",
+)  # fmt: skip
+"""What the trades page filters, sorts, groups and sums by: it is answered from this index alone."""
 
 
 class Trade(Table, table=True):
@@ -38,7 +43,7 @@ class Trade(Table, table=True):
         *above_zero("qty", "entry_price", "exit_price"),
         *at_least_zero("entry_notional", "exit_notional", "bars_held", "stop_initial", "risk"),
         *finite("fees", "funding", "pnl", "pnl_pct", "kind_pnl"),
-        Index(None, "run_id", "exit_ts"),
+        Index("ix_trade_facets", *FACETS),
         Index(None, "run_id", "slot_id"),
     )
 

@@ -78,6 +78,11 @@ ROWS: dict[str, dict[str, Any]] = {
         **{"from_ts": T, "to_ts": T + 60_000, "opened_ts": T, **RUN},
     },
     "note": {**RUN, "created_ts": T},
+    "journal_entry": {"id": 1, **RUN, "trade_seq": 1, "note": "chased it", "created_ts": T, "updated_ts": T},
+    "journal_word": {"entry_id": 1, "kind": "mistake", "word": "chased"},
+    "journal_conflict": {"entry_id": 1, "ts": T, "version": 1, "fields": {"note": "did not"}},
+    "saved_filter": {"page": "trades", "name": "stopped shorts", "query": "side=short", "created_ts": T},
+    "imported_trade": {**RUN, "trade_seq": 1, "key": "a1"},
 }
 
 

@@ -54,6 +54,10 @@ BAD = [
     ("engine_status", "mode", "backtest"),
     ("run_marker", "kind", "note"),
     ("run_marker", "run_id", 99),
+    ("journal_entry", "day_ts", 86_400_000),
+    ("journal_entry", "trade_seq", None),
+    ("journal_entry", "rating", 6),
+    ("journal_word", "kind", "mood"),
 ]
 
 
@@ -113,7 +117,10 @@ def test_a_run_takes_its_rows_with_it(filled: Engine) -> None:
         session.execute(text("DELETE FROM run"))
     with filled.connect() as connection:
         left = {t: connection.execute(text(f"SELECT count(*) FROM {t}")).scalar() for t in metadata.tables}
-    assert {table for table, count in left.items() if count} == {"instrument", "alert", "job", "trial", "seal_opening"}
+    assert {table for table, count in left.items() if count} == {
+        *{"instrument", "alert", "job", "trial", "seal_opening"},
+        "saved_filter",
+    }
 
 
 def test_defaults_stand_in_the_schema(filled: Engine) -> None:

@@ -21,7 +21,12 @@ from tests.db.samples import ROWS, insert_samples
 
 
 def _tables(engine: Engine) -> set[str]:
-    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    """Without the tables that SQLite's full-text index keeps for itself."""
+    return {name for name in inspect(engine).get_table_names() if _is_ours(name)}
+
+
+def _is_ours(name: str | None, *_: object) -> bool:
+    return name != "alembic_version" and not str(name).startswith("journal_fts")
 
 
 def _checks(engine: Engine) -> dict[str, set[tuple[str, str]]]:
@@ -47,7 +52,7 @@ def test_every_table_has_a_sample() -> None:
 def test_head_equals_the_models(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_ours})
         assert compare_metadata(context, metadata) == []
 
 
