@@ -32,7 +32,7 @@ tmux: install ## engine, app and log side by side in a tmux session
 	@sh tools/tmux.sh
 
 test: install-dev ## the whole test suite
-	@$(PY) -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 check: install-dev ## lint, format, types, layers
 	@$(PY) -m ruff check .

@@ -1,17 +1,15 @@
-"""No kill can hurt it: SIGKILL at every named point and at random instants, in real starts and in forked children."""
+"""No kill can hurt it: SIGKILL at every named point and at random instants, in real starts."""
 
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from engine.runtime.crash import POINTS
 from tests.crash.proofs import prove
-from tests.crash.session import ROOT, Engine, market
+from tests.crash.session import Engine, market
 
 NEVER_REACHED_TWICE = {"recovery.loaded", "recovery.replayed", "command.read"}
 FRESH = (("event.taken", 1), ("tape.appended", 3), ("commit.begun", 1), ("commit.written", 1), ("bars.saved", 1))
@@ -40,12 +38,3 @@ def test_kills_in_real_starts(tmp_path: Path) -> None:
         counts = prove(tmp_path, place.truth())
     assert engine.kills == 30
     assert counts["fills"] > 0
-
-
-@pytest.mark.timeout(600)
-def test_kills_in_warmed_children() -> None:
-    """In a process of its own: pytest's has threads, and a thread must not be running when lives are forked."""
-    command = [sys.executable, "-m", "tests.crash", "--kills", "170", "--seed", "7"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("170 passed, 0 failed")
