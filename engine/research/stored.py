@@ -35,20 +35,31 @@ def account_of_run(
     if not run["kind"].size:
         raise NoSuchAccount(f"run {run_id} is not in this database")
     points, sums = columns(engine, _POINTS, {"run": run_id}), columns(engine, _SUMS, {"run": run_id})
+    return account_from(
+        run, points, columns(engine, _TRADES, {"run": run_id}), flows_of_run(engine, run_id), market, convention,
+        open_trades=int(sums["open_trades"][0]), fees=float(sums["fees"][0]),
+    )  # fmt: skip
+
+
+def account_from(
+    run: dict[str, Any],
+    points: dict[str, Any],
+    trades: dict[str, Any],
+    flows: tuple[Any, Any],
+    market: Curve | None = None,
+    convention: Convention | None = None,
+    *,
+    open_trades: int = 0,
+    fees: float | None = None,
+) -> Account:
+    """The account of columns already read: `run` one row of kind, cash_start, started_ts, ended_ts and finest_tf_ms; `points` ts,
+    equity and exposure in order; `trades` as in the table; `flows` as flows_of_run has them."""
     ts = points["ts"].astype(np.int64)
     begun, ended = _span(run, ts)
-    flow_ts, flow = _flows(engine, run_id)
     curve = Curve(
-        ts, points["equity"], float(run["cash_start"][0]), begun, ended, points["exposure"], flow_ts=flow_ts, flow=flow
-    )
-    return Account(
-        curve,
-        Trades.of(columns(engine, _TRADES, {"run": run_id})),
-        convention or Convention(),
-        open_trades=int(sums["open_trades"][0]),
-        fees=float(sums["fees"][0]),
-        market=market,
-    )
+        ts, points["equity"], float(run["cash_start"][0]), begun, ended, points["exposure"], flow_ts=flows[0], flow=flows[1]
+    )  # fmt: skip
+    return Account(curve, Trades.of(trades), convention or Convention(), open_trades, fees, market)
 
 
 def _span(run: dict[str, Any], ts: Any) -> tuple[int, int]:
@@ -61,8 +72,8 @@ def _span(run: dict[str, Any], ts: Any) -> tuple[int, int]:
     return int(ts[0]) - int(run["finest_tf_ms"][0]), int(ts[-1])
 
 
-def _flows(engine: Engine, run_id: int) -> tuple[Any, Any]:
-    """Deposits and withdrawals; funding is a slot's cost, and no flow."""
+def flows_of_run(engine: Engine, run_id: int) -> tuple[Any, Any]:
+    """(ts int64[k] ms UTC, amount float64[k]): deposits and withdrawals; funding is a slot's cost, and no flow."""
     rows = columns(engine, _FLOWS, {"run": run_id})
     found = [(int(ts), cash_flow(str(words))) for ts, words in zip(rows["ts"], rows["text"], strict=True)]
     flows = [(ts, float(one[0])) for ts, one in found if one is not None and one[1] is None]
