@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,9 +72,13 @@ class WalkForward:
     why_no_efficiency: str = ""
 
 
-def best_by(metric: str = "sharpe", *, low: bool = False, workers: int = 0) -> Chooser:
+Scored = Callable[[Fold, int, int], None]
+"""(fold, candidates scored so far, candidates in all); may raise to end the walk."""
+
+
+def best_by(metric: str = "sharpe", *, low: bool = False, workers: int = 0, said: Scored | None = None) -> Chooser:
     """The candidate with the highest (or lowest) statistic on the train span, the first of equals; those without a value lose
-    against any with one. WalkForwardError for an unknown statistic. `workers` 0 = one a core."""
+    against any with one. WalkForwardError for an unknown statistic. `workers` 0 = one a core; `said` is told of each score."""
     definition = DEFINITIONS.get(metric)
     if definition is None:
         raise WalkForwardError(
@@ -88,13 +93,25 @@ def best_by(metric: str = "sharpe", *, low: bool = False, workers: int = 0) -> C
 
     def choose(candidates: Sequence[Setup], candles: Mapping[str, Candles], fold: Fold) -> Choice:
         grounds = {one.instruments: Ground(one.instruments, candles, fold.test_from) for one in candidates}
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            scores = list(pool.map(lambda one: score(one, grounds[one.instruments], fold), candidates))
+        scores: list[float] = []
+        for value in spread(lambda one: score(one, grounds[one.instruments], fold), candidates, workers):
+            scores.append(value)
+            if said is not None:
+                said(fold, len(scores), len(candidates))
         known = np.array([-value if low else value for value in scores])
         chosen = int(np.nanargmax(known)) if np.isfinite(known).any() else 0
         return Choice(chosen, scores[chosen], tuple(scores))
 
     return choose
+
+
+def spread(work: Callable[[Setup], Any], setups: Sequence[Setup], workers: int = 0) -> Iterator[Any]:
+    """`work` of each setup in order, on threads; whoever stops asking ends what has not begun."""
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        try:
+            yield from pool.map(work, setups)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def walk_forward(
@@ -138,14 +155,18 @@ def walk_forward(
     return WalkForward(setup, tuple(candidates), metric, anchored, tuple(made), played, account, efficiency, why)
 
 
-def daily_matrix(walk: WalkForward, candles: Mapping[str, Candles]) -> Floats:
+def daily_matrix(
+    walk: WalkForward, candles: Mapping[str, Candles], progress: Callable[[float], None] | None = None
+) -> Floats:
     """float64[days, candidates]: daily returns of every candidate over the stitched span, for the probability of overfitting."""
-    grounds: dict[object, Ground] = {}
-    columns = []
-    for one in walk.candidates:
-        if one.instruments not in grounds:
-            grounds[one.instruments] = Ground(one.instruments, candles, walk.played.end)
-        columns.append(account_of(play_on(one, grounds[one.instruments], walk.played.start)).returns)
+    grounds = {one.instruments: Ground(one.instruments, candles, walk.played.end) for one in walk.candidates}
+    columns: list[Floats] = []
+    for returns in spread(
+        lambda one: account_of(play_on(one, grounds[one.instruments], walk.played.start)).returns, walk.candidates
+    ):
+        columns.append(returns)
+        if progress is not None:
+            progress(len(columns) / len(walk.candidates))
     days = min(column.size for column in columns)
     return np.stack([column[:days] for column in columns], axis=1)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
@@ -19,6 +21,7 @@ from db.session import write_session
 from engine.analytics.table import figures, plain
 from engine.analytics.values import Floats
 from engine.core.setup import Setup
+from engine.core.types import MS_DAY
 from engine.market.candles import Candles
 from engine.market.quality import assess
 from engine.research import seal
@@ -37,8 +40,9 @@ from engine.research.lineage import (
 from engine.research.save import save_played
 from engine.research.space import Excluded, Space
 from engine.research.study import Study
-from engine.research.walk_forward import Said, WalkForward, best_by, daily_matrix, walk_forward
-from engine.research.walk_forward_folds import WalkForwardError, folds_by_days, folds_of
+from engine.research.walk_forward import Said, Scored, WalkForward, best_by, daily_matrix, walk_forward
+from engine.research.walk_forward_folds import Fold, WalkForwardError, folds_by_days, folds_of
+from engine.research.walk_forward_kept import keeping
 
 MOST = 5_000
 """Candidates at most: each is played in every fold."""
@@ -94,7 +98,22 @@ class Walked:
         row = {name: getattr(one.fold, name) for name in ("train_from", "test_from", "test_to")}
         row |= {name: getattr(one, name) for name in ("train_growth", "test_growth", "test_return", "trades")}
         score = one.choice.score
-        return {**row, "point": dict(self.points[one.choice.chosen]), "score": score if math.isfinite(score) else None}
+        row |= {"point": dict(self.points[one.choice.chosen]), "score": score if math.isfinite(score) else None}
+        return {**row, "ahead_of": self._ahead(one.fold, one.choice.chosen)}
+
+    def _ahead(self, fold: Fold, chosen: int) -> float | None:
+        """The share of the other candidates that the chosen one left behind in the test's whole days (ties count half): near a
+        half, choosing was worth nothing. None where a test lasts less than a day, or nothing else could be chosen."""
+        start = self.walk.played.start // MS_DAY
+        days = self.matrix[max(fold.test_from // MS_DAY - start, 0) : fold.test_to // MS_DAY - start]
+        if not len(days) or days.shape[1] < 2:
+            return None
+        grown = np.delete(days, chosen, axis=1)
+        total, own = (
+            np.log1p(np.maximum(grown, -0.999999)).sum(axis=0),
+            np.log1p(np.maximum(days[:, chosen], -0.999999)).sum(),
+        )
+        return float(((total < own) + 0.5 * (total == own)).mean())
 
 
 _SHOWN = tuple("trades total_return cagr sharpe sortino max_drawdown win_rate profit_factor fees hold_return".split())
@@ -135,9 +154,11 @@ def walk_study(
     save: bool = False,
     job_id: int | None = None,
     progress: Said | None = None,
+    kept: Path | None = None,
 ) -> Walked:
     """Walk; with a database every candidate is counted as tried, and `save` stores the stitched run there (migrated before).
 
+    `kept` is a folder where what was chosen is noted fold by fold: the same walk asked for again goes on from there.
     Errors of `candidates_of`, `folds_of` and `walk_forward`; ValueError for no candles.
     """
     seen = dict(candles) if not ask.sealed else seal.unsealed_all(candles)
@@ -149,12 +170,12 @@ def walk_study(
         )
     else:
         folds = folds_of(*span, ask.folds, ask.train, anchored=ask.anchored)
-    chooser = best_by(ask.metric, low=ask.least)
+    chooser = best_by(ask.metric, low=ask.least, said=_scored(progress, len(folds)))
     setups = [setup for _, setup in asked]
+    if kept is not None:
+        chooser = keeping(chooser, kept, (ask.metric, ask.least, source_of(study.setup)), setups, seen)
     walk = walk_forward(setups, seen, folds, ask.metric, chooser, anchored=ask.anchored, progress=_share(progress))
-    if progress is not None:
-        progress(0.9, "every candidate over the tests")
-    matrix = daily_matrix(walk, seen)
+    matrix = daily_matrix(walk, seen, _over_tests(progress))
     lineage = None
     if engine is not None:
         origin = "walk_forward" if ask.sealed else "walk_forward_all"
@@ -169,7 +190,26 @@ def walk_study(
 
 
 def _share(progress: Said | None) -> Said | None:
-    return None if progress is None else lambda share, words: progress(0.9 * share, words)
+    return None if progress is None else lambda share, words: progress(0.85 * share, words)
+
+
+def _scored(progress: Said | None, folds: int) -> Scored | None:
+    if progress is None:
+        return None
+
+    def said(fold: Fold, done: int, total: int) -> None:
+        share = (fold.number + done / total) / folds
+        progress(0.85 * share, f"fold {fold.number + 1} of {folds}: {done:,} of {total:,} sets trained")
+
+    return said
+
+
+def _over_tests(progress: Said | None) -> Callable[[float], None] | None:
+    return (
+        None
+        if progress is None
+        else lambda share: progress(0.85 + 0.1 * share, "every set over the tests, to judge the choice")
+    )
 
 
 def _count(

@@ -106,6 +106,23 @@ def sweep(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def walk_forward(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: study, axes (texts), ask (fields of walk_forward_study.Ask). The stitched run is stored as one of its own. What was
+    chosen is kept fold by fold, and the next try goes on from there."""
+    from engine.market.store import Store
+    from engine.research.loading import load
+    from engine.research.study import Study
+    from engine.research.walk_forward_study import Ask, walk_study
+
+    context.progress(0.0, "reading the candles")
+    study, store = Study.from_json(args["study"]), Store(context.folder / "candles")
+    made = walk_study(
+        study, [str(axis) for axis in args["axes"]], load(study, store), Ask(**args["ask"]), context.engine, save=True,
+        job_id=context.job_id, progress=context.progress, kept=context.folder / "walks",
+    )  # fmt: skip
+    return made.as_dict()
+
+
 MOST_DIFFERENCES = 1_000
 
 
@@ -141,6 +158,7 @@ KINDS: dict[str, Kind] = {
     "fetch": Kind(fetch),
     "backtest": Kind(backtest),
     "sweep": Kind(sweep),
+    "walk_forward": Kind(walk_forward),
     "versus": Kind(versus),
 }
 

@@ -107,7 +107,7 @@ def test_the_command(tmp_path: Path) -> None:
     for name in ("DATABASE_URL", "EVENKEEL_CONFIG"):
         environment.pop(name, None)
     words = ["walk-forward", "sma_cross", "--data", str(data), "--fee", "0.001", "--grid", "fast=5,10", "--folds", "2"]
-    for more in (["--json", "--save"], ["--anchored"]):
+    for more in (["--json", "--save"], ["--anchored", "--open-seal"]):
         done = subprocess.run(
             [sys.executable, str(ROOT / "run_engine.py"), *words, *more],
             env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
@@ -119,3 +119,8 @@ def test_the_command(tmp_path: Path) -> None:
             assert told["doubt"]["trials"] == 2
         else:
             assert "2 variants tried" in done.stdout
+    counted = open_engine(f"sqlite:///{tmp_path / 'data' / 'evenkeel.db'}")
+    try:
+        assert [one.reason for one in openings(counted, ["BTC/USD"], "sma_cross")] == ["walk-forward over all data"]
+    finally:
+        counted.dispose()
