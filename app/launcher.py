@@ -1,6 +1,7 @@
 """The backtest's form: strategies with their parameters, market, period, costs, size and exits, limits. Widgets in, Settings out.
 
-First values come from the address, else from what was last set here; from then on the widgets hold them.
+First values come from the address, else from what was last set here; from then on the widgets hold them. What the settings
+need of the store, and what may be varied around them, is told here too, for every page that launches something.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import streamlit as st
 from app import formats, settings
 from app.forms import declared, from_text, params_form
 from app.settings import Settings
+from engine.research.space import Dimension
 from engine.research.stock import Stocked
 from engine.strategies import catalog
 from engine.strategies.base import StrategyError
@@ -34,6 +36,44 @@ def first_values(known: tuple[str, ...], found: Sequence[Stocked]) -> Settings:
         mine = [one.series.symbol for one in found if one.series.exchange == start.exchange]
         start = replace(start, symbols=tuple(mine[:1] or ["BTC/USD"]))
     return start
+
+
+def series_of(now: Settings, found: Sequence[Stocked]) -> tuple[list[Stocked], list[str]]:
+    """(the stored series that orders will be filled on, one a symbol, the finest that fits; symbols that have none)."""
+    bars = settings.STEPS[now.timeframe]
+    series, missing = [], []
+    for symbol in now.symbols:
+        mine = [
+            one
+            for one in found
+            if (one.series.exchange, one.series.symbol) == (now.exchange, symbol)
+            and bars % one.series.quality.timeframe_ms == 0
+            and now.fills in ("", one.series.timeframe)
+        ]
+        if mine:
+            series.append(min(mine, key=lambda one: one.series.quality.timeframe_ms))
+        else:
+            missing.append(symbol)
+    return series, missing
+
+
+def stretch(series: Sequence[Stocked]) -> tuple[int, int]:
+    """From the earliest first to the latest last candle, ms UTC."""
+    qualities = [one.series.quality for one in series]
+    return min(q.start or 0 for q in qualities), max((q.end or 0) + q.timeframe_ms for q in qualities)
+
+
+def suggested(one: Dimension) -> str:
+    """An axis around a dimension's default, as one is typed: from:to:step, or choices with commas."""
+    if one.kind == "choice":
+        return ",".join(str(choice) for choice in one.choices)
+    now = float(one.default or 0) or 10.0
+    low = max(now / 2, one.low if one.low is not None else 0)
+    high = min(now * 3, one.high if one.high is not None else now * 3)
+    if one.kind == "int":
+        return f"{max(int(low), 1)}:{int(high)}:{max(round((high - low) / 5), 1)}"
+    step = float(f"{(high - low) / 5:.1g}") or 0.1
+    return f"{float(f'{max(low, step):.2g}'):g}:{float(f'{high:.2g}'):g}:{step:g}"
 
 
 def form(known: tuple[str, ...], found: Sequence[Stocked]) -> tuple[Settings, bool]:

@@ -29,8 +29,6 @@ PAGE = {"group": "Research", "title": "Backtest", "place": 1, "needs_run": False
 
 DAY_MS = 86_400_000
 LONG_BARS = 3_000_000
-WINDOWS = {"all": "whole period", "30": "last 30 d", "7": "last 7 d", "1": "last day"}
-PAGE_SIZE = 100
 
 
 def main() -> None:
@@ -92,14 +90,14 @@ def result(chosen: Settings, found: list[Stocked], store: Store) -> Done | None:
     series = needed(chosen, found)
     if series is None:
         return None
-    first, last = settings.span(chosen, *stretch(series))
+    first, last = settings.span(chosen, *launcher.stretch(series))
     if first >= last:
         ui.empty("The period is empty", "Its last day lies before its first, or before the first stored candle.")
         return None
     try:
         study = settings.study_of(chosen, first, last, lowest(store, series))
         bars = sum(one.series.quality.rows for one in series) * len(chosen.strategies)
-        share = (last - first) / max(stretch(series)[1] - stretch(series)[0], 1)
+        share = (last - first) / max(launcher.stretch(series)[1] - launcher.stretch(series)[0], 1)
         if bars * min(share, 1.0) > LONG_BARS:
             long(study, int(bars * share))
             return None
@@ -111,23 +109,10 @@ def result(chosen: Settings, found: list[Stocked], store: Store) -> Done | None:
 
 def needed(chosen: Settings, found: list[Stocked]) -> list[Stocked] | None:
     """The series that orders will be filled on; None, with a button that fetches them, where one is not stored."""
-    bars = settings.STEPS[chosen.timeframe]
-    series, missing = [], []
-    for symbol in chosen.symbols:
-        mine = [
-            one
-            for one in found
-            if (one.series.exchange, one.series.symbol) == (chosen.exchange, symbol)
-            and bars % one.series.quality.timeframe_ms == 0
-            and chosen.fills in ("", one.series.timeframe)
-        ]
-        if mine:
-            series.append(min(mine, key=lambda one: one.series.quality.timeframe_ms))
-        else:
-            missing.append(symbol)
+    series, missing = launcher.series_of(chosen, found)
     if not missing:
         return series
-    timeframe = chosen.fills or ("1m" if bars <= 3_600_000 else chosen.timeframe)
+    timeframe = chosen.fills or ("1m" if settings.STEPS[chosen.timeframe] <= 3_600_000 else chosen.timeframe)
     offer(chosen, missing, timeframe)
     return None
 
@@ -169,12 +154,6 @@ def long(study: Study, bars: int) -> None:
     )
     if st.button("Run it", type="primary", key="lab_run"):
         begin("backtest", {"study": study.to_json()}, study.title)
-
-
-def stretch(series: list[Stocked]) -> tuple[int, int]:
-    """From the earliest first to the latest last candle, ms UTC."""
-    qualities = [one.series.quality for one in series]
-    return min(q.start or 0 for q in qualities), max((q.end or 0) + q.timeframe_ms for q in qualities)
 
 
 def lowest(store: Store, series: list[Stocked]) -> dict[str, float]:
