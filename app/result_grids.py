@@ -22,7 +22,17 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def diverging(colors: Palette) -> list[list[Any]]:
     """From loss over nothing to gain."""
-    return [[0.0, colors.loss], [0.5, colors.panel], [1.0, colors.gain]]
+    return [
+        [0.0, mixed(colors.loss, colors.ground, 0.72)],
+        [0.5, colors.panel],
+        [1.0, mixed(colors.gain, colors.ground, 0.72)],
+    ]
+
+
+def mixed(color: str, other: str, share: float) -> str:
+    """So much of a colour in another: what a number can be read on."""
+    parts = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in parts)
 
 
 def months(made: Months, colors: Palette) -> go.Figure:

@@ -84,9 +84,21 @@ def _own(folder: Path, symbol: str, first: int, last: int) -> tuple[Column, Colu
 
 
 def levels(found: dict[str, tuple[Column, Column]], first: int, last: int) -> tuple[list[str], Column]:
-    """(symbols, float64[days, symbols]): closes on the same days, a missing one that of the day before, NaN before the first."""
+    """(symbols, float64[days, symbols]): closes on the same days; a missing one is that of the day before, NaN before the
+    first and after the last that is known."""
     table = np.full((last - first + 1, len(found)), np.nan)
     for k, (days, close) in enumerate(found.values()):
         table[days - first, k] = close
-    filled = np.maximum.accumulate(np.where(np.isfinite(table), np.arange(len(table))[:, None], 0), axis=0)
-    return list(found), np.take_along_axis(table, filled, axis=0) if len(table) else table
+        at = np.arange(days[0] - first, days[-1] - first + 1)
+        table[at, k] = close[np.searchsorted(days - first, at, "right") - 1]
+    return list(found), table
+
+
+def together(names: Sequence[str], table: Column, least: float = 0.6) -> tuple[list[str], Column]:
+    """(symbols, float64[days, symbols]): daily returns of the symbols that know at least this share of the days, on the days that
+    all of them know; symbols that know too few are left out."""
+    returns = table[1:] / table[:-1] - 1
+    known = np.isfinite(returns)
+    kept = np.flatnonzero(known.mean(axis=0) >= least) if len(returns) else np.zeros(0, np.int64)
+    rows = known[:, kept].all(axis=1)
+    return [names[i] for i in kept], returns[np.ix_(rows, kept)]
