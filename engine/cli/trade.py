@@ -50,10 +50,11 @@ def run(
     start_logging(Path(settings.storage.data_dir), settings.log.level)
     say_compiling()
     from engine.runtime.loop import run_engine
+    from engine.runtime.nightly import Nightly
 
     stop = threading.Event()
     _stop_on_signals(stop)
-    with Terminal() as terminal:
+    with Terminal() as terminal, Nightly(enabled=not once):
         code = run_engine(settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.status)
     raise typer.Exit(code)
 

@@ -23,12 +23,15 @@ from sqlmodel import col
 
 from db.models import Job
 from db.session import data_folder, write_session
+from engine.research import nightly
 from engine.research.jobs import SILENT_MS, wall_ms
 from engine.research.work_kinds import KINDS, Context, Interrupted, sentence
 
 LOOK_S = 0.4
 """Seconds between looks for a new job, and at most so often is progress written."""
 BEAT_S = 2.0
+CHORE_S = 60.0
+"""So often what comes by itself (the nightly comparisons) is looked for."""
 ATTEMPTS = 3
 """A job that ended its worker so often is not tried again."""
 
@@ -96,8 +99,11 @@ def work(engine: Engine, once: bool = False, stop: threading.Event | None = None
 
 def _work(engine: Engine, once: bool, stop: threading.Event, idle_s: float) -> int:
     name = f"{socket.gethostname()}:{os.getpid()}"
-    done, looked, quiet_since = 0, 0.0, time.monotonic()
+    done, looked, quiet_since, asked = 0, 0.0, time.monotonic(), 0.0
     while not stop.is_set():
+        if not asked or time.monotonic() - asked > CHORE_S:
+            _chores(engine)
+            asked = time.monotonic()
         if not looked or time.monotonic() - looked > BEAT_S:
             take_back(engine)
             looked = time.monotonic()
@@ -110,6 +116,13 @@ def _work(engine: Engine, once: bool, stop: threading.Event, idle_s: float) -> i
         else:
             stop.wait(LOOK_S)
     return done
+
+
+def _chores(engine: Engine) -> None:
+    try:
+        nightly.ask_due(engine, wall_ms())
+    except SQLAlchemyError as error:  # a busy database: again in a minute
+        log.warning("the nightly comparisons could not be asked for: %s", error)
 
 
 def claim(engine: Engine, worker: str) -> Mapping[str, Any] | None:
