@@ -18,7 +18,7 @@ from engine.analytics.values import Undefined
 from engine.analytics.verdict import Search, verdict
 from engine.research.lineage import Lineage
 from engine.research.random_entries import random_entries
-from engine.research.work_study import Done
+from engine.research.study_result import StudyResult
 
 DAY_MS = 86_400_000
 WINDOWS = {"all": "whole period", "30": "last 30 d", "7": "last 7 d", "1": "last day"}
@@ -26,7 +26,7 @@ PAGE_SIZE = 100
 Ranges = numbers.Intervals
 
 
-def shown_window(done: Done, save: Callable[[], None]) -> tuple[int, int, str]:
+def shown_window(done: StudyResult, save: Callable[[], None]) -> tuple[int, int, str]:
     """What the charts show: a stretch, or around a trade; and which market. `save` is what the button beside it does."""
     start, end = done.played.start, done.played.end
     symbols = list(done.candles)
@@ -52,7 +52,7 @@ def shown_window(done: Done, save: Callable[[], None]) -> tuple[int, int, str]:
     return (max(start, end - days * DAY_MS) if days else start), end, symbol
 
 
-def _around(done: Done, seq: int) -> tuple[int, int, str] | None:
+def _around(done: StudyResult, seq: int) -> tuple[int, int, str] | None:
     """A trade with as much again before and after it, at least 30 bars."""
     trades = closed(done)
     at = np.flatnonzero(trades["seq"] == seq)
@@ -64,11 +64,11 @@ def _around(done: Done, seq: int) -> tuple[int, int, str] | None:
     return max(done.played.start, first - air), min(done.played.end, last + air), symbol
 
 
-def closed(done: Done) -> research.Columns:
+def closed(done: StudyResult) -> research.Columns:
     return research.trades(done.played, done.setup.instruments, done.setup.slots)
 
 
-def picture(done: Done, symbol: str, first: int, last: int, colors: Palette) -> None:
+def picture(done: StudyResult, symbol: str, first: int, last: int, colors: Palette) -> None:
     """Candles, what was traded, and what the strategy plots."""
     bars = research.market(done.candles[symbol], first, last)
     if not len(bars["ts"]):
@@ -91,7 +91,7 @@ def picture(done: Done, symbol: str, first: int, last: int, colors: Palette) -> 
     st.caption(f"{symbol} in candles of {formats.timeframe(bars['step'])}{few}. ▲ ▼ entry, ● won, ✕ lost.")
 
 
-def equity(done: Done, first: int, last: int, colors: Palette) -> None:
+def equity(done: StudyResult, first: int, last: int, colors: Palette) -> None:
     """The account's curve with drawdown, and what holding would have done."""
     whole = research.curve(done.played)
     line = _cut(whole, first, last)
@@ -144,7 +144,7 @@ TRADE_COLUMNS = {
 }
 
 
-def below(done: Done, found: Lineage | None, ranges: Ranges, colors: Palette) -> None:
+def below(done: StudyResult, found: Lineage | None, ranges: Ranges, colors: Palette) -> None:
     """Trades, every statistic, other tools: one at a time, so that a slider answers at once."""
     options = {
         "trades": "Trades",
@@ -170,12 +170,12 @@ def below(done: Done, found: Lineage | None, ranges: Ranges, colors: Palette) ->
         listing(done, colors)
 
 
-def listing(done: Done, colors: Palette) -> None:
+def listing(done: StudyResult, colors: Palette) -> None:
     raw = closed(done)
     count = len(raw["seq"])
     tables.heading(f"{count:,} closed trades", "lab_trades", partial(pd.DataFrame, raw))
     if not count:
-        st.caption(done.silence or "None.")
+        st.caption(done.why_no_trades or "None.")
         return
     pages = -(-count // PAGE_SIZE)
     number = st.pagination(pages, key="lab_page") if pages > 1 else 1
@@ -201,7 +201,7 @@ def listing(done: Done, colors: Palette) -> None:
     st.caption("Select a trade to see it in the chart.")
 
 
-def evidence(done: Done, found: Lineage | None) -> None:
+def evidence(done: StudyResult, found: Lineage | None) -> None:
     """Every test behind the sentence above, and what is known of what was tried."""
     if found is not None:
         origins = ", ".join(f"{count:,} by {formats.words(name)}" for name, count in found.origins.items())
@@ -218,7 +218,7 @@ def evidence(done: Done, found: Lineage | None) -> None:
 
 
 @st.cache_data(show_spinner="Entering at random, 1,000 times", max_entries=32)
-def _weighed(key: str, data: str, _done: Done) -> Any:
+def _weighed(key: str, data: str, _done: StudyResult) -> Any:
     """float64[1000] total returns of the random runs; None where there is nothing to weigh."""
     try:
         return random_entries(_done.setup, _done.played, _done.candles).returns

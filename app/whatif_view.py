@@ -13,11 +13,11 @@ from app.thin import thin
 from app.tiles import Tile, numbers
 from db.session import data_folder
 from engine.market.store import Store
-from engine.research import work_study
+from engine.research.lab import run_study
 from engine.research.stock import DataError
 from engine.research.study import Study
+from engine.research.study_result import StudyResult
 from engine.research.whatif import Changes, changed
-from engine.research.work_study import Done
 from engine.strategies.base import StrategyError
 
 SHOWN = (
@@ -83,21 +83,21 @@ def _sliders(study: Study) -> Changes:
 
 
 @st.cache_resource(show_spinner="Playing it again", max_entries=24)
-def _played(key: str, _study: Study) -> Done:
-    return work_study.run(_study, Store(data_folder() / "candles"))
+def _played(key: str, _study: Study) -> StudyResult:
+    return run_study(_study, Store(data_folder() / "candles"))
 
 
-def _tile(name: str, label: str, tell: Any, was: Done, now: Done) -> Tile:
+def _tile(name: str, label: str, tell: Any, was: StudyResult, now: StudyResult) -> Tile:
     before, after = (done.figures[name].value for done in (was, now))
     return Tile(label, tell(after), None if before == after else f"was {tell(before)}")
 
 
-def _trades(was: Done, now: Done) -> Tile:
+def _trades(was: StudyResult, now: StudyResult) -> Tile:
     before, after = (done.played.reports.trades.size for done in (was, now))
     return Tile("Trades", f"{after:,}", None if before == after else f"was {before:,}")
 
 
-def _curves(was: Done, now: Done | None, colors: Palette) -> go.Figure:
+def _curves(was: StudyResult, now: StudyResult | None, colors: Palette) -> go.Figure:
     """Equity as it was, grey once there is another to compare."""
     figure = lab_charts.base(colors, charts.CURVE_HEIGHT)
     lines = [("as it was", was, colors.accent if now is None else colors.muted)]

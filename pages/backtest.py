@@ -17,11 +17,11 @@ from db.errors import StorageError
 from db.session import data_folder
 from engine.analytics.verdict import Search, Verdict, verdict
 from engine.market.store import Store
-from engine.research import work_study
+from engine.research.lab import run_study
 from engine.research.lineage import Lineage, count_setup, data_set_of, lineage_of, strategies_of
 from engine.research.stock import DataError, Stocked, stock
 from engine.research.study import Study
-from engine.research.work_study import Done
+from engine.research.study_result import StudyResult
 from engine.strategies import catalog
 from engine.strategies.base import StrategyError
 
@@ -85,7 +85,7 @@ def open_run(page: str, name: str) -> None:
     st.switch_page(str(FOLDER / f"{page}.py"), query_params={"run": name})
 
 
-def result(chosen: Settings, found: list[Stocked], store: Store) -> Done | None:
+def result(chosen: Settings, found: list[Stocked], store: Store) -> StudyResult | None:
     """What came of the settings, from the cache or in this moment; None where something is missing, which is then said."""
     series = needed(chosen, found)
     if series is None:
@@ -172,21 +172,21 @@ def versions(series: list[Stocked], chosen: Settings) -> tuple[Any, ...]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _done(study: dict[str, Any], version: tuple[Any, ...], _store: Store) -> Done:
+def _done(study: dict[str, Any], version: tuple[Any, ...], _store: Store) -> StudyResult:
     """Shared by all tabs and never changed."""
-    return work_study.run(Study.from_json(study), _store)
+    return run_study(Study.from_json(study), _store)
 
 
-def ranges(done: Done) -> dict[str, tuple[float, float]]:
+def ranges(done: StudyResult) -> dict[str, tuple[float, float]]:
     return _ranges(done.study.key(), done.data_hash, done)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _ranges(key: str, data: str, _done: Done) -> dict[str, tuple[float, float]]:
+def _ranges(key: str, data: str, _done: StudyResult) -> dict[str, tuple[float, float]]:
     return numbers.intervals(_done.account)
 
 
-def answer(done: Done, chosen: Settings, colors: Palette) -> None:
+def answer(done: StudyResult, chosen: Settings, colors: Palette) -> None:
     """The verdict, what it was made with, and the two charts."""
     judged = judge(done)
     words = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}[judged.grade]
@@ -194,8 +194,8 @@ def answer(done: Done, chosen: Settings, colors: Palette) -> None:
         st.html(f'<span class="ek-grade {judged.grade}">{words}</span>')
         st.markdown(numbers_safe(judged.sentence))
     provenance(done, chosen)
-    if done.silence:
-        ui.empty("No trade was closed", done.silence)
+    if done.why_no_trades:
+        ui.empty("No trade was closed", done.why_no_trades)
     first, last, symbol = lab_views.shown_window(done, partial(save, done))
     lab_views.picture(done, symbol, first, last, colors)
     lab_views.equity(done, first, last, colors)
@@ -206,19 +206,19 @@ def numbers_safe(text: str) -> str:
     return text.replace("$", r"\$").replace("~", r"\~")
 
 
-def save(done: Done) -> None:
+def save(done: StudyResult) -> None:
     """The worker plays it once more and stores it: a page does not hold a running engine's database up."""
     begin("backtest", {"study": done.study.to_json()}, done.study.title)
 
 
-def judge(done: Done) -> Verdict:
+def judge(done: StudyResult) -> Verdict:
     """One sentence; every variant ever tried on these candles counts, this one too."""
     found = tried(done)
     known = found.sharpes[np.isfinite(found.sharpes)] if found is not None else np.zeros(0)
     return verdict(done.account, Search(max(found.trials if found else 1, 1), known if known.size > 1 else None))
 
 
-def tried(done: Done) -> Lineage | None:
+def tried(done: StudyResult) -> Lineage | None:
     """What was ever tried on these candles, this study counted once; None where there is no database to count in."""
     setup, start, end = done.setup, done.played.start, done.played.end
     counted: set[str] = st.session_state.setdefault("lab_counted", set())
@@ -233,7 +233,7 @@ def tried(done: Done) -> Lineage | None:
         return None
 
 
-def provenance(done: Done, chosen: Settings) -> None:
+def provenance(done: StudyResult, chosen: Settings) -> None:
     """What the result stands on: candles with grade and hash, the time it took, and that costs are real."""
     bars = sum(len(one) for one in done.candles.values())
     one = next(iter(done.candles.values()))

@@ -12,7 +12,6 @@ from engine.market.files import Repair, read_candles
 from engine.market.store import Store
 from engine.market.symbols import timeframe_ms, timeframe_name
 from engine.research.study import Source, Study
-from engine.research.work_study import newest, step_of
 
 PERIODS = {"30": 30, "60": 60, "90": 90, "all": 0}
 """Presets of a period, in days up to the newest candle; 0 is all there is."""
@@ -34,6 +33,28 @@ def load(study: Study, store: Store) -> dict[str, Candles]:
     return {source.symbol: _of(study, source, filed, store, timeframe_name(step)) for source in study.sources}
 
 
+def step_of(study: Study, store: Store) -> int:
+    """The timeframe (ms) that orders are filled on: the one asked for, or the finest that every symbol has and that fits."""
+    slots = {slot.timeframe_ms for slot in study.setup.slots}
+    asked = {source.timeframe for source in study.sources if source.timeframe}
+    if asked:
+        return timeframe_ms(min(asked, key=timeframe_ms))
+    stored = store.list()
+    have: set[int] | None = None
+    for source in study.sources:
+        mine = {timeframe_ms(s.timeframe) for s in stored if (s.exchange, s.symbol) == (source.exchange, source.symbol)}
+        fit = {step for step in mine if all(timeframe % step == 0 for timeframe in slots)}
+        if not fit:
+            name = timeframe_name(min(slots))
+            raise DataError(
+                f"no candles of {source.symbol} from {source.exchange} are stored that make {name} bars: fetch them"
+            )
+        have = fit if have is None else have & fit
+    if not have:
+        raise DataError("the symbols have no timeframe in common: fetch the same one for each")
+    return min(have)
+
+
 def last_days(study: Study, store: Store, days: float) -> Study:
     """The study over the last `days` up to the newest stored candle; 0 days is everything stored. DataError where none is."""
     if days < 0:
@@ -42,6 +63,15 @@ def last_days(study: Study, store: Store, days: float) -> Study:
         return replace(study, from_ts=0, to_ts=0)
     end = newest(study, store).to_ts
     return replace(study, from_ts=end - round(days * MS_DAY), to_ts=end)
+
+
+def newest(study: Study, store: Store) -> Study:
+    """The same study over as long a span that ends with the newest stored candle. DataError where none is stored."""
+    name = timeframe_name(step_of(study, store))
+    series = [store.find(source.exchange, source.symbol, name) for source in study.sources]
+    end = max((one.quality.end or 0) + one.quality.timeframe_ms for one in series if one is not None)
+    length = study.to_ts - study.from_ts if study.to_ts and study.from_ts else 0
+    return replace(study, from_ts=end - length if length else study.from_ts, to_ts=end)
 
 
 def lowest(source: Source, store: Store) -> float | None:

@@ -1,6 +1,6 @@
 """What if it had cost more, come later, been smaller, been limited otherwise? A stored run's study with other settings. Pure.
 
-Running it again is engine.research.work_study.run's: the same candles, the same signals, another account. It takes milliseconds.
+Running it again is engine.research.lab.run_study's: the same candles, the same signals, another account. It takes milliseconds.
 """
 
 from __future__ import annotations

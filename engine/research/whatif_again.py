@@ -17,7 +17,7 @@ from engine.core.setup import Setup
 from engine.market.candles import DataError
 from engine.market.quality import assess
 from engine.market.store import Store
-from engine.research.lab import StudyResult, notes_of, strategies_of
+from engine.research.lab import StudyResult, strategies_of
 from engine.research.loading import load
 from engine.research.play import act, see
 from engine.research.study import Source, Study
@@ -51,8 +51,7 @@ class Again:
         begun = time.perf_counter()
         played = act(setup.account, setup.instruments, setup.slots, self.seen, setup.breakers)
         seconds = time.perf_counter() - begun
-        result = StudyResult(study, self.candles, self.quality, played, seconds, (), self.strategies)
-        return StudyResult(study, self.candles, self.quality, played, seconds, notes_of(result), self.strategies)
+        return StudyResult(study, self.candles, self.quality, played, seconds, self.strategies)
 
 
 def again(

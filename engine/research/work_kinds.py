@@ -81,15 +81,15 @@ def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """args: study; newest = over the newest candles of the same length. Played and stored as a run; a try that was broken off
     leaves nothing that is shown."""
     from engine.market.store import Store
-    from engine.research import work_study
+    from engine.research import lab
     from engine.research.study import Study
 
     context.progress(0.02, "reading the candles and playing them")
     study, store = Study.from_json(args["study"]), Store(context.folder / "candles")
-    done = work_study.run(work_study.newest(study, store) if args.get("newest") else study, store)
+    done = lab.run_study(lab.newest(study, store) if args.get("newest") else study, store)
     trades = int(done.played.reports.trades.size)
     context.progress(0.4, f"{trades:,} trades; storing the run")
-    number, name = work_study.save(context.engine, done)
+    number, name = lab.save_study(context.engine, done)
     return {"run_id": number, "run": name, "trades": trades, "data_hash": done.data_hash, "data_grade": done.grade}
 
 

@@ -16,16 +16,16 @@ from sqlalchemy import Engine
 
 from engine.analytics.values import Floats
 from engine.market.store import Store
-from engine.research import work_study
+from engine.research import lab
 from engine.research.doubt import Doubt, doubt
 from engine.research.grid import Grid, Points, checked, drawn
 from engine.research.lineage import count_trial, data_set_of, keys_of, lineage_of, source_of, strategies_of
 from engine.research.seal import span_of, unsealed_all
 from engine.research.space import Space
 from engine.research.study import Study
+from engine.research.study_result import StudyResult
 from engine.research.sweep import sweep, sweep_key
 from engine.research.sweep_table import Table, read_data
-from engine.research.work_study import Done
 
 MOST_DOUBTED = 4_000
 """The probability of overfitting is reckoned from at most so many of the sets, evenly taken."""
@@ -52,7 +52,7 @@ def run(
 ) -> dict[str, Any]:
     """Sweep, count what was tried, and say where the table is."""
     progress(0.0, "reading the candles")
-    candles = unsealed_all(work_study.load(study, store))
+    candles = unsealed_all(lab.load(study, store))
     points = points_of(study, axes, draws)
     file = f"{sweep_key(study, points, candles, Space(study))}.arrow"
     table = sweep(study, points, candles, progress=progress, cancelled=cancelled, out=folder / file)
@@ -91,9 +91,9 @@ def set_of(study: Study, point: Mapping[str, Any], result: Mapping[str, Any]) ->
 
 def doubted(
     study: Study, point: Mapping[str, Any], table: Table, result: Mapping[str, Any], store: Store, engine: Engine
-) -> tuple[Done, Doubt]:
+) -> tuple[StudyResult, Doubt]:
     """One set played alone, and every reason to doubt it: it was chosen from all that was ever tried on these candles."""
-    done = work_study.run(set_of(study, point, result), store)
+    done = lab.run_study(set_of(study, point, result), store)
     setup = done.setup
     found = lineage_of(engine, strategies_of(setup), data_set_of(setup, int(result["from_ts"]), int(result["to_ts"])))
     return done, doubt(done.account, found, _matrix(table), fans=False)

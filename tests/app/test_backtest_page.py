@@ -19,7 +19,7 @@ from db.queries import columns
 from db.session import migrate, open_engine
 from engine.market.candles import Candles
 from engine.market.store import Store
-from engine.research import jobs, work_study, worker_start
+from engine.research import jobs, lab, worker_start
 from engine.research.lineage import data_set_of, trials_of
 from engine.research.study import Study
 from engine.research.worker import work
@@ -161,13 +161,13 @@ def test_a_market_is_thinned_without_losing_a_price() -> None:
 
 def test_trades_are_those_of_the_ledger(store: Store, data_folder: Path) -> None:
     made = Settings(exchange="kraken", symbols=("BTC/USD", "ETH/USD"), stop=0.02)
-    done = work_study.run(study_of(made, 0, 0, {}), store)
+    done = lab.run_study(study_of(made, 0, 0, {}), store)
     unsorted = research.trades(done.played, done.setup.instruments, done.setup.slots)
     order = np.argsort(unsorted["seq"])
     got = {name: values[order] for name, values in unsorted.items()}
     engine = open_engine(f"sqlite:///{data_folder / 'x.db'}")
     migrate(engine)
-    number, _ = work_study.save(engine, done)
+    number, _ = lab.save_study(engine, done)
     rows = columns(engine, "SELECT * FROM trade WHERE run_id = :run ORDER BY seq", {"run": number})
     engine.dispose()
     assert rows["seq"].size > 20
@@ -195,7 +195,7 @@ def test_a_result_has_a_verdict_charts_numbers_and_trades(open_page: Open, store
     assert "1 variant tried" in words
     assert "data grade A" in words
     assert "2,160 candles of 1h" in words
-    done = work_study.run(_study(store), store)
+    done = lab.run_study(_study(store), store)
     numbers = {m.label: m.value for m in test.metric}
     assert numbers["Trades"] == str(done.figures["trades"].value)
     frame = tables(test)[0]
@@ -239,11 +239,11 @@ def test_a_constraint_is_said_beside_the_field_and_nothing_is_run(open_page: Ope
     [
         ({"symbols": "BTC/USD,ETH/EUR"}, "No candles of ETH/EUR are stored"),
         ({"timeframe": "1m"}, "No candles of BTC/USD are stored"),
-        ({"period": "custom", "first": "2030-01-01", "last": "2030-02-01"}, "lie in this period"),
+        ({"period": "custom", "first": "2030-01-01", "last": "2030-02-01"}, "choose another period"),
         ({"period": "custom", "first": "2024-03-01", "last": "2024-02-01"}, "The period is empty"),
         ({"sizing": "risk", "size": "0.01"}, "refused: "),
         ({"sma_cross.fast": "199", "sma_cross.slow": "400", "period": "custom", "first": "2024-01-01", "last": "2024-01-05"},
-         "No signal in 120 bars"),
+         "There are 120 bars"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_a_sentence(

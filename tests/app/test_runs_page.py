@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from app.settings import Settings, study_of
 from engine.market.store import Store
-from engine.research import jobs, work_study, worker_start
+from engine.research import jobs, lab, worker_start
 from engine.research.worker import work
 from tests.app.conftest import Open, said, tables
 from tests.app.test_backtest_page import DAY, START, hours
@@ -27,7 +27,7 @@ def backtest(database: Engine, data_folder: Path) -> str:
     store = Store(data_folder / "candles")
     store.write("kraken", "BTC/USD", "1h", hours(50))
     study = study_of(Settings(exchange="kraken", symbols=("BTC/USD",), limits=True), START, START + 40 * DAY, {})
-    _, name = work_study.save(database, work_study.run(study, store))
+    _, name = lab.save_study(database, lab.run_study(study, store))
     return name
 
 
@@ -101,7 +101,7 @@ def test_a_run_of_the_command_line_is_made_again_too(
 
     store = Store(data_folder / "candles")
     study = study_of(Settings(exchange="kraken", symbols=("BTC/USD",)), START, START + 20 * DAY, {})
-    done, setup = work_study.run(study, store), study.setup
+    done, setup = lab.run_study(study, store), study.setup
     number, _ = save_played(
         database, done.played, account=setup.account, instruments=setup.instruments, slots=setup.slots, params=setup.params,
         exchange="kraken", stats={}, data_hash="", data_grade="A",
@@ -128,7 +128,7 @@ def test_what_if_plays_it_again_under_other_costs(open_page: Open, database: Eng
 def test_runs_are_laid_side_by_side(open_page: Open, database: Engine, backtest: str, data_folder: Path) -> None:
     store = Store(data_folder / "candles")
     other = study_of(Settings(exchange="kraken", symbols=("BTC/USD",), taker=0.001), START, START + 40 * DAY, {})
-    number, name = work_study.save(database, work_study.run(other, store))
+    number, name = lab.save_study(database, lab.run_study(other, store))
     test = open_page("runs", open=backtest, **{"with": f"{number},99"})
     words = said(test)
     assert f"{name} against {backtest}:" in words

@@ -13,7 +13,7 @@ from app.read import research_sweep
 from app.settings import Settings, study_of, to_address
 from db.session import migrate, open_engine
 from engine.market.store import Store
-from engine.research import jobs, work_study, work_sweep, worker_start
+from engine.research import jobs, lab, work_sweep, worker_start
 from engine.research.lineage import data_set_of, trials_of
 from engine.research.study import Study
 from engine.research.worker import work
@@ -62,7 +62,7 @@ def test_a_sweep_is_sealed_counted_and_equal_to_backtests(
     data = data_set_of(study.setup, START, START + 40 * DAY)
     assert trials_of(engine, "sma_cross", data)[0] == 50
     for row in (0, 27):
-        done = work_study.run(work_sweep.set_of(study, table.point(row), job.result), store)
+        done = lab.run_study(work_sweep.set_of(study, table.point(row), job.result), store)
         assert done.figures["total_return"].value == table.column("total_return")[row]
         assert done.figures["trades"].value == table.column("trades")[row]
 

@@ -13,7 +13,7 @@ from engine.core.setup import Setup
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.market.candles import Candles
 from engine.market.store import Store
-from engine.research import work_study
+from engine.research import lab
 from engine.research.study import Source, Study
 from engine.research.whatif import Changes, changed
 
@@ -43,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_nothing_changed_is_the_same(store: Store) -> None:
     assert changed(STUDY, Changes()) == STUDY
     assert not Changes()
-    first, again = (work_study.run(STUDY, store).played.reports.trades for _ in range(2))
+    first, again = (lab.run_study(STUDY, store).played.reports.trades for _ in range(2))
     assert first.tolist() == again.tolist()
     assert first.size > 20
 
@@ -57,7 +57,7 @@ def test_nothing_changed_is_the_same(store: Store) -> None:
     ],
 )
 def test_costs_cost(store: Store, changes: Changes, worse: bool) -> None:
-    was, now = (work_study.run(study, store) for study in (STUDY, changed(STUDY, changes)))
+    was, now = (lab.run_study(study, store) for study in (STUDY, changed(STUDY, changes)))
     assert was.played.reports.trades["entry_ts"].tolist() == now.played.reports.trades["entry_ts"].tolist()
     before, after = (float(done.played.machine.account["equity"][0]) for done in (was, now))
     assert (after < before) is worse
@@ -71,7 +71,7 @@ def test_sizes_delays_stops_and_limits_reach_the_machine(store: Store) -> None:
     assert changed(STUDY, Changes(stop=0.0)).setup.slots[0].protection.stop is None
     assert changed(STUDY, Changes(thresholds={"drawdown_halt": 0.0})).setup.breakers == ()
     tight = changed(STUDY, Changes(thresholds={"drawdown_halt": 0.001}))
-    counts = [work_study.run(study, store).played.reports.trades.size for study in (STUDY, tight)]
+    counts = [lab.run_study(study, store).played.reports.trades.size for study in (STUDY, tight)]
     assert counts[1] < counts[0]
 
 
