@@ -10,34 +10,41 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 
 import engine as evenkeel
-from engine.core.setup import Setup
-from engine.core.types import MS_YEAR
 from engine.market.candles import Candles
 from engine.market.quality import content_hash
 from engine.research.grid import Points, checked
-from engine.research.space import Excluded, Point, Space, SpaceError
+from engine.research.space import Space, SpaceError
 from engine.research.study import Study
-from engine.research.sweep_figures import figures_of, returns_of
 from engine.research.sweep_ground import Ground
-from engine.research.sweep_sets import Sets, Tallies, fits, plan_of
-from engine.research.sweep_table import Table, Writer, batch, read_data, schema_of
+from engine.research.sweep_sets import Sets
+from engine.research.sweep_table import Table, Writer, read_data, schema_of
+from engine.research.sweep_work import Made, Piece, Task
 from engine.strategies import catalog
 from engine.strategies.base import Strategy, StrategyError
 
 Progress = Callable[[float, str], None]
-CHUNK, PLANS = 32, 256
 MOST_DAILY = 256 << 20
 """Daily returns are kept, for PBO, where all of them take no more bytes."""
+
+
+class Runner(Protocol):
+    """Who runs pieces: `threads` here, or engine.research.cluster."""
+
+    def __call__(
+        self, task: Task, pieces: Iterator[tuple[int, Piece]], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[int, Made] | None]:
+        """(number, rows) of pieces as they are done, in any order; None now and then while none is. Ends early once
+        `stopped`. Closing it ends whatever still runs."""
+        ...
 
 
 def sweep(
@@ -50,34 +57,40 @@ def sweep(
     out: Path | None = None,
     classes: Sequence[type[Strategy]] | None = None,
     force: bool = False,
+    runner: Runner | None = None,
 ) -> Table:
     """Run every point. `out` names the Arrow file; the same sweep goes on from what an earlier try left there.
 
-    `progress(share, words)` is called as chunks are done; whatever it raises ends the sweep, what is done being kept.
-    `classes`: the slots' strategies, where they are not the catalog's. SpaceError for no points or too many, ValueError for
-    candles that do not fit; a set that cannot be run is a row with `error`.
+    `progress(share, words)` is called as pieces are done; whatever it raises ends the sweep, what is done being kept.
+    `classes`: the slots' strategies, where they are not the catalog's. `runner`: who runs them, by default `workers` threads.
+    SpaceError for no points or too many, ValueError for candles that do not fit; a set that cannot be run is a row with
+    `error`.
     """
     total = checked(points, force=force)
     space = Space(study, classes)
     kinds = [space.find(name).kind for name in points.names]
     key = sweep_key(study, points, candles, space)
     if out is not None and out.exists():
-        found = _finished(out, key, points)
+        found = finished(out, key)
         if found is not None:
             return found
     with Ground(study, candles) as ground:
-        days = ground.days if total * ground.days * 8 <= MOST_DAILY else 0
-        schema = schema_of(
-            points.names, kinds, days, key, {"total": total, "title": study.title, "points": points.key()}
-        )
-        task = Task(space, points, ground, schema)
+        days = kept_days(ground, total)
+        facts = {"total": total, "title": study.title, "points": points.key(), "names": points.names}
+        schema = schema_of(points.names, kinds, days, key, facts)
+        task = Task(space, points.names, ground, schema)
         writer = Writer(schema, out)
         try:
-            _run(task, writer, workers or cores(), progress or _silent, cancelled or _never)
+            _run(Sweep(task, points, total), writer, runner or threads(workers), progress or silent, cancelled or never)
         finally:
             writer.close()
-        complete = len(writer.done) == task.chunks
+        complete = len(writer.done) == -(-total // task.size)
         return Table(writer.table(complete), points.names, total, sum(writer.done.values()), complete, out)
+
+
+def kept_days(ground: Ground, sets: int) -> int:
+    """How many daily returns a set's row has: all, or none where they would take too much room."""
+    return ground.days if sets * ground.days * 8 <= MOST_DAILY else 0
 
 
 def sweep_key(study: Study, points: Points, candles: Mapping[str, Candles], space: Space) -> str:
@@ -103,152 +116,108 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _finished(out: Path, key: str, points: Points) -> Table | None:
+def finished(out: Path, key: str) -> Table | None:
+    """The finished table of the sweep of this key, where `out` holds it."""
     try:
         data = read_data(out)
-    except (pa.ArrowInvalid, OSError):
+        same = (data.schema.metadata or {}).get(b"evenkeel.sweep") == key.encode()
+        return Table.of(data, out) if same else None
+    except (pa.ArrowInvalid, OSError, KeyError):
         return None
-    if (data.schema.metadata or {}).get(b"evenkeel.sweep") != key.encode():
-        return None
-    total = len(points)
-    return Table(data, points.names, total, total - data.num_rows, True, out)
 
 
-# ---- one chunk -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Task:
-    """The work, cut into chunks of points."""
+class Sweep:
+    """Points cut into pieces; a piece's number times its size is its first point's."""
 
-    space: Space
+    task: Task
     points: Points
-    ground: Ground
-    schema: pa.Schema
-
-    @property
-    def chunks(self) -> int:
-        return -(-len(self.points) // self.size)
+    total: int
 
     @cached_property
-    def size(self) -> int:
-        """Points of a chunk: more where plans are evaluated many at a time."""
-        return PLANS if len(self.space.classes) == 1 and hasattr(self.space.classes[0], "plan") else CHUNK
+    def pieces(self) -> int:
+        return -(-self.total // self.task.size)
 
-    def chunk(self, number: int, sets: Sets, stop: Callable[[], bool]) -> tuple[pa.RecordBatch, int] | None:
-        """(rows, excluded) of one chunk; None if it was to stop."""
-        numbers = range(number * self.size, min((number + 1) * self.size, len(self.points)))
-        kept: list[tuple[int, Point, list[Strategy]]] = []
-        for i in numbers:
-            try:
-                kept.append((i, self.points[i], self.space.strategies_at(self.points[i])))
-            except Excluded:
+    def piece(self, number: int) -> Piece:
+        own = range(number * self.task.size, min((number + 1) * self.task.size, self.total))
+        return Piece(own, [self.points[i] for i in own])
+
+
+def _run(one: Sweep, writer: Writer, runner: Runner, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    waiting = ((number, one.piece(number)) for number in range(one.pieces) if number not in writer.done)
+    done = runner(one.task, waiting, cancelled)
+    try:
+        for made in done:
+            if made is None:
                 continue
-        account = self.space.study.setup.account
-        scale = float(1 / account.quantum)
-        tallies = Tallies(len(kept), self.ground.days, account.cash_quanta / scale)
-        errors: list[str | None] = [None] * len(kept)
-        setups = [self.space.setup_at(point) for _, point, _ in kept]
-        for k in self._alone(setups, [strategies for _, _, strategies in kept], sets, tallies):
-            if stop():
-                return None
-            errors[k] = self._one(setups[k], kept[k][2], sets, tallies, k)
-        rows = self._rows([(i, point) for i, point, _ in kept], tallies, errors, scale)
-        return rows, len(numbers) - len(kept)
-
-    def _alone(
-        self, setups: list[Setup], strategies: list[list[Strategy]], sets: Sets, tallies: Tallies
-    ) -> Sequence[int]:
-        """The sets that are run one by one; those that declare plans have been run together when this returns."""
-        every = range(len(setups))
-        if self.size != PLANS or not all(fits(setup, self.ground) for setup in setups):
-            return every
-        plans = [plan_of(one) for (one,) in strategies]
-        known = [plan for plan in plans if plan is not None]
-        return sets.run_plans(setups, known, tallies) if len(known) == len(plans) else every
-
-    @staticmethod
-    def _one(setup: Setup, strategies: list[Strategy], sets: Sets, tallies: Tallies, k: int) -> str | None:
-        try:
-            sets.run(setup, strategies, tallies, k)
-        except (ValueError, OverflowError) as error:
-            tallies.again(k)
-            return str(error)
-        return None
-
-    def _rows(self, kept: Sequence[tuple[int, Point]], tallies: Tallies, errors: Any, scale: float) -> pa.RecordBatch:
-        ground = self.ground
-        years = (ground.end - ground.start) / MS_YEAR
-        columns: dict[str, Any] = figures_of(tallies.tallies, tallies.days, scale, years)
-        failed = np.array([error is not None for error in errors], np.bool_)
-        daily = returns_of(tallies.days)
-        daily[failed] = np.nan
-        for name, values in columns.items():
-            columns[name] = np.where(failed, np.nan if values.dtype.kind == "f" else 0, values)
-        columns |= {name: [point.get(name) for _, point in kept] for name in self.points.names}
-        return batch(self.schema, {**columns, "point": [i for i, _ in kept], "error": errors}, daily)
+            writer.add(made[0], *made[1])
+            sets = min(len(writer.done) * one.task.size, one.total)
+            progress(sets / one.total, f"{sets:,} of {one.total:,} parameter sets")
+    finally:
+        done.close()  # type: ignore[attr-defined]
 
 
 # ---- threads -------------------------------------------------------------------------------------------------------------
-def _run(task: Task, writer: Writer, workers: int, progress: Progress, cancelled: Callable[[], bool]) -> None:
-    waiting = [number for number in range(task.chunks) if number not in writer.done]
-    results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-    numbers, lock, stop = iter(waiting), threading.Lock(), threading.Event()
-    threads = [
-        threading.Thread(target=_work, args=(task, numbers, lock, stop, results), name=f"sweep {i}", daemon=True)
-        for i in range(min(workers, len(waiting)))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        _gather(task, writer, len(threads), results, stop, progress, cancelled)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+def threads(workers: int | None = None) -> Runner:
+    """Threads of this process, by default one a processor."""
+
+    def run(
+        task: Task, pieces: Iterator[tuple[int, Piece]], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[int, Made] | None]:
+        results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        lock, stop = threading.Lock(), threading.Event()
+        started = [
+            threading.Thread(target=_work, args=(task, pieces, lock, stop, results), name=f"sweep {i}", daemon=True)
+            for i in range(workers or cores())
+        ]
+        for thread in started:
+            thread.start()
+        try:
+            yield from _answers(len(started), results, stop, stopped)
+        finally:
+            stop.set()
+            for thread in started:
+                thread.join()
+
+    return run
 
 
-def _work(task: Task, numbers: Any, lock: Any, stop: threading.Event, results: Any) -> None:
-    """Chunk after chunk; an answer for each, and None at the end. What goes wrong is told to whoever gathers."""
+def _work(task: Task, pieces: Iterator[tuple[int, Piece]], lock: Any, stop: threading.Event, results: Any) -> None:
+    """Piece after piece; an answer for each, and None at the end. What goes wrong is told to whoever gathers."""
     try:
         sets = Sets(task.ground)
         while not stop.is_set():
             with lock:
-                number = next(numbers, None)
-            made = task.chunk(number, sets, stop.is_set) if number is not None else None
-            if made is None:
+                own = next(pieces, None)
+            made = task.run(own[1], sets, stop.is_set) if own is not None else None
+            if own is None or made is None:
                 break
-            results.put((number, made))
+            results.put((own[0], made))
     except BaseException as error:
         results.put((-1, error))
     results.put((-1, None))
 
 
-def _gather(
-    task: Task, writer: Writer, working: int, results: Any, stop: Any, progress: Progress, cancelled: Callable[[], bool]
-) -> None:
-    total = len(task.points)
+def _answers(working: int, results: Any, stop: Any, stopped: Callable[[], bool]) -> Iterator[tuple[int, Made] | None]:
     while working:
         try:
             number, made = results.get(timeout=0.2)
         except queue.Empty:
             number, made = -2, None
-        if made is None:
-            working -= number == -1
-        elif isinstance(made, BaseException):
+        if isinstance(made, BaseException):
             raise made
-        else:
-            writer.add(number, *made)
-            done = min(len(writer.done) * task.size, total)
-            progress(done / total, f"{done:,} of {total:,} parameter sets")
-        if cancelled():
+        working -= number == -1
+        yield (number, made) if made is not None else None
+        if stopped():
             stop.set()
 
 
-def _silent(share: float, words: str) -> None:
-    return
+def silent(share: float, words: str) -> None:
+    """Progress that nobody hears."""
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
-__all__ = ["CHUNK", "SpaceError", "Table", "Task", "cores", "sweep", "sweep_key"]
+__all__ = ["Runner", "SpaceError", "Table", "cores", "finished", "kept_days", "sweep", "sweep_key", "threads"]

@@ -34,6 +34,12 @@ def schema_of(names: Sequence[str], kinds: Sequence[str], days: int, key: str, f
     return pa.schema(columns, {KEY: key.encode(), b"evenkeel.facts": json.dumps(dict(facts), default=str).encode()})
 
 
+def facts_of(schema: pa.Schema) -> dict[str, Any]:
+    """What the schema was made with: `total`, `names` and what else its maker noted."""
+    found: dict[str, Any] = json.loads((schema.metadata or {}).get(b"evenkeel.facts", b"{}"))
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Results. `total` sets were asked for; `excluded` broke a constraint; `complete` is False for a sweep that was stopped."""
@@ -45,6 +51,14 @@ class Table:
     complete: bool
     path: Path | None = None
     notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, data: pa.Table, path: Path | None = None, *, complete: bool = True) -> Table:
+        """A table whose schema tells what it is of, as all that are written here."""
+        facts = facts_of(data.schema)
+        total = int(facts["total"])
+        excluded = int(facts.get("excluded", total - data.num_rows))
+        return cls(data, tuple(facts["names"]), total, excluded, complete, path)
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -165,6 +179,17 @@ class Writer:
 def read_data(path: Path) -> pa.Table:
     """A finished file, mapped, not loaded."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def partial(out: Path) -> Table | None:
+    """What a sweep that did not end has left for its next try; None where nothing is."""
+    path = out.with_name(out.name + ".part")
+    try:
+        schema = pa.ipc.open_stream(pa.memory_map(str(path))).schema
+    except (pa.ArrowInvalid, OSError):
+        return None
+    rows = [rows for _, _, rows in _left(path, schema)]
+    return Table.of(pa.Table.from_batches(rows, schema), None, complete=False) if rows else None
 
 
 def _left(path: Path, schema: pa.Schema) -> Iterator[tuple[int, int, pa.RecordBatch]]:

@@ -38,7 +38,7 @@ def study(*slots: SlotSpec, breakers: tuple[BreakerSpec, ...] = (), **words: Any
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans come in few large chunks; several are wanted here."""
-    monkeypatch.setattr("engine.research.sweep.PLANS", 32)
+    monkeypatch.setattr("engine.research.sweep_work.PLANS", 32)
 
 
 def slot(strategy: str = "sma_cross", symbol: str = "BTC/USD", **words: Any) -> SlotSpec:
