@@ -123,26 +123,45 @@ def _slot_sums(_engine: Engine, place: str, run_id: int, stamp: int) -> dict[int
 
 def trade_totals(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str, Any]:
     """Totals of the chosen trades; see read.trades.totals."""
-    return _totals(engine, _place(engine), run_id, trades_stamp(engine, run_id), chosen)
+    return _totals(engine, _place(engine), run_id, chosen_stamp(engine, run_id), chosen)
 
 
 @st.cache_data(show_spinner=False, max_entries=128)
-def _totals(_engine: Engine, place: str, run_id: int, stamp: int, chosen: trades.Filter) -> dict[str, Any]:
+def _totals(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter) -> dict[str, Any]:
     return trades.totals(_engine, run_id, chosen)
 
 
 def trade_curve(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str, Any]:
     """The chosen trades' P&L added up, thinned for a chart."""
-    return _running(engine, _place(engine), run_id, trades_stamp(engine, run_id), chosen)
+    return _running(engine, _place(engine), run_id, chosen_stamp(engine, run_id), chosen)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _running(_engine: Engine, place: str, run_id: int, stamp: int, chosen: trades.Filter) -> dict[str, Any]:
+def _running(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter) -> dict[str, Any]:
     from app.thin import thin
 
     got = trades.running(_engine, run_id, chosen)
     kept = thin(got["total"])
     return {"ts": got["ts"][kept], "total": got["total"][kept]}
+
+
+def trade_groups(engine: Engine, run_id: int, chosen: trades.Filter, by: str) -> list[dict[str, Any]]:
+    """Subtotals of the chosen trades; see read.trades.groups."""
+    return _groups(engine, _place(engine), run_id, chosen_stamp(engine, run_id), chosen, by)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _groups(
+    _engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter, by: str
+) -> list[dict[str, Any]]:
+    return trades.groups(_engine, run_id, chosen, by)
+
+
+def chosen_stamp(engine: Engine, run_id: int) -> tuple[int, int, int]:
+    """Changes with each closed trade, each change of the journal, and each trade imported: what filters may ask for."""
+    written = _stamp(engine, "SELECT max(updated_ts) FROM journal_entry WHERE run_id = :run", run_id)
+    count = _stamp(engine, "SELECT count(*) FROM journal_entry WHERE run_id = :run", run_id)
+    return trades_stamp(engine, run_id), int(written or 0), int(count or 0)
 
 
 def table_sizes(engine: Engine) -> dict[str, int]:

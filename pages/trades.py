@@ -1,81 +1,34 @@
 """Trades: which trades were made, what did they earn, and what was each like?"""
 
-from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, formats, tables, ui
-from app.read import overview, trades
-from app.tiles import Tile, halves, tiles
+from app import charts, data, formats, tables, trade_charts, trade_files, trade_filters, trade_view, ui
+from app.read import trades
+from app.tiles import Tile, tiles
 
 PAGE = {"group": "Results", "title": "Trades", "place": 3}
 
 SIZE = 100
-DAY_MS = 86_400_000
-PERIODS = {"all": 0, "today": -1, "7 d": 7, "30 d": 30, "90 d": 90}
-RESULTS = {"": "any result", "won": "won", "lost": "lost", "ambiguous": "ambiguous"}
-SIDES = {"": "long and short", "long": "long", "short": "short"}
-SORTS = {
-    "newest": "newest first",
-    "oldest": "oldest first",
-    "best": "best first",
-    "worst": "worst first",
-    "longest": "longest first",
-}
 
 
 def main(page: ui.Page) -> None:
-    """Filters, totals, curve, table, detail."""
-    chosen, order = filters(page)
+    """Filters, totals, curve, subtotals, table, detail."""
+    offered = trades.choices(page.engine, page.run_id)
+    chosen = trade_filters.draw(page, offered)
     sums = data.trade_totals(page.engine, page.run_id, chosen)
     if not sums["trades"]:
         nothing(page, chosen)
         return
     totals(page, sums)
-    figure = charts.running(data.trade_curve(page.engine, page.run_id, chosen), page.colors, quote=page.quote)
-    words = f"{sums['trades']} trades, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
-    st.plotly_chart(figure, theme=None, key="running", config=charts.CONFIG, alt=words)
-    seq = listing(page, chosen, order, int(sums["trades"]))
+    added(page, chosen, sums)
+    grouped(page, chosen, offered)
+    seq = listing(page, chosen, int(sums["trades"]))
     if seq is not None:
-        detail(page, seq)
-
-
-def choice(label: str, name: str, options: dict[str, str], default: str = "") -> str:
-    """A filter that lives in the URL."""
-    now = ui.in_url(name, default, options.__contains__)
-    keys = list(options)
-    picked = st.selectbox(label, keys, index=keys.index(now), format_func=options.__getitem__, key=f"pick_{name}")
-    ui.to_url(**{name: "" if picked == default else picked})
-    return picked
-
-
-def filters(page: ui.Page) -> tuple[trades.Filter, str]:
-    """The filter row."""
-    offered = trades.choices(page.engine, page.run_id)
-    symbols = {"": "all symbols", **{name: name for name in offered["symbol"]}}
-    strategies = {"": "all strategies", **{name: formats.strategy(name) for name in offered["strategy"]}}
-    reasons = {"": "any exit", **formats.REASONS}
-    with st.grid("auto", min_column_width=128, gap="small", key="filters_trades"):
-        period = choice("Period", "period", {name: "all time" if name == "all" else name for name in PERIODS}, "all")
-        symbol = choice("Symbol", "symbol", symbols)
-        strategy = choice("Strategy", "strategy", strategies)
-        side = choice("Side", "side", SIDES)
-        reason = choice("Exit", "exit", reasons)
-        result = choice("Result", "result", RESULTS)
-        order = choice("Order", "order", SORTS, "newest")
-    return trades.Filter(symbol, strategy, side, reason, result, _since(page, period)), order
-
-
-def _since(page: ui.Page, period: str) -> int:
-    """Counted from the run's last stored moment, not from this machine's clock: a replayed run has its own present."""
-    days = PERIODS[period]
-    last = data.equity_stamp(page.engine, page.run_id)
-    if not days or not last:
-        return 0
-    midnight = last // DAY_MS * DAY_MS
-    return midnight if days < 0 else midnight - (days - 1) * DAY_MS
+        trade_view.show(page, seq)
 
 
 def nothing(page: ui.Page, chosen: trades.Filter) -> None:
@@ -91,6 +44,7 @@ def nothing(page: ui.Page, chosen: trades.Filter) -> None:
             "This backtest closed no trade",
             "Its strategy never signalled, or every entry was refused.",
         )
+    trade_files.bring_in()
 
 
 def totals(page: ui.Page, sums: dict[str, Any]) -> None:
@@ -98,46 +52,120 @@ def totals(page: ui.Page, sums: dict[str, Any]) -> None:
     few = "; below 30 trades this says little" if sums["trades"] < 30 else ""
     each = f"{formats.number(sums['expectancy'], sign=True)} a trade"
     factor = sums["profit_factor"]
-    ambiguous = f"{sums['ambiguous']} ambiguous" if sums["ambiguous"] else None
+    ambiguous = f"{sums['ambiguous']:,} ambiguous" if sums["ambiguous"] else None
     both = "mean time; ambiguous: stop and target lay in the same bar, the stop was taken"
+    won = f"{sums['wins']:,} won, {sums['losses']:,} lost"
     tiles(
         [
-            Tile(
-                "Trades",
-                f"{sums['trades']:,}",
-                f"{sums['wins']:,} won, {sums['losses']:,} lost",
-                "closed; zero is a draw",
-            ),
-            Tile(
-                "P&L",
-                formats.number(sums["pnl"], sign=True),
-                each,
-                f"{page.quote}, net of fees and funding",
-                sums["pnl"],
-            ),
+            Tile("Trades", f"{sums['trades']:,}", won, "closed; zero is a draw"),
+            Tile("P&L", formats.number(sums["pnl"], sign=True), each, f"{page.quote}, net of fees and funding", sums["pnl"]),
+            Tile("In R", formats.number(sums["r"] if sums["with_r"] else None, sign=True), _r(sums),
+                 "P&L against what the first stop risked; trades without a stop have none"),
             Tile("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}"),
-            Tile(
-                "Profit factor",
-                formats.number(factor),
-                None if factor else "no loss yet",
-                f"gains over losses, net{few}",
-            ),
+            Tile("Profit factor", formats.number(factor), None if factor else "no loss yet", f"gains over losses, net{few}"),
             Tile("Fees", formats.number(sums["fees"]), None, f"{page.quote}, entries and exits"),
             Tile("Held", formats.duration(sums["held"]), ambiguous, both),
         ],
         "totals",
+    )  # fmt: skip
+
+
+def _r(sums: dict[str, Any]) -> str | None:
+    return None if sums["r_each"] is None else f"{formats.number(sums['r_each'], sign=True)} a trade"
+
+
+def added(page: ui.Page, chosen: trades.Filter, sums: dict[str, Any]) -> None:
+    """The selection's results added up in order of exit."""
+    line = data.trade_curve(page.engine, page.run_id, chosen)
+    figure = trade_charts.running(line, "P&L", page.quote, page.colors)
+    words = f"{sums['trades']:,} trades, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
+    st.plotly_chart(figure, theme=None, key="running", config=charts.CONFIG, alt=words)
+    st.caption(f"P&L of the chosen trades added up, {page.quote}, net. {words}.")
+
+
+# ---- subtotals ------------------------------------------------------------------------------------------------------------
+GROUP_COLUMNS = {
+    "trades": tables.COLUMN.NumberColumn("Trades", format="localized"),
+    "win_rate": tables.fraction("Won", "share of trades above zero", digits=1),
+    "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
+    "expectancy": tables.amount("A trade", "mean P&L", sign=True),
+    "r": tables.amount("R", "sum, where R is known", sign=True),
+    "profit_factor": tables.amount("Profit factor", "gains over losses, net"),
+    "fees": tables.amount("Fees"),
+    "held": tables.text("Held", "mean time"),
+}
+
+
+def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any]) -> None:
+    """Subtotals by what the person asks for; a row that is chosen narrows the filters to it."""
+    names = {"": "no subtotals", **{name: f"by {label}" for name, (label, _) in trades.GROUPS.items()}}
+    by = trade_filters.choice("Subtotals", "by", names, width=220)
+    if not by:
+        return
+    found = data.trade_groups(page.engine, page.run_id, chosen, by)
+    if not found:
+        st.caption("None of these trades has a tag or a mistake yet: the journal gives them.")
+        return
+    frame = pd.DataFrame(found)
+    label = trades.GROUPS[by][0]
+    tables.heading(f"By {label}", "groups", frame.copy(), "choose a row to see its trades alone")
+    frame["name"] = [_group_name(by, key, offered) for key in frame["key"]]
+    frame["win_rate"] = frame["win_rate"] * 100
+    frame["held"] = [formats.duration(ms) for ms in frame["held"]]
+    columns = {"name": tables.text(label[:1].upper() + label[1:], width="medium"), **GROUP_COLUMNS}
+    shade = tables.colored(frame, ["pnl", "expectancy", "r"], page.colors) if len(frame) <= 200 else frame
+    row = tables.table(
+        shade, columns, key=f"groups_{by}_{hash(chosen)}", select=True, height=tables.tall(len(frame), 9)
     )
+    narrowed = _narrowed(by, str(frame["key"].iloc[row])) if row is not None and row < len(frame) else None
+    if narrowed:
+        label = str(frame["name"].iloc[row])
+        st.button(
+            "Only these trades", key="narrow", on_click=trade_filters.add, kwargs=narrowed, help=label.replace("`", "")
+        )
 
 
+def _group_name(by: str, key: str, offered: dict[str, Any]) -> str:
+    if by == "strategy":
+        return formats.strategy(key)
+    if by == "exit":
+        return formats.exit_reason(key)
+    if by == "hour":
+        return f"{int(key):02d}:00 UTC"
+    if by == "config":
+        return trade_filters.configs(offered["config"]).get(key, "none")
+    return key or "none"
+
+
+def _narrowed(by: str, key: str) -> dict[str, str] | None:
+    """The filters that mean one group; None where none do."""
+    if by in ("symbol", "strategy", "side", "exit", "config", "tag") and key:
+        return {by: key}
+    if by == "words":
+        return {"tag": key}
+    if by == "day":
+        return {"from": key, "to": key}
+    if by == "week":
+        return {"from": key, "to": str(np.datetime64(key) + np.timedelta64(6, "D"))}
+    if by == "month":
+        last = (np.datetime64(key, "M") + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+        return {"from": f"{key}-01", "to": str(last)}
+    return None
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------------
 COLUMNS = {
     "exit_ts": tables.moment("Closed"),
     "slot": tables.text("Strategy"),
-    "side": tables.text("Side"),
+    "side": tables.text("Side", width=74),
     "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
     "pnl_pct": tables.fraction("P&L %", "of the entry's notional", sign=True),
     "r_multiple": tables.amount("R", "P&L against what the first stop risked", sign=True),
     "exit": tables.text("Exit"),
-    "held": tables.text("Held"),
+    "held": tables.text("Held", width=96),
+    "tag": tables.text("Tag", "of the signal", 84),
+    "stars": tables.text("★", "your rating", 60),
+    "note": tables.text("Note", "yours; written below, or on the page Journal"),
     "entry_price": tables.figure("Entry"),
     "exit_price": tables.figure("Exit price"),
     "qty": tables.figure("Quantity"),
@@ -154,8 +182,10 @@ def shown(raw: dict[str, Any]) -> pd.DataFrame:
         formats.slot(s, y, label) for s, y, label in zip(raw["strategy"], raw["symbol"], raw["label"], strict=True)
     ]
     frame["side"] = [formats.side(d) for d in raw["direction"]]
-    frame["exit"] = [formats.exit_reason(code) for code in raw["exit_reason"]]
+    words = zip(raw["exit_word"], raw["exit_reason"], strict=True)
+    frame["exit"] = [word or formats.exit_reason(code) for word, code in words]
     frame["held"] = [formats.duration(ms) for ms in raw["exit_ts"] - raw["entry_ts"]]
+    frame["stars"] = ["★" * int(n) if n and not pd.isna(n) else "" for n in raw["rating"]]
     frame["exit_ts"] = tables.utc(frame["exit_ts"])
     tables.written(frame, entry_price=formats.price, exit_price=formats.price, qty=formats.quantity)
     for name in ("pnl_pct", "mae", "mfe"):
@@ -163,14 +193,14 @@ def shown(raw: dict[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int | None:
+def listing(page: ui.Page, chosen: trades.Filter, count: int) -> int | None:
     """One page of the table; returns the chosen trade's number, which lives in the URL."""
-    tables.heading(
-        "Trades",
-        "trades",
-        partial(_everything, page, chosen),
-        "The download holds every trade of the filters, with times in ms UTC",
-    )
+    with tables.section("Trades", "trades"), st.container(horizontal=True, gap="small", width="content"):
+        order = trade_filters.choice(
+            "Order", "order", trade_filters.SORTS, "newest", label_visibility="collapsed", width=180
+        )
+        trade_files.download(page, chosen)
+        trade_files.bring_in()
     pages = (count + SIZE - 1) // SIZE
     number = 1
     if pages > 1:
@@ -179,105 +209,16 @@ def listing(page: ui.Page, chosen: trades.Filter, order: str, count: int) -> int
         ui.to_url(page="" if number == 1 else number)
     raw = trades.page(page.engine, page.run_id, chosen, order, number, SIZE)
     key = f"trades_{page.run_id}_{hash((chosen, order))}_{number}"
-    row = tables.table(
-        tables.colored(shown(raw), ["pnl", "pnl_pct", "r_multiple"], page.colors),
-        COLUMNS,
-        key=key,
-        height=tables.tall(len(raw["seq"]), 14),
-        select=True,
-    )
+    shade = tables.colored(shown(raw), ["pnl", "pnl_pct", "r_multiple"], page.colors)
+    row = tables.table(shade, COLUMNS, key=key, height=tables.tall(len(raw["seq"]), 14), select=True)
     seq = int(raw["seq"][row]) if row is not None and row < len(raw["seq"]) else None
     if seq is not None:
         ui.to_url(trade=seq)
         return seq
     wanted = ui.in_url("trade", "", str.isdigit)
     if not wanted:
-        st.caption("Select a row to see the trade: its path, its fills, and why it was made.")
+        st.caption("Select a row to see the trade: its candles, its fills, why it was made, and your note on it.")
     return int(wanted) if wanted else None
-
-
-def _everything(page: ui.Page, chosen: trades.Filter) -> pd.DataFrame:
-    return pd.DataFrame(trades.everything(page.engine, page.run_id, chosen))
-
-
-def detail(page: ui.Page, seq: int) -> None:
-    """One trade: numbers, stop path, signal, fills."""
-    trade = trades.detail(page.engine, page.run_id, seq)
-    if trade is None:
-        st.caption(f"There is no trade {seq} in this run.")
-        return
-    with st.container(border=True, key="trade_detail"):
-        st.subheader(f"Trade {seq}: {formats.slot(trade['strategy'], trade['symbol'], trade['label'])}", anchor=False)
-        left, right = halves("trade")
-        with left:
-            facts(page, trade)
-        with right:
-            stops = trades.stops_of(page.engine, page.run_id, trade)
-            figure = charts.stop_path({**trade, "stop": trade["stop_initial"]}, stops, trade["exit_ts"], page.colors)
-            words = f"From {formats.price(trade['entry_price'])} to {formats.price(trade['exit_price'])}"
-            st.plotly_chart(figure, theme=None, key="trade_path", config=charts.CONFIG, alt=words)
-        fills(page, trade)
-
-
-def facts(page: ui.Page, trade: dict[str, Any]) -> None:
-    """The trade in words and numbers."""
-    share, multiple = formats.percent(trade["pnl_pct"], sign=True), formats.number(trade["r_multiple"], sign=True)
-    held = formats.duration(trade["exit_ts"] - trade["entry_ts"])
-    bars = f"{trade['bars_held']} bars of {formats.timeframe(trade['timeframe_ms'])}"
-    entry, exit_ = (formats.when(trade[name], seconds=True) for name in ("entry_ts", "exit_ts"))
-    base = trade["symbol"].split("/")[0]
-    fees, funding = formats.money(trade["fees"], page.quote), formats.money(trade["funding"], page.quote)
-    rows = (
-        ("Result", f"{formats.money(trade['pnl'], page.quote, sign=True)}, {share}, {multiple} R"),
-        ("Side", f"{formats.side(trade['direction'])} {formats.quantity(trade['qty'])} {base}"),
-        ("Entry", f"{formats.price(trade['entry_price'])} at {entry} UTC"),
-        ("Exit", f"{formats.price(trade['exit_price'])} at {exit_} UTC, {formats.exit_reason(trade['exit_reason'])}"),
-        ("Held", f"{held}, {bars}"),
-        (
-            "Excursions",
-            f"worst {formats.percent(-trade['mae'])}, best {formats.percent(trade['mfe'], sign=True)}",
-        ),
-        ("Costs", f"fees {fees}, funding {funding}"),
-        ("First stop", f"{formats.price(trade['stop_initial'])}, {formats.money(trade['risk'], page.quote)} risked"),
-        ("Signal", _signal(trade)),
-    )
-    st.table(
-        pd.DataFrame(rows, columns=["", "value"]).astype(str), border="horizontal", hide_index=True, hide_header=True
-    )
-    if trade["ambiguous"]:
-        kind = formats.money(trade["kind_pnl"], page.quote, sign=True)
-        st.caption(f"Stop and target lay in the same bar; the stop was taken. With the target it were {kind}.")
-
-
-def _signal(trade: dict[str, Any]) -> str:
-    if trade["decided_ts"] is None:
-        return "none stored"
-    checks = overview.as_json(trade["checks"])
-    strength = "" if trade["strength"] is None else f", strength {formats.number(trade['strength'])}"
-    met = "".join(f", {'✓' if good else '✗'} {formats.words(name)}" for name, good in checks.items())
-    return f"{formats.when(trade['decided_ts'])} UTC{', ' + trade['tag'] if trade['tag'] else ''}{strength}{met}"
-
-
-def fills(page: ui.Page, trade: dict[str, Any]) -> None:
-    """What was traded, fill by fill."""
-    frame = tables.frame_of(
-        trades.fills_of(page.engine, page.run_id, trade),
-        ["ts", "side", "purpose", "qty", "price", "base_price", "fee", "liquidity"],
-    )
-    frame["ts"] = tables.utc(frame["ts"])
-    tables.heading("Fills", "fills", frame.copy())
-    tables.written(frame, qty=formats.quantity, price=formats.price, base_price=formats.price)
-    columns = {
-        "ts": tables.moment("Time", seconds=True),
-        "side": tables.text("Side"),
-        "purpose": tables.text("Purpose"),
-        "qty": tables.figure("Quantity"),
-        "price": tables.figure("Price"),
-        "base_price": tables.figure("Before slippage"),
-        "fee": tables.amount("Fee", page.quote, digits=4),
-        "liquidity": tables.text("Liquidity"),
-    }
-    tables.table(frame, columns, key="fills")
 
 
 main(ui.current())
