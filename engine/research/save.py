@@ -1,10 +1,13 @@
 """A played batch into the database as a run of kind backtest, in small transactions that let the engine's own through.
 
-While it is being written the run's status is `writing`, and nothing shows it; `complete` is its last word.
+While it is being written the run's status is `writing`, and nothing shows it; `complete` is its last word. A process that is
+killed meanwhile leaves it so, with its own name on it; `fail_broken` finds those.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +27,9 @@ from engine.ledger.rows import Row, rows_of
 from engine.ledger.standing import breaker_rows, position_rows
 from engine.research.play import Played
 from engine.strategies import catalog
+
+WRITER = "writer"
+"""Where a run that is being written names its process, `host:pid`."""
 
 
 def save_played(
@@ -45,6 +51,7 @@ def save_played(
     A failure leaves the run `failed` with the reason, and is raised.
     """
     sources = [catalog.source(slot.strategy) for slot in slots]
+    told = {**_run_params(account, instruments, slots, params), **(more or {})}
     with write_session(engine) as session:
         name = _free_name(session.execute(select(func.max(col(Run.id)))).scalar() or 0, slots)
         run_id = write.create_run(
@@ -63,7 +70,7 @@ def save_played(
             data_hash=data_hash,
             data_grade=data_grade,
             code_hash=evenkeel.KERNEL_HASH,
-            params={**_run_params(account, instruments, slots, params), **(more or {})},
+            params={**told, WRITER: f"{socket.gethostname()}:{os.getpid()}"},
         )
         write.ensure_instruments(session, exchange, instruments)
         ids = write.ensure_slots(session, run_id, slots, params, sources)
@@ -74,10 +81,36 @@ def save_played(
         for part in _parts(context, played):
             _paced(engine, part)
     except BaseException as error:
-        _finish(engine, run_id, status="failed", error=f"{type(error).__name__}: {error}")
+        _finish(engine, run_id, status="failed", error=f"{type(error).__name__}: {error}", params=told)
         raise
-    _finish(engine, run_id, status="complete", stats=dict(stats))
+    _finish(engine, run_id, status="complete", stats=dict(stats), params=told)
     return run_id, name
+
+
+def fail_broken(engine: Engine) -> list[int]:
+    """Runs whose writer on this machine is gone become `failed`, with the reason; their numbers. For a worker's start."""
+    with engine.connect() as connection:
+        rows = connection.execute(select(col(Run.id), col(Run.params)).where(col(Run.status) == "writing")).all()
+    found = [(number, params) for number, params in rows if _ended(str((params or {}).get(WRITER, "")))]
+    for number, params in found:
+        told = {name: value for name, value in params.items() if name != WRITER}
+        why = "the process that stored it was ended half way, so a part of its rows is missing: store it again"
+        _finish(engine, number, status="failed", error=why, params=told)
+    return [number for number, _ in found]
+
+
+def _ended(writer: str) -> bool:
+    """Whether a process `host:pid` is known to be gone: one of another machine never is, nor one without a name."""
+    host, _, pid = writer.rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(pid) == os.getpid()  # a worker that starts has stored nothing yet: the name is an earlier process's
 
 
 def _free_name(last_id: int, slots: Sequence[SlotSpec]) -> str:

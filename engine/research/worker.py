@@ -25,6 +25,7 @@ from db.models import Job
 from db.session import data_folder, write_session
 from engine.research import nightly
 from engine.research.jobs import SILENT_MS, wall_ms
+from engine.research.save import fail_broken
 from engine.research.work_kinds import KINDS, Context, Interrupted, sentence
 
 LOOK_S = 0.4
@@ -100,6 +101,8 @@ def work(engine: Engine, once: bool = False, stop: threading.Event | None = None
 def _work(engine: Engine, once: bool, stop: threading.Event, idle_s: float) -> int:
     name = f"{socket.gethostname()}:{os.getpid()}"
     done, looked, quiet_since, asked = 0, 0.0, time.monotonic(), 0.0
+    for number in fail_broken(engine):
+        log.warning("run %s was never stored whole: it is failed", number)
     while not stop.is_set():
         if not asked or time.monotonic() - asked > CHORE_S:
             _chores(engine)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,13 +17,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from db.queries import rows
 from db.session import migrate, open_engine, write_session
+from engine.core.setup import Setup
+from engine.ledger.write import create_run
 from engine.market.store import Store
-from engine.research import worker_start
+from engine.research import save, worker_start
 from engine.research.jobs import JobView, ask, cancel, job_of, jobs_of, wall_ms
+from engine.research.lab import run_study, save_study
+from engine.research.save import fail_broken
+from engine.research.study import Source, Study
+from engine.research.study_result import StudyResult
 from engine.research.work_kinds import KINDS, Context, Kind
 from engine.research.worker import ATTEMPTS, WorkerLock, WorkerRuns, take_back, work
 from engine.sandbox.server import Sandbox
+from tests.research.conftest import spec, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400_000
@@ -229,6 +239,58 @@ def test_work_and_progress_are_seen_from_outside(engine: Engine, monkeypatch: py
         doer.join()
         other.dispose()
     assert seen(engine, uuid, lambda job: not job.open).result == {"answer": 42}
+
+
+def _killed_while_storing(done: StudyResult) -> int:
+    """A process that is killed once a part of the run is in the database; how it ended."""
+    child = os.fork()
+    if child == 0:
+        paced, parts = save._paced, [0]
+
+        def killed(engine: Engine, part: Any) -> None:
+            parts[0] += 1
+            if parts[0] == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            paced(engine, part)
+
+        save._paced = killed
+        try:
+            save_study(open_engine(), done)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_run_whose_writer_was_killed_is_failed_at_the_next_start(engine: Engine, tmp_path: Path) -> None:
+    store = Store(tmp_path / "candles")
+    store.write("coinbase", "BTC/USD", "1m", walk(1_500))
+    one = spec(walk(10))
+    setup = Setup(one.account, (one.instrument,), (one.slot,), (one.params,), (), 0, 0)
+    done = run_study(Study(setup, (Source("BTC/USD", "coinbase"),)), store)
+    assert _killed_while_storing(done) == -signal.SIGKILL
+    (left,) = rows(engine, "SELECT status, params FROM run")
+    assert left["status"] == "writing"
+    assert "writer" in json.loads(left["params"])
+    work(engine, once=True)
+    (failed,) = rows(engine, "SELECT status, error, params FROM run")
+    assert failed["status"] == "failed"
+    assert "ended half way" in failed["error"]
+    assert "writer" not in json.loads(failed["params"])
+
+
+def test_a_run_that_another_process_writes_is_left_alone(engine: Engine) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with write_session(engine) as session:
+            for name, writer in (("here", f"{socket.gethostname()}:{child.pid}"), ("elsewhere", "elsewhere:1")):
+                create_run(
+                    session, name=name, kind="backtest", status="writing", exchange="x", quote="USD", cash_start=1.0,
+                    finest_tf_ms=60_000, created_ts=1, params={"writer": writer},
+                )  # fmt: skip
+        assert fail_broken(engine) == []
+    finally:
+        child.communicate(b"\n")
+    assert len(fail_broken(engine)) == 1
 
 
 def _sql(engine: Engine, statement: str, **params: Any) -> None:
