@@ -80,7 +80,8 @@ def tile(figure: Figure, between: tuple[float, float] | None = None) -> Tile:
     said = [definition.sentence, *(part for part in (figure.reason, figure.few) if part)]
     note = None
     if between is not None:
-        low, high = (numbers.written(definition.unit, end) for end in between)
+        short = definition.unit == "fraction"
+        low, high = (formats.percent(end, 1) if short else numbers.written(definition.unit, end) for end in between)
         note = f"{low.removesuffix(' %')} to {high}"
         said.append("Below: 90 % interval by block bootstrap of the days")
     elif figure.value is None:
@@ -344,17 +345,20 @@ def by_hour(view: View) -> None:
 def exposed(view: View) -> None:
     """How much of equity was in the market."""
     curve = view.account.curve
-    tables.section("Exposure", "exposure", "What was held at its mark over equity, at stored points")
+    tables.section("Exposure", "exposure", "What was held at its mark over equity: means of up to 360 stretches")
     if curve.exposure is None or not curve.exposure.size or not (curve.equity > 0).all():
         st.caption("No bar has closed in this time.")
         return
-    line = Line(
-        "exposure",
-        view.units.local(curve.ts),
-        curve.exposure / curve.equity * 100,
-        view.page.colors.accent,
-        step=True,
-        width=1,
-    )
+    ts, share = _stretches(curve.ts, curve.exposure / curve.equity * 100)
+    line = Line("exposure", view.units.local(ts), share, view.page.colors.accent, step=True, width=1)
     figure = result_charts.over_time([line], view.page.colors, ending=" %", height=200, area=True)
     st.plotly_chart(figure, theme=None, key="exposure", config=charts.CONFIG, alt="Exposure as a share of equity")
+
+
+def _stretches(ts: Any, values: Any, most: int = 360) -> tuple[Any, Any]:
+    """At most so many points: the mean of each of as many even stretches, at its end."""
+    if len(ts) <= most:
+        return ts, values
+    starts = np.linspace(0, len(ts), most + 1).astype(np.int64)[:-1]
+    ends = np.append(starts[1:], len(ts))
+    return ts[ends - 1], np.add.reduceat(values, starts) / (ends - starts)

@@ -203,13 +203,15 @@ HOLDS = (
 def holds(won: Any, lost: Any, colors: Palette) -> go.Figure:
     """How long winners and losers were held (ms), as shares of each on a logarithmic time scale."""
     figure = base(colors, HALF)
-    both = np.maximum(np.concatenate([won, lost]).astype(np.float64), 1_000.0)
+    both = np.concatenate([won, lost]).astype(np.float64)
+    least = max(float(both[both > 0].min(initial=1e15)) / 2, 1_000.0) if (both > 0).any() else 1_000.0
+    both = np.maximum(both, least)
     low, high = np.log10(both.min()), np.log10(both.max())
     edges = np.linspace(low - 0.05, high + 0.05, 31)
     for values, name, color in ((won, "winners", colors.gain), (lost, "losers", colors.loss)):
         if not len(values):
             continue
-        counts, _ = np.histogram(np.log10(np.maximum(np.asarray(values, np.float64), 1_000.0)), edges)
+        counts, _ = np.histogram(np.log10(np.maximum(np.asarray(values, np.float64), least)), edges)
         figure.add_scatter(
             x=10 ** ((edges[:-1] + edges[1:]) / 2),
             y=counts / len(values) * 100,

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from app.lab_charts import base
 from app.palette import Palette
 from app.result_charts import HALF, LEGEND
-from app.result_grids import diverging, mixed
+from app.result_grids import diverging
 
 
 def treemap(
@@ -27,26 +27,26 @@ def treemap(
     """Areas by size, coloured from loss over nothing to gain by `shade`; `words` is the second line in each."""
     figure = base(colors, HALF + 40)
     figure.add_treemap(
-        ids=[f"{parent}/{name}" if parent else name for name, parent in zip(names, parents, strict=True)],
-        labels=list(names),
-        parents=list(parents),
-        values=list(sizes),
-        text=list(words),
+        ids=["all", *(f"{parent}/{name}" if parent else name for name, parent in zip(names, parents, strict=True))],
+        labels=["", *names],
+        parents=["", *(parent or "all" for parent in parents)],
+        values=[0.0, *sizes],
+        text=["", *words],
         textinfo="label+text",
         branchvalues="remainder",
         hovertemplate="%{label}<br>%{text}<extra></extra>",
         marker={
-            "colors": list(shade),
+            "colors": [0.0, *shade],
             "colorscale": diverging(colors),
             "cmin": -most,
             "cmax": most,
             "line": {"color": colors.ground, "width": 2},
-            "pad": {"t": 22, "l": 3, "r": 3, "b": 3},
+            "pad": {"t": 22 if any(parents) else 0, "l": 2, "r": 2, "b": 2},
         },
         textfont={"color": colors.text, "size": 12},
         pathbar={"visible": False},
-        root={"color": mixed(colors.border, colors.ground, 0.5)},
         tiling={"pad": 2},
+        maxdepth=3,
     )
     figure.update_layout(margin={"t": 2, "b": 2, "l": 2, "r": 2}, hovermode="closest")
     return figure
