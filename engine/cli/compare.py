@@ -19,6 +19,7 @@ _MOST_ROWS = 20
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: run_engine.py compare main 'sma_cross BTC/USD #7' --trades-out differ.csv")(compare)
+    app.command(epilog="Example: run_engine.py promote 'sma_cross BTC/USD #7' --write")(promote)
 
 
 def compare(
@@ -101,3 +102,26 @@ def _trades(made: Comparison) -> dict[str, list[Any]]:
                 for name in told:
                     columns[f"{who}_{name}"].append(None if trade is None else trade[name])
     return columns
+
+
+def promote(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="name or number of the run")],
+    config: Annotated[Path | None, typer.Option(help="configuration file [default: my/config.toml]")] = None,
+    write: Annotated[bool, typer.Option("--write", help="write it; without this it is only shown")] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Show, and with --write put, a run's parameters, exits, sizes and stricter limits into the configuration."""
+    from engine.runtime import promote as promoting
+
+    engine = store.open_database()
+    made = promoting.promotion(engine, int(store.find_run(engine, run)["id"]), config)
+    if write and made.diff:
+        promoting.write(made)
+    if json_out:
+        emit_json({**promoting.as_dict(made), "written": write and bool(made.diff)})
+        return
+    typer.echo(made.diff or f"nothing to change: {made.path} says already what {made.run} was made of")
+    for note in made.notes:
+        say(f"note: {note}")
+    if made.diff:
+        say(f"{'written' if write else 'not written yet, --write does it'}: {made.path}")

@@ -25,7 +25,11 @@ def work(
     """Do the jobs the app asked for until told to stop. SIGTERM and Ctrl-C put the running job back; it goes on next time."""
     from db.session import migrate, open_engine
     from engine.cli.store import point_to_data
+    from engine.research.work_kinds import KINDS, Kind
     from engine.research.worker import work as work_off
+    from engine.runtime import promote
+
+    KINDS["promote"] = Kind(promote.job)  # it knows configurations, which research does not
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("evenkeel").setLevel(logging.INFO)
