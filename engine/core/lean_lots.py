@@ -8,9 +8,10 @@ from math import floor, isfinite
 
 import numpy as np
 
-from engine.core.codes import FIXED, RISK, VOLATILITY
+from engine.core.codes import FIXED, RISK, SHARE
 from engine.core.costs import fee_of
 from engine.core.jit import ZERO, helper
+from engine.core.lean_jit import inlined
 from engine.core.lean_money import RATE_INVERSE, RATE_REACH, down, nearest
 from engine.core.money import mul_div, mul_div_floor
 from engine.core.types import RATE
@@ -20,12 +21,12 @@ REFUSED = np.int64(-1)
 _MARGIN, _ROOM = 1.0 + 1e-9, 4.0e18
 
 
-@helper
+@inlined
 def _part(quanta, rate):
     return quanta if rate == RATE else down(quanta, rate, RATE, RATE_INVERSE, RATE_REACH)
 
 
-@helper
+@inlined
 def _lots_for(state, quanta, price):
     if quanta <= 0:
         return ZERO
@@ -41,26 +42,31 @@ def needed(state, notional):
 
 
 @helper
+def _lots_of(state, quanta, price):
+    """`_lots_for` where it is not asked at every trade."""
+    return _lots_for(state, quanta, price)
+
+
+@helper
 def _wanted(state, equity, price, stop_distance, volatility):
+    """For every sizing but a share of equity."""
     kind = state["sizing"]
     if kind == FIXED:
-        return _lots_for(state, state["size"], price)
+        return _lots_of(state, state["size"], price)
     if kind == RISK:
-        return _lots_for(state, _part(equity, state["size"]), stop_distance) if stop_distance > 0 else REFUSED
-    share = state["size"]
-    if kind == VOLATILITY:
-        if not isfinite(volatility) or volatility <= 0.0:
-            return REFUSED
-        share = min(int(floor(state["size_volatility"] / volatility * RATE)), state["max_gross"])
-    return _lots_for(state, _part(equity, share), price)
+        return _lots_of(state, _part(equity, state["size"]), stop_distance) if stop_distance > 0 else REFUSED
+    if not isfinite(volatility) or volatility <= 0.0:
+        return REFUSED
+    share = min(int(floor(state["size_volatility"] / volatility * RATE)), state["max_gross"])
+    return _lots_of(state, _part(equity, share), price)
 
 
 @helper
 def _affordable(state, power, price):
     net = mul_div_floor(power, RATE, RATE + state["taker"])
     if state["research"] == 0:
-        return _lots_for(state, mul_div_floor(net, _BUFFER_BASE, _BUFFER), price)
-    qty = _lots_for(state, net, price)
+        return _lots_of(state, mul_div_floor(net, _BUFFER_BASE, _BUFFER), price)
+    qty = _lots_of(state, net, price)
     while qty > 0:
         notional = mul_div(price, qty * state["num"], state["den"])
         if notional + fee_of(notional, state["taker"]) <= power:
@@ -69,16 +75,19 @@ def _affordable(state, power, price):
     return qty
 
 
-@helper
+@inlined
 def lots(state, equity, price, stop_distance, volatility):
     """(lots, notional at `price`) of an entry; (0, 0) for one that is refused. Equity in quanta, price and distance in ticks."""
     if equity <= 0:
         return ZERO, ZERO
-    qty = _wanted(state, equity, price, stop_distance, volatility)
+    if state["sizing"] == SHARE:
+        qty = _lots_for(state, _part(equity, state["size"]), price)
+    else:
+        qty = _wanted(state, equity, price, stop_distance, volatility)
     if qty == REFUSED:
         return ZERO, ZERO
     if state["symbol_cap"] > 0:
-        qty = min(qty, _lots_for(state, mul_div_floor(equity, state["symbol_cap"], RATE), price))
+        qty = min(qty, _lots_of(state, mul_div_floor(equity, state["symbol_cap"], RATE), price))
     power = _part(equity, state["max_gross"])
     worth = float(price) * state["worth"]  # quanta a lot
     binds = float(qty) * worth * state["load"] * _MARGIN + 8.0 > float(power)

@@ -6,6 +6,7 @@ Without a division and without a branch that amounts decide. Whatever does not f
 
 import numpy as np
 
+from engine.core.jit import ONE, helper
 from engine.core.lean_jit import inlined
 from engine.core.money import mul_div, mul_div_ceil, mul_div_floor
 from engine.core.types import RATE
@@ -40,7 +41,17 @@ def _split(a, b, d, guess):
 @inlined
 def nearest(a, b, d, inverse, most):
     """a * b / d, half to even; a, b >= 0. inverse = 1 / d, most = reach(d)."""
-    guess = float(a) * float(b) * inverse
+    guess = float(a) * (float(b) * inverse)
+    if guess < most:
+        q = np.int64(guess + 0.5)
+        r = np.int64(np.uint64(a) * np.uint64(b) - np.uint64(q) * np.uint64(d))
+        if abs(r) < (d + 1) >> ONE:
+            return q
+    return _nearest(a, b, d, guess, most)
+
+
+@helper
+def _nearest(a, b, d, guess, most):
     if guess < most:
         q, r = _split(a, b, d, guess)
         if 0 <= r < d:
@@ -52,7 +63,17 @@ def nearest(a, b, d, inverse, most):
 @inlined
 def down(a, b, d, inverse, most):
     """a * b / d, rounded down."""
-    guess = float(a) * float(b) * inverse
+    guess = float(a) * (float(b) * inverse)
+    if guess < most:
+        q = np.int64(guess)
+        r = np.int64(np.uint64(a) * np.uint64(b) - np.uint64(q) * np.uint64(d))
+        if 0 <= r < d:
+            return q
+    return _down(a, b, d, guess, most)
+
+
+@helper
+def _down(a, b, d, guess, most):
     if guess < most:
         q, r = _split(a, b, d, guess)
         if 0 <= r < d:

@@ -8,7 +8,9 @@ a comparison of two rows and a visit of each turn, by the functions of engine.co
 import numpy as np
 
 from engine.core.jit import entry, helper
-from engine.core.lean import LEFT, run_some
+from engine.core.lean import LEFT
+from engine.core.lean_levels import fill_levels
+from engine.core.lean_run import run_some
 
 BLOCK = 1024
 EXACT = 2.0**53
@@ -95,7 +97,7 @@ def run_plans(states, tallies, days, results, bars, day_last, sums, sets, before
     of BLOCK); nothing: distances and volatility, of size 0.
     """
     windows, upper, lower, warm = sets
-    rows, signs, words, events = work
+    rows, signs, words, events, levels, logs = work
     distances, volatility = nothing
     n = bars.shape[1]
     while start < n:
@@ -104,6 +106,7 @@ def run_plans(states, tallies, days, results, bars, day_last, sums, sets, before
             if tallies[k]["trades"] + size + 2 > results.shape[1]:
                 return start
         _rows(rows, sums, windows, start, size)
+        fill_levels(levels, bars[3, start : start + size], bars[2, start : start + size], bars[4, start : start + size])
         for k in range(states.size):
             state = states[k]
             if state["status"] == LEFT:
@@ -117,8 +120,22 @@ def run_plans(states, tallies, days, results, bars, day_last, sums, sets, before
             was = before[k] if start > 0 else signs[0]
             count = _turns(words, was, size, start, warm[k], events[0], events[1], events[2])
             before[k] = signs[size - 1]
-            last = start + size == n
             tally = tallies[k]
-            run_some(state, tally, days[k], results[k], bars, day_last, events, count, distances, volatility, last)
+            run_some(
+                state,
+                tally,
+                days[k],
+                results[k],
+                bars,
+                day_last,
+                events,
+                count,
+                distances,
+                volatility,
+                start + size,
+                levels,
+                logs,
+                start,
+            )
         start += size
     return start

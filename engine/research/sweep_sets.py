@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.core import kernel, lean, lean_plan
+from engine.core import kernel, lean, lean_plan, lean_run
 from engine.core.layout import LOG_KINDS
+from engine.core.lean_levels import levels_of
 from engine.core.lean_tally import STACK, TALLY, begin, finish, take_logs
 from engine.core.log import rows_of_an_instant
 from engine.core.machine import Machine
@@ -127,9 +128,9 @@ class Sets:
         stop, target = (self._distance(setup, values, events) for values in (signals.stop, signals.target))
         self._room(int(np.count_nonzero(events[1])) + 1)
         bars, day_last, _ = self._columns()
-        lean.run_events(
+        lean_run.run_events(
             states, into.tallies[k : k + 1], into.days[k : k + 1], 0, self._results, bars, day_last, events,
-            (stop, target), volatility,
+            (stop, target), volatility, _NO_LEVELS,
         )  # fmt: skip
         if states[0]["status"] == lean.LEFT:
             return False
@@ -158,12 +159,12 @@ class Sets:
         entries, exits = (_small(values) for values in (signals.entry, signals.exit))
         whole = entries.size // 8 * 8
         words = (entries[:whole].view(np.int64), exits[:whole].view(np.int64))
-        count = lean.changes(entries, exits, *words, *self._events)
+        count = lean_run.changes(entries, exits, *words, *self._events)
         if count < 0:  # says which bar
             check_signals(self._bars(setup, 0), signals)
         if count > self._events[0].size:
             self._events = _events(2 * count)
-            lean.changes(entries, exits, *words, *self._events)
+            lean_run.changes(entries, exits, *words, *self._events)
         bars, enter, leave = (part[:count] for part in self._events)
         if setup.slots[0].sizing.kind != "volatility":
             return (bars, enter, leave), _NO_FLOATS
@@ -226,7 +227,13 @@ class Sets:
         upper, lower = (np.array([row[n] for n in ns]) for ns in zip(*((p.upper, p.lower) for p in plans), strict=True))
         sets = (np.array(windows), upper, lower, np.array([plan.warmup for plan in plans]))
         signs = np.zeros(lean_plan.BLOCK, np.uint8)
-        work = (np.zeros((len(windows), lean_plan.BLOCK)), signs, signs.view(np.uint64), _events(lean_plan.BLOCK))
+        work = (
+            np.zeros((len(windows), lean_plan.BLOCK)),
+            signs,
+            signs.view(np.uint64),
+            _events(lean_plan.BLOCK),
+            *levels_of(lean_plan.BLOCK),
+        )
         before, at, n = np.zeros(len(plans), np.uint8), 0, bars.shape[1]
         results = np.empty((len(plans), _ROOM), np.int64)
         while True:
@@ -260,6 +267,7 @@ def _events(room: int) -> tuple[Any, Any, Any]:
 
 
 _NO_FLOATS, _NO_INTS = np.zeros(0), np.zeros(0, np.int64)
+_NO_LEVELS = (np.zeros((4, 0, 0), np.int64), _NO_INTS)
 _NOTHING = ((_NO_INTS, _NO_INTS), _NO_FLOATS)
 _ROOM = 2 * lean_plan.BLOCK + 40  # no power of two: rows would fall onto each other in the cache
 
