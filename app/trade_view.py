@@ -34,9 +34,12 @@ def show(page: ui.Page, seq: int, *, written: bool = True) -> bool:
             facts(page, trade, fills)
         with right:
             candles(page, trade)
+        left, right = halves("trade_below")
+        with left:
             if written:
                 journal_editor.editor(page.engine, Subject(page.run_id, trade_seq=seq))
-        below(page, trade, fills)
+        with right:
+            below(page, trade, fills)
     return True
 
 

@@ -99,7 +99,7 @@ GROUP_COLUMNS = {
 def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any]) -> None:
     """Subtotals by what the person asks for; a row that is chosen narrows the filters to it."""
     names = {"": "no subtotals", **{name: f"by {label}" for name, (label, _) in trades.GROUPS.items()}}
-    by = trade_filters.choice("Subtotals", "by", names, width=220)
+    by = trade_filters.choice("Subtotals", "by", names, width=220, label_visibility="collapsed")
     if not by:
         return
     found = data.trade_groups(page.engine, page.run_id, chosen, by)
