@@ -41,7 +41,7 @@ def run(
     demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
 ) -> None:
     """Trade until told to stop. SIGTERM and Ctrl-C stop gracefully; a second one ends at once and loses nothing either."""
-    settings = _configuration(config, new)
+    source, settings = _configuration(config, new)
     if supervise:
         raise typer.Exit(_supervised(config, once, demo))
     from engine.runtime.config_text import bare
@@ -55,12 +55,14 @@ def run(
     stop = threading.Event()
     _stop_on_signals(stop)
     with Terminal() as terminal, Nightly(enabled=not once):
-        code = run_engine(settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.status)
+        code = run_engine(
+            settings, bare(settings), demo=demo, once=once, stop=stop, on_event=terminal.status, watch=source
+        )
     raise typer.Exit(code)
 
 
-def _configuration(path: Path | None, new: str | None) -> Config:
-    """The checked configuration, or ConfigError before anything is touched; --new is written into the file."""
+def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
+    """Its file and the checked configuration, or ConfigError before anything is touched; --new is written into the file."""
     from engine.runtime.config import find, load, parse
     from engine.runtime.config_check import check_slots
     from engine.runtime.config_edit import with_setting, write_atomically
@@ -78,7 +80,7 @@ def _configuration(path: Path | None, new: str | None) -> Config:
     if new and text:
         _refuse_known(new)
         write_atomically(source, text)
-    return settings
+    return source, settings
 
 
 def _refuse_known(name: str) -> None:

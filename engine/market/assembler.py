@@ -61,9 +61,9 @@ class Assembler:
     """Folds events of one feed over `instruments` (symbol = index) into items given to `emit`.
 
     `resume_from`: exchange ms up to which a former process had closed everything; the time since then is made a Gap
-    before the first live frame. Without it the first Gap is the bar in progress at subscription: minutes from the
-    start of the `bar_ms` bar (the run's longest timeframe) to the end of the running minute, by candles read after
-    their end and once more, flagged FLAG_NO_DECISION. `seen` names prints of `resume_from`'s last seconds, so that
+    before the first live frame, told with `cause`. Without it the first Gap is the bar in progress at subscription:
+    minutes from the start of the `bar_ms` bar (the run's longest timeframe) to the end of the running minute, by candles
+    read after their end and once more, flagged FLAG_NO_DECISION. `seen` names prints of `resume_from`'s last seconds, so that
     they count as duplicates.
     """
 
@@ -75,6 +75,7 @@ class Assembler:
         emit: Callable[[Item], None],
         *,
         resume_from: int | None = None,
+        cause: str = "restart",
         seen: Mapping[int, Iterable[int | str]] | None = None,
         bar_ms: int = MINUTE_MS,
     ) -> None:
@@ -91,7 +92,7 @@ class Assembler:
         self._advanced = threading.Condition(self._lock)
         self._state = MISSING
         self._from = resume_from // MS_SECOND * MS_SECOND if resume_from is not None else None
-        self._cause = "restart" if resume_from is not None else "start"
+        self._cause = cause if resume_from is not None else "start"
         self._gap: Missing | None = None
         if self._from is not None:
             self.builder.close_until(self._from)

@@ -10,7 +10,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -19,25 +20,26 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from db.models import Command
-from engine.core import codes
 from engine.core.bars import Frame
 from engine.core.machine import Machine
-from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR
-from engine.ledger.context import context_of
+from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR, Instrument
 from engine.market import feeds
 from engine.market.assembler import Assembler
 from engine.market.backfill import RestBackfill
 from engine.market.events import Gap, Item, Watermark
 from engine.market.history import candles
+from engine.market.instruments import instruments
 from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue, open_venue
 from engine.runtime.budget import SlotBudget
-from engine.runtime.causality import looking_ahead
 from engine.runtime.config import Config
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.recorder import is_locked, wall_ms
+from engine.runtime.reload import Reloader
+from engine.runtime.said import say_step, status_of, words_of
 from engine.runtime.session import Session, describe, open_session
+from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
 
 log = logging.getLogger("evenkeel.loop")
@@ -57,14 +59,16 @@ def run_engine(
     once: bool = False,
     stop: threading.Event,
     on_event: Status | None = None,
+    watch: Path | None = None,
 ) -> int:
-    """Trade until `stop` is set; `once` ends when everything missed has been taken. Returns the exit code."""
+    """Trade until `stop` is set; `once` ends when everything missed has been taken. Edits of the file `watch` are taken over at
+    a bar's close. Returns the exit code."""
     pace = pace_of(config.run.base_url)
     venue = open_venue(config.run.exchange, config.run.base_url, pace)
     session = open_session(config, config_text, venue, demo=demo)
     session.vitals.speed = pace
     try:
-        _Loop(config, session, venue, pace, on_event).run(stop, once)
+        _Loop(config, session, venue, pace, on_event, watch).run(stop, once)
     finally:
         session.close()
     return 0
@@ -88,47 +92,64 @@ def pace_of(base_url: str) -> float:
 
 
 class _Loop:
-    def __init__(self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None) -> None:
+    def __init__(
+        self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None, watch: Path | None
+    ) -> None:
         self.config, self.session, self.venue, self.pace = config, session, venue, pace
         self.on_event = on_event
         self.closing = threading.Event()
         self.items: queue.Queue[Item] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
-        self.finest = min(slot.timeframe_ms for slot in session.setup.slots)
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
-        resume = self.trader.now or None
-        bar_ms = max(slot.timeframe_ms for slot in session.setup.slots)
+        self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
+        self._connect()
+
+    def _connect(self, cause: str = "restart") -> None:
+        """An assembler and a feed for the symbols that the configuration asks for; what lies before is a gap to be filled."""
+        slots = self.session.setup.slots
+        listed = self.session.setup.instruments
+        self.finest = min(slot.timeframe_ms for slot in slots)
         self.assembler = Assembler(
-            session.setup.instruments,
-            config.engine.grace_ms,
-            RestBackfill(venue, session.setup.instruments),
+            listed,
+            self.config.engine.grace_ms,
+            RestBackfill(self.venue, listed),
             self._put,
-            resume_from=resume,
-            bar_ms=bar_ms,
+            resume_from=self.trader.now or None,
+            cause=cause,
+            bar_ms=max(slot.timeframe_ms for slot in slots),
         )
-        symbols = [instrument.symbol for instrument in session.setup.instruments]
         self.feed = feeds.open(
-            config.run.exchange, symbols, self.trader.setup.instruments, self.assembler.on_event,
-            config.run.base_url, config.run.ws_url, pace, config.engine.grace_ms,
+            self.config.run.exchange, [instrument.symbol for instrument in listed], listed, self.assembler.on_event,
+            self.config.run.base_url, self.config.run.ws_url, self.pace, self.config.engine.grace_ms,
         )  # fmt: skip
+
+    def _instruments(self, symbols: list[str]) -> list[Instrument]:
+        return instruments(self.config.run.exchange, symbols, venue=self.venue)
 
     # ---- life ------------------------------------------------------------------------------------------------------------
     def run(self, stop: threading.Event, once: bool) -> None:
         self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
         if not self.session.fresh:
-            self._commit()
+            while not self._commit() and not stop.is_set():
+                continue
+            if self.locked:
+                return
             self._swap_setup()
         compile_kernel(self.trader.setup.machine())
         self.session.vitals.state = "running"
         self.feed.start()
+        if self.reloader is not None:
+            self.reloader.watch.start()
         try:
             while not stop.is_set():
                 self._turn()
                 if once and self.assembler.glance().state == "live" and self.items.empty():
                     break
         finally:
+            if self.reloader is not None:
+                self.reloader.watch.stop()
             self._close_feed()
         self._stop()
 
@@ -156,8 +177,9 @@ class _Loop:
             self.asked = now
             self._read_commands()
         due = self.desk.step.urgent or now - self.committed >= COMMIT_S
-        if due and self.trader.now:
-            self._commit()
+        bar_closed = self.desk.step.closed_bars > 0
+        if due and self.trader.now and self._commit() and bar_closed:
+            self._reload()
         if now - self.beaten >= BEAT_S:
             self.beaten = now
             self._beat()
@@ -227,21 +249,50 @@ class _Loop:
         self._swap_setup()
 
     def _swap_setup(self) -> None:
-        """Take over what the configuration asks for, as events of the tape: a replay does the same at the same place."""
-        trader, session = self.trader, self.session
-        if session.setup != trader.setup:
-            self.desk.event(trader.now, ["setup", trader.now, session.setup.to_json()])
-            session.recorder.context = context_of(session.engine, session.run_id, trader.setup)
-        for i, why in looking_ahead(trader).items():
-            trader.fail(i, trader.now + 1, why, self.desk.step)
-        self.desk.tell_failures()
-        for i, slot in enumerate(trader.setup.slots):
-            state = int(trader.machine.slots["state"][i])
-            wanted = "exit_only" if slot.key in session.off else "enabled"
-            if codes.SLOT_STATES[state] != wanted and (wanted == "exit_only" or slot.key not in trader.errors):
-                args = {"slot": slot.key, "state": wanted}
-                self.desk.event(trader.now, ["command", trader.now, "slot_state", args, 0])
+        """What the configuration asks for, from here on."""
+        take_over_setup(self.session, self.desk)
         self._commit()
+
+    # ---- an edited configuration ----------------------------------------------------------------------------------------
+    def _reload(self) -> None:
+        """At a bar's close, everything committed: take over the edit that waits. A locked database has it wait for the next."""
+        reloader, running = self.reloader, self.config
+        if reloader is None or not self.trader.now:
+            return
+        if (words := reloader.refusal()) is not None:
+            tell_refusal(self.session, words)
+        candidate = reloader.take()
+        if candidate is None:
+            return
+        if not put_candidate_in_force(self.session, candidate):
+            reloader.put_back(candidate, running)
+            return
+        self.config = candidate.config
+        self.desk.budget.budget_ms = candidate.config.engine.slot_budget_ms
+        logging.getLogger("evenkeel").setLevel(candidate.config.log.level.upper())
+        if self.session.setup.instruments == self.trader.setup.instruments or self._same_symbols():
+            self._swap_setup()
+            return
+        self._close_feed()
+        for item in self._rest():
+            self._take(item)
+        if self._commit():
+            self._swap_setup()
+        else:
+            reloader.put_back(candidate, running)
+        self.closing.clear()
+        self._connect("symbols changed")
+        self.feed.start()
+
+    def _same_symbols(self) -> bool:
+        """True if frames of the running feed mean the same symbols under the new setup."""
+        wanted, known = self.session.setup.instruments, self.trader.setup.instruments
+        return [one.symbol for one in wanted] == [one.symbol for one in known]
+
+    def _rest(self) -> Iterator[Item]:
+        """What the closed feed has left in the queue."""
+        while not self.items.empty():
+            yield self.items.get_nowait()
 
     # ---- commands ------------------------------------------------------------------------------------------------------------
     def _read_commands(self) -> None:
@@ -266,23 +317,25 @@ class _Loop:
                 continue
             point("command.read")
             self.desk.event(self.trader.now, ["command", self.trader.now, kind, dict(args or {}), row_id])
-            self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {_words(args)}".strip()))
-            log.warning("command: %s %s", kind, _words(args))
+            self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {words_of(args)}".strip()))
+            log.warning("command: %s %s", kind, words_of(args))
 
     # ---- writing -------------------------------------------------------------------------------------------------------------
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
+        """Write what happened; False while another process locks the database."""
         self.committed = time.monotonic()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals):
             if not self.locked:
                 log.warning("the database is locked by another process: the ledger waits, nothing is lost")
             self.locked = True
-            return
+            return False
         if self.locked:
             log.info("the database is free again: everything is written")
             self.locked = False
-        _say(self.desk.step, self.trader)
+        say_step(self.desk.step, self.trader)
         self.desk.step = Step()
+        return True
 
     def _beat(self) -> None:
         self._note_vitals()
@@ -302,7 +355,8 @@ class _Loop:
             "queue": self.items.qsize(),
             "evaluation_ms": self.desk.budget.spent_ms,
         }
-        vitals.message = "; ".join(f"{key}: {text}" for key, text in self.trader.errors.items())
+        words = [f"{key}: {text}" for key, text in self.trader.errors.items()]
+        vitals.message = "; ".join([*words, *filter(None, [self.reloader.words() if self.reloader else ""])])
 
     def _stop(self) -> None:
         """Finish what was taken, snapshot, and say what is left open."""
@@ -324,10 +378,6 @@ class _Loop:
             )
 
 
-def _words(args: Any) -> str:
-    return " ".join(f"{name}={value}" for name, value in dict(args or {}).items())
-
-
 def _tf_rows(past: Any, instrument: Any) -> Any:
     """Candles as strategy bars."""
     import numpy as np
@@ -338,34 +388,3 @@ def _tf_rows(past: Any, instrument: Any) -> Any:
         rows[name] = instrument.to_ticks(getattr(past, name))
     rows["volume"] = past.volume
     return rows
-
-
-def _say(step: Step, trader: Any) -> None:
-    """Fills, trades and failures as lines of the log."""
-    for reports in step.reports:
-        for fill in reports.fills:
-            slot = trader.setup.slots[int(fill["slot"])]
-            instrument = trader.setup.instruments[trader.machine.symbol_index[slot.symbol]]
-            side = "bought" if fill["side"] > 0 else "sold"
-            log.info(
-                "%s: %s %g %s at %g", slot.strategy, side, instrument.qty(int(fill["qty"])), instrument.base,
-                instrument.price(int(fill["price"])),
-            )  # fmt: skip
-    for i, text in step.failures.items():
-        log.error("%s on %s was stopped: %s", trader.setup.slots[i].strategy, trader.setup.slots[i].symbol, text)
-
-
-def status_of(session: Session) -> tuple[str, dict[str, Any]]:
-    """The terminal's status block."""
-    trader, vitals = session.trader, session.vitals
-    account = trader.machine.account[0]
-    title = f"Evenkeel {vitals.mode.upper()}{' DEMO' if vitals.demo else ''} - {trader.machine.level}"
-    clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(trader.now / 1000)) if trader.now else "waiting"
-    return title, {
-        "exchange time": f"{clock} UTC",
-        "equity": f"{float(account['equity']):,.2f} {trader.setup.account.quote}",
-        "positions": int(account["n_open"]),
-        "trades": int(sum(trader.machine.slots["closed"])),
-        "feed": vitals.feed,
-        "events": vitals.counters.get("events", 0),
-    }

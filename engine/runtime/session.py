@@ -5,7 +5,6 @@ Lock, schema, the run's row, the last snapshot, the tape behind it, one commit. 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import engine as evenkeel
 from db.models import Run, Snapshot
 from db.session import check_schema, migrate, open_engine, write_session
 from engine.core.setup import Setup
+from engine.core.types import Instrument
 from engine.ledger import write as ledger_write
 from engine.ledger.context import context_of
 from engine.market.barbook import BarBook
@@ -33,7 +33,7 @@ from engine.runtime.crash import point
 from engine.runtime.lock import EngineLock
 from engine.runtime.recorder import Recorder, Vitals, wall_ms
 from engine.runtime.trader import Step, Trader
-from engine.strategies import catalog
+from engine.runtime.versions import put_in_force
 
 log = logging.getLogger("evenkeel.session")
 
@@ -57,6 +57,8 @@ class Session:
     """What the configuration asks for; the trader's own setup until the loop swaps it."""
     off: set[str] = field(default_factory=set)
     """Keys of slots that only manage what they hold."""
+    facts: tuple[Instrument, ...] = ()
+    """The instruments as the exchange has them, without the configuration's fees."""
 
     def close(self) -> None:
         self.tape.close()
@@ -102,7 +104,8 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     recorder = Recorder(engine, context_of(patient, run_id, former), tape)
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
-    session.off = _switched_off(config, setup) | orphans
+    session.off = switched_off(config, setup) | orphans
+    session.facts = tuple(facts)
     patient.dispose()
     if snapshot is None:
         _discard(folder)
@@ -157,7 +160,6 @@ def _register(
 ) -> tuple[int, bool]:
     """The run's row, its configuration version, instruments and slots; True if the configuration is new to the run."""
     former, setup = setups
-    digest = hashlib.sha256(text.encode()).hexdigest()
     with write_session(engine) as session:
         if known is None:
             run_id = ledger_write.create_run(
@@ -177,17 +179,10 @@ def _register(
         else:
             assert known.id is not None
             run_id = known.id
-        version = ledger_write.find_config_version(session, run_id, digest)
-        fresh = version is None
-        if version is None:
-            version = ledger_write.add_config_version(session, run_id, text, "start")
         run = session.get(Run, run_id)
         assert run is not None
-        run.config_version_id, run.status, run.ended_ts, run.error = version, "running", None, None
-        for one in (former, setup):
-            sources = [catalog.source(slot.strategy) for slot in one.slots]
-            ledger_write.ensure_instruments(session, config.run.exchange, one.instruments)
-            ledger_write.ensure_slots(session, run_id, one.slots, one.params, sources, version)
+        run.status, run.ended_ts, run.error = "running", None, None
+        fresh = put_in_force(session, run, config, text, "start", (former, setup))
     return run_id, fresh and known is not None
 
 
@@ -244,7 +239,7 @@ def _say_what_changed(session: Session, snapshot: Snapshot, fresh_config: bool) 
         session.recorder.markers.append((now, "upgrade", "another version of the kernel: a new parity segment begins"))
 
 
-def _switched_off(config: Config, setup: Setup) -> set[str]:
+def switched_off(config: Config, setup: Setup) -> set[str]:
     """Slots that the configuration switches off."""
     return {slot.key for slot, enabled in zip(setup.slots, _enabled(config), strict=False) if not enabled}
 

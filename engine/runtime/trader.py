@@ -65,6 +65,9 @@ class Trader:
         self.gap_cause = ""
         self.signals = 0
         self.errors: dict[str, str] = {}  # slot key -> why it was stopped
+        self.put_out: set[str] = (
+            set()
+        )  # keys of slots a person has switched off; a configuration does not switch them on
         self._configure(setup)
         self.resamplers = {tf: Resampler(tf) for tf in self.timeframes}
 
@@ -225,12 +228,19 @@ class Trader:
             elif args.get("state") == "failed":
                 self.errors.setdefault(str(args["slot"]), str(args.get("why", "")))
                 self.unsaid = [one for one in self.unsaid if one[0] != args["slot"]]
+            self._switch(kind, args)
             name, words = machine_words(kind, args, self.setup.account.quantum)
             self._report(self.machine.command(name, ts, **words), step)
         except ValueError as error:
             step.acks.append((row_id, False, str(error)))
             return
         step.acks.append((row_id, True, f"done at {iso(ts)}"))
+
+    def _switch(self, kind: str, args: Mapping[str, Any]) -> None:
+        """Remember which slots a person has switched off."""
+        if kind in ("slot_on", "slot_off"):
+            keys = {self.setup.slots[i].key for i in slots_named(self.setup.slots, str(args.get("slot", "")))}
+            self.put_out = self.put_out - keys if kind == "slot_on" else self.put_out | keys
 
     def _report(self, reports: Reports, step: Step) -> None:
         if reports:
@@ -247,6 +257,7 @@ class Trader:
             "gap_cause": self.gap_cause,
             "signals": self.signals,
             "errors": self.errors,
+            "put_out": sorted(self.put_out),
             "resamplers": {str(tf): resampler.state() for tf, resampler in self.resamplers.items()},
             "bars": self.book.counts(),
             "first_bars": self.book.firsts(),
@@ -259,6 +270,7 @@ class Trader:
         for name in ("now", "last_bar", "in_gap", "gap_end", "gap_cause", "signals"):
             setattr(self, name, extra[name])
         self.errors = dict(extra["errors"])
+        self.put_out = set(extra.get("put_out", ()))
         for timeframe, stored in extra["resamplers"].items():
             if int(timeframe) in self.resamplers:
                 self.resamplers[int(timeframe)].restore(stored)

@@ -28,6 +28,7 @@ from engine.market.wire import to_qty
 from engine.research.parity import ParityReport, replay
 from engine.runtime import loop
 from engine.runtime.config import parse
+from engine.runtime.config_text import bare
 from engine.sandbox.server import Sandbox
 
 RUN = "parity"
@@ -205,7 +206,10 @@ class Life:
         self.monkeypatch.setattr(loop, "QUEUE_FAST", loop.QUEUE)  # nobody takes from the queue while the feed is asked
         self.starts += 1
         with suppress(Died):
-            assert loop.run_engine(parse(self.text()), self.text(), stop=pump) == 0
+            config = parse(self.text())
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.file.write_text(self.text())
+            assert loop.run_engine(config, bare(config), stop=pump, watch=self.file) == 0
 
     def away(self, minutes: float) -> None:
         """The market goes on without the engine."""
@@ -228,6 +232,21 @@ class Life:
             self.answers.append(f"{kind}: {answer[0]}: {answer[1]}")
 
         return asked
+
+    def edit(self, change: Callable[[str], str]) -> Deed:
+        """The configuration is edited: the file, and what the watcher tells of it, before the market goes on."""
+
+        def edited(pump: Pump) -> None:
+            assert pump.feed is not None
+            text = change(self.file.read_text())
+            self.file.write_text(text)
+            pump.feed.assembler.emit.__self__.reloader.offer(text)  # type: ignore[attr-defined]
+
+        return edited
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "config.toml"
 
     @staticmethod
     def die(_pump: Pump) -> None:

@@ -1,0 +1,127 @@
+"""What differs between two configurations, and when each difference can act. Pure: no file, no run, no clock.
+
+A running engine takes most settings over at a bar's close. Some belong to its start, and a limit is never loosened behind a
+person's back: those keep their running value until the next start, and are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from engine.runtime.config import Config, SlotSection
+from engine.runtime.config_errors import ConfigError, explain
+
+When = Literal["now", "next bar", "when flat", "restart", "new run"]
+
+_NOW = {"log.level", "engine.slot_budget_ms"}
+_NEXT_BAR = {"engine.latency_ms"}
+_NEW_RUN = {"account.cash"}
+_START_SECTIONS = ("run", "storage", "engine", "account")
+_FOR_ONE_SLOT = ("enabled", "params", "stop", "target", "trail", "breakeven", "time_stop", "sizing", "allow_short")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One setting; `key` as a person would say it: "limits.max_positions", "sma_cross on BTC/USD at 1m: params"."""
+
+    key: str
+    before: Any
+    after: Any
+    when: When
+
+    def __str__(self) -> str:
+        return f"{self.key} {_said(self.before)} -> {_said(self.after)} ({self.when})"
+
+
+def changes(running: Config, wanted: Config) -> list[Change]:
+    """Every setting that differs, sections in their order and then slots."""
+    return [*_settings(running, wanted), *_slots(running, wanted)]
+
+
+def effective(running: Config, wanted: Config) -> Config:
+    """`wanted`, with the running value where a difference waits for a start. ConfigError if that does not fit together."""
+    waiting = [change for change in _settings(running, wanted) if change.when in ("restart", "new run")]
+    sections: dict[str, dict[str, Any]] = {}
+    for change in waiting:
+        section, _, key = change.key.partition(".")
+        sections.setdefault(section, {})[key] = change.before
+    data = {name: getattr(wanted, name) for name in Config.model_fields}
+    try:
+        for name, values in sections.items():
+            section = getattr(wanted, name)
+            data[name] = type(section).model_validate({**dict(section), **values})
+        return Config.model_validate(data)
+    except ValidationError as error:
+        keys = ", ".join(change.key for change in waiting)
+        reason = explain(error, Config, "the configuration")
+        raise ConfigError(
+            f"{reason} ({keys} can only change at a start: stop and start the engine for this edit)"
+        ) from None
+
+
+def loosens(key: str, before: float, after: float) -> bool:
+    """True where a limit would allow more than before; 0 switches a threshold off."""
+    if key == "consecutive_losses_minutes":
+        return after < before
+    if key in ("max_positions", "max_gross"):
+        return after > before
+    return before != 0 and (after == 0 or after > before)
+
+
+def _settings(running: Config, wanted: Config) -> Iterator[Change]:
+    for section in Config.model_fields:
+        if section == "slots":
+            continue
+        old, new = getattr(running, section), getattr(wanted, section)
+        for key in type(old).model_fields:
+            before, after = getattr(old, key), getattr(new, key)
+            if before != after:
+                yield Change(f"{section}.{key}", before, after, _when(section, key, before, after))
+
+
+def _when(section: str, key: str, before: Any, after: Any) -> When:
+    name = f"{section}.{key}"
+    if name in _NOW:
+        return "now"
+    if name in _NEW_RUN:
+        return "new run"
+    if name == "account.allow_short":
+        return "restart" if after else "next bar"
+    if section == "limits":
+        return "restart" if loosens(key, before, after) else "next bar"
+    return "restart" if section in _START_SECTIONS and name not in _NEXT_BAR else "next bar"
+
+
+def _slots(running: Config, wanted: Config) -> Iterator[Change]:
+    old, new = _by_name(running), _by_name(wanted)
+    for name, section in old.items():
+        if name not in new:
+            yield Change(name, "traded", "removed", "when flat")
+            continue
+        for key in _FOR_ONE_SLOT:
+            before, after = getattr(section, key), getattr(new[name], key)
+            if before != after:
+                yield Change(f"{name}: {key}", before, after, "next bar")
+    for name in new:
+        if name not in old:
+            yield Change(name, "none", "added", "next bar")
+
+
+def _by_name(config: Config) -> dict[str, SlotSection]:
+    return {
+        f"{slot.strategy} on {symbol} at {slot.timeframe}{f' ({slot.label})' if slot.label else ''}": slot
+        for slot in config.slots
+        for symbol in slot.symbols
+    }
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_said(one)}" for name, one in value.items()) + "}"
+    return "none" if value is None else str(value)
