@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from engine.research.sweep_figures import COUNTS, FIGURES
 
-KEY, NUMBER, EXCLUDED = b"evenkeel.sweep", b"chunk", b"excluded"
+KEY, FACTS, NUMBER, EXCLUDED = b"evenkeel.sweep", b"evenkeel.facts", b"chunk", b"excluded"
 
 
 def schema_of(names: Sequence[str], kinds: Sequence[str], days: int, key: str, facts: Mapping[str, Any]) -> pa.Schema:
@@ -31,12 +31,12 @@ def schema_of(names: Sequence[str], kinds: Sequence[str], days: int, key: str, f
     columns += [("error", pa.string())]
     if days:
         columns.append(("daily", pa.list_(pa.float64(), days)))
-    return pa.schema(columns, {KEY: key.encode(), b"evenkeel.facts": json.dumps(dict(facts), default=str).encode()})
+    return pa.schema(columns, {KEY: key.encode(), FACTS: json.dumps(dict(facts), default=str).encode()})
 
 
 def facts_of(schema: pa.Schema) -> dict[str, Any]:
     """What the schema was made with: `total`, `names` and what else its maker noted."""
-    found: dict[str, Any] = json.loads((schema.metadata or {}).get(b"evenkeel.facts", b"{}"))
+    found: dict[str, Any] = json.loads((schema.metadata or {}).get(FACTS, b"{}"))
     return found
 
 
@@ -71,6 +71,11 @@ class Table:
         if found.null_count and pa.types.is_integer(found.type):
             found = found.cast(pa.float64())
         return np.asarray(found.to_numpy(zero_copy_only=False))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its maker noted of it."""
+        return facts_of(self.data.schema)
 
     @property
     def failed(self) -> int:
@@ -149,23 +154,31 @@ class Writer:
         self._stream.write_batch(rows, custom_metadata=told)
         self._file.flush()
 
+    def left(self) -> dict[int, pa.RecordBatch]:
+        """By their numbers, the rows that an earlier try left and that are in already."""
+        if self.path is None:
+            return {}
+        return {number: rows for number, _, rows in _left(self._part, self.schema)}
+
     def close(self) -> None:
         if self.path is not None and not self._file.closed:
             self._stream.close()
             self._file.close()
 
-    def table(self, complete: bool) -> pa.Table:
-        """Everything in the order of the sets; when complete, written as the final file."""
+    def table(self, complete: bool, facts: Mapping[str, Any] | None = None) -> pa.Table:
+        """Everything in the order of the sets; when complete, written as the final file. `facts` are noted in it."""
         self.close()
         if self.path is None:
             rows = self._kept
         else:
             rows = {number: rows for number, _, rows in _left(self._part, self.schema)}
-        ordered = [rows[number] for number in sorted(rows)]
+        told = {**(self.schema.metadata or {}), FACTS: json.dumps({**facts_of(self.schema), **(facts or {})}).encode()}
+        schema = self.schema.with_metadata(told)
+        ordered = [rows[number].replace_schema_metadata(told) for number in sorted(rows)]
         if self.path is None or not complete:
-            return pa.Table.from_batches(ordered, self.schema)
+            return pa.Table.from_batches(ordered, schema)
         fresh = self.path.with_name(self.path.name + ".new")
-        with fresh.open("wb") as file, pa.ipc.new_file(file, self.schema) as out:
+        with fresh.open("wb") as file, pa.ipc.new_file(file, schema) as out:
             for one in ordered:
                 out.write_batch(one)
             out.close()
