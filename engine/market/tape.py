@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -114,14 +115,17 @@ class Tape:
         names = {path.name.split(".")[0] for path in self.folder.glob("*.tape*")}
         return sorted(names)
 
-    def compress(self, keep_days: int) -> None:
-        """Gzip every finished day and drop days older than `keep_days`; the present day is left alone."""
-        days = [day for day in self.days() if day < self.position.day]
-        for day in days[:-keep_days] if len(days) > keep_days else []:
-            self._path(day).unlink(missing_ok=True)
-            self._packed(day).unlink(missing_ok=True)
-        for day in days[-keep_days:]:
-            if self._path(day).exists():
+    def tidy(self, before: str, keep_days: int) -> None:
+        """Gzip every day before the day `before` and drop those more than `keep_days` older than it. May run beside the writer
+        and readers, as long as nothing will ever write to a day before `before` again."""
+        for rest in self.folder.glob("*.tape.tmp"):
+            rest.unlink()
+        oldest = str(date.fromisoformat(before) - timedelta(days=keep_days))
+        for day in self.days():
+            if day < oldest:
+                self._path(day).unlink(missing_ok=True)
+                self._packed(day).unlink(missing_ok=True)
+            elif day < before and self._path(day).exists():
                 self._pack(day)
 
     def _pack(self, day: str) -> None:
@@ -135,8 +139,10 @@ class Tape:
         self._path(day).unlink()
 
     def _open_day(self, day: str) -> BinaryIO:
-        plain = self._path(day)
-        return plain.open("rb") if plain.exists() else gzip.open(self._packed(day), "rb")  # type: ignore[return-value]
+        try:
+            return self._path(day).open("rb")
+        except FileNotFoundError:
+            return gzip.open(self._packed(day), "rb")  # type: ignore[return-value]
 
     def _path(self, day: str) -> Path:
         return self.folder / f"{day}.tape"

@@ -35,6 +35,7 @@ from engine.runtime.budget import SlotBudget
 from engine.runtime.config import Config
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
+from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.recorder import is_locked, wall_ms
 from engine.runtime.reload import Reloader
 from engine.runtime.said import say_step, status_of, words_of
@@ -103,6 +104,7 @@ class _Loop:
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
+        self.housekeeping = Housekeeping(session.tape, config.storage.tape_days)
         self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
         self._connect()
 
@@ -335,6 +337,7 @@ class _Loop:
             self.locked = False
         say_step(self.desk.step, self.trader)
         self.desk.step = Step()
+        self.housekeeping.committed()
         return True
 
     def _beat(self) -> None:

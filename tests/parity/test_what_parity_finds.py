@@ -12,6 +12,7 @@ import pytest
 
 from db.session import open_engine
 from engine.ledger.audit import audit
+from engine.market.tape import Tape
 from engine.research.parity import ParityReport, replay
 from engine.sandbox.server import Sandbox
 from tests.parity.living import RUN, Life
@@ -57,6 +58,13 @@ def first_of(folder: Path) -> str:
 
 
 def test_an_untouched_copy_is_equal(copy: Path) -> None:
+    assert report(copy).ok
+
+
+def test_a_packed_tape_is_the_same_tape(copy: Path) -> None:
+    folder = copy / "runs" / "1" / "tape"
+    Tape(folder).tidy("2999-01-01", 1_000_000)
+    assert all(path.suffix == ".gz" for path in folder.iterdir())
     assert report(copy).ok
 
 

@@ -1,0 +1,42 @@
+"""What is tidied up once a UTC day of exchange time, on a thread of its own: the loop never waits for a disk that packs.
+
+Only what is finished and committed is touched; a kill at any instant leaves either the old or the new state of a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from engine.market.tape import Tape
+
+log = logging.getLogger("evenkeel.housekeeping")
+
+
+class Housekeeping:
+    """Packs the tape's finished days and drops those beyond `keep_days`."""
+
+    def __init__(self, tape: Tape, keep_days: int) -> None:
+        self.tape, self.keep_days = tape, keep_days
+        self._done = ""
+        self._thread: threading.Thread | None = None
+
+    def committed(self) -> None:
+        """Everything on the tape so far is in the ledger, too: days before its present one are over."""
+        day = self.tape.position.day
+        if day <= self._done or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._done = day
+        self._thread = threading.Thread(target=self._tidy, args=(day,), name="housekeeping", daemon=True)
+        self._thread.start()
+
+    def finish(self, seconds: float) -> None:
+        """Wait for what is under way, at most so long."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _tidy(self, day: str) -> None:
+        try:
+            self.tape.tidy(day, self.keep_days)
+        except OSError as error:
+            log.warning("the tape of the days before %s is left as it is until tomorrow: %s", day, error)
