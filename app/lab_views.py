@@ -14,10 +14,6 @@ from app import charts, formats, lab_charts, numbers, tables, ui
 from app.palette import Palette
 from app.read import research
 from app.thin import thin
-from engine.analytics.values import Undefined
-from engine.analytics.verdict import Search, verdict
-from engine.research.lineage import Lineage
-from engine.research.random_entries import random_entries
 from engine.research.study_result import StudyResult
 
 DAY_MS = 86_400_000
@@ -144,8 +140,9 @@ TRADE_COLUMNS = {
 }
 
 
-def below(done: StudyResult, found: Lineage | None, ranges: Ranges, colors: Palette) -> None:
-    """Trades, every statistic, other tools: one at a time, so that a slider answers at once."""
+def below(done: StudyResult, ranges: Ranges, colors: Palette) -> bool:
+    """Trades, every statistic, other tools: one at a time, so that a slider answers at once. True where the evidence is wanted,
+    which is drawn when all of it is known."""
     options = {
         "trades": "Trades",
         "statistics": "All statistics",
@@ -164,10 +161,9 @@ def below(done: StudyResult, found: Lineage | None, ranges: Ranges, colors: Pale
         numbers.everything(done.figures, ranges)
     elif view == "others":
         numbers.other_tools(done.account)
-    elif view == "checks":
-        evidence(done, found)
-    else:
+    elif view != "checks":
         listing(done, colors)
+    return bool(view == "checks")
 
 
 def listing(done: StudyResult, colors: Palette) -> None:
@@ -199,28 +195,3 @@ def listing(done: StudyResult, colors: Palette) -> None:
             st.session_state.pop("lab_window", None)
             st.rerun()
     st.caption("Select a trade to see it in the chart.")
-
-
-def evidence(done: StudyResult, found: Lineage | None) -> None:
-    """Every test behind the sentence above, and what is known of what was tried."""
-    if found is not None:
-        origins = ", ".join(f"{count:,} by {formats.words(name)}" for name, count in found.origins.items())
-        st.caption(f"{found.trials:,} variants tried on this data ({origins}); {found.elsewhere:,} on other data.")
-    weighed = _weighed(done.study.key(), done.data_hash, done) if st.toggle(
-        "Weigh the entries against 1,000 random ones", key="lab_weigh", help="the same exits and sizes, entered at random times"
-    ) else None  # fmt: skip
-    made = verdict(done.account, Search(max(found.trials if found else 1, 1)), weighed)
-    names = {True: "passed", False: "failed", None: "not made"}
-    frame = pd.DataFrame([{"test": c.name, "result": names[c.passed], "found": c.text} for c in made.checks])
-    tables.heading("Evidence", "evidence", frame)
-    words = tables.text("What was found", width="large")
-    tables.table(frame, {"test": tables.text("Test"), "result": tables.text("Result"), "found": words}, key="evidence")
-
-
-@st.cache_data(show_spinner="Entering at random, 1,000 times", max_entries=32)
-def _weighed(key: str, data: str, _done: StudyResult) -> Any:
-    """float64[1000] total returns of the random runs; None where there is nothing to weigh."""
-    try:
-        return random_entries(_done.setup, _done.played, _done.candles).returns
-    except Undefined:
-        return None

@@ -5,20 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from app import formats, jobs, lab_charts, lab_views, launcher, numbers, settings, ui
+from app import doubt_views, formats, jobs, lab_charts, lab_views, launcher, numbers, settings, ui
 from app.clock import now_ms
 from app.palette import Palette
 from app.rooms import FOLDER
 from app.settings import Settings
 from db.errors import StorageError
 from db.session import data_folder
-from engine.analytics.verdict import Search, Verdict, verdict
 from engine.market.store import Store
 from engine.research.lab import run_study
-from engine.research.lineage import Lineage, count_setup, data_set_of, lineage_of, strategies_of
+from engine.research.lineage import Lineage
 from engine.research.stock import DataError, Stocked, stock
 from engine.research.study import Study
 from engine.research.study_result import StudyResult
@@ -48,12 +46,16 @@ def main() -> None:
         pending()
         done = result(chosen, found, store) if good else None
         if done is not None:
-            answer(done, chosen, colors)
+            known = doubt_views.tried(done)
+            place = answer(done, chosen, known, colors)
     if done is None:
         return
     with right, st.container(key="lab_right"):
         numbers.panel(done.figures, ranges(done))
-    lab_views.below(done, tried(done), ranges(done), colors)
+    wanted = lab_views.below(done, ranges(done), colors)
+    weigh(done, known, place)
+    if wanted:
+        doubt_views.evidence(done, doubt_views.judged(done, *known, fans=True), known[0], colors)
 
 
 def pending() -> None:
@@ -186,51 +188,51 @@ def _ranges(key: str, data: str, _done: StudyResult) -> dict[str, tuple[float, f
     return numbers.intervals(_done.account)
 
 
-def answer(done: StudyResult, chosen: Settings, colors: Palette) -> None:
-    """The verdict, what it was made with, and the two charts."""
-    judged = judge(done)
-    words = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}[judged.grade]
+def answer(done: StudyResult, chosen: Settings, known: tuple[Lineage | None, int], colors: Palette) -> Any:
+    """The verdict, what it was made with, and the two charts; the place of the verdict, to be drawn again when more is known."""
     with st.container(key="verdict"):
-        st.html(f'<span class="ek-grade {judged.grade}">{words}</span>')
-        st.markdown(numbers_safe(judged.sentence))
+        place = st.empty()
+    waiting = doubt_views.weighed(done) is None
+    with place.container():
+        doubt_views.sentence(
+            doubt_views.judged(done, *known), known[0], "Weighing it against random entries." if waiting else ""
+        )
+    ahead = st.container()
     provenance(done, chosen)
     if done.why_no_trades:
         ui.empty("No trade was closed", done.why_no_trades)
     first, last, symbol = lab_views.shown_window(done, partial(save, done))
     lab_views.picture(done, symbol, first, last, colors)
     lab_views.equity(done, first, last, colors)
+    with ahead:
+        doubt_views.looks_ahead(done)
+    return place
 
 
-def numbers_safe(text: str) -> str:
-    """Our own sentence as markdown: nothing in it is a formula."""
-    return text.replace("$", r"\$").replace("~", r"\~")
+def weigh(done: StudyResult, known: tuple[Lineage | None, int], place: Any) -> None:
+    """The random entries, when all else stands; a slider that is moved meanwhile ends this."""
+    if doubt_views.weighed(done) is not None:
+        return
+    before = doubt_views.judged(done, *known)
+    bars = sum(len(one) for one in done.candles.values())
+    if bars > doubt_views.AT_ONCE:
+        with place.container():
+            doubt_views.sentence(before, known[0], f"Not weighed against random entries: {bars:,} bars take a while.")
+            if not st.button("Weigh it", key="lab_weigh", help="1,000 runs of the same trades, entered at random"):
+                return
+
+    def said(share: float) -> None:
+        with place.container():
+            doubt_views.sentence(before, known[0], f"Weighing it against 1,000 random entries, {share:.0%}.")
+
+    doubt_views.weigh(done, said)
+    with place.container():
+        doubt_views.sentence(doubt_views.judged(done, *known), known[0])
 
 
 def save(done: StudyResult) -> None:
     """The worker plays it once more and stores it: a page does not hold a running engine's database up."""
     begin("backtest", {"study": done.study.to_json()}, done.study.title)
-
-
-def judge(done: StudyResult) -> Verdict:
-    """One sentence; every variant ever tried on these candles counts, this one too."""
-    found = tried(done)
-    known = found.sharpes[np.isfinite(found.sharpes)] if found is not None else np.zeros(0)
-    return verdict(done.account, Search(max(found.trials if found else 1, 1), known if known.size > 1 else None))
-
-
-def tried(done: StudyResult) -> Lineage | None:
-    """What was ever tried on these candles, this study counted once; None where there is no database to count in."""
-    setup, start, end = done.setup, done.played.start, done.played.end
-    counted: set[str] = st.session_state.setdefault("lab_counted", set())
-    key = f"{done.study.key()} {done.data_hash}"
-    try:
-        engine = jobs.writer()
-        if key not in counted:
-            count_setup(engine, setup, start, end, done.account.returns)
-            counted.add(key)
-        return lineage_of(engine, strategies_of(setup), data_set_of(setup, start, end))
-    except StorageError:
-        return None
 
 
 def provenance(done: StudyResult, chosen: Settings) -> None:

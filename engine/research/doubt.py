@@ -37,6 +37,30 @@ MOST_COLUMNS = 2_000
 
 
 @dataclass(frozen=True, eq=False)
+class Searched:
+    """What the daily returns of everything that was chosen from tell: how many there were, their daily Sharpe ratios, their mean
+    correlation, and the probability of overfitting with its figure. Made once for a search, good for every set of it."""
+
+    variants: int
+    sharpes: Floats | None
+    correlation: float
+    overfit: Overfit | None
+    pbo: Figure
+
+
+def searched(matrix: Floats, trials: int = 2) -> Searched:
+    """`matrix` float64[days, variants] of daily returns."""
+    return _searched(matrix, max(trials, matrix.shape[1]))
+
+
+def _searched(matrix: Floats | None, trials: int) -> Searched:
+    overfit, figure = _overfit(matrix, trials)
+    return Searched(
+        matrix.shape[1] if matrix is not None else 0, _sharpes(matrix), _correlation(matrix), overfit, figure
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class Doubt:
     """`trials` distinct variants tried on this data, this one among them; `elsewhere` on other data; `openings` looks at the
     sealed part. Figures have a value or a reason. `intervals` and `fans` hold the reason where there is none."""
@@ -96,15 +120,19 @@ def doubt(
     why_no_random: str = "",
     fans: bool = True,
     seed: int = 0,
+    known: Searched | None = None,
 ) -> Doubt:
-    """Doubt one account. `matrix` float64[days, variants] are the daily returns of what it was chosen from, if it was.
+    """Doubt one account. `matrix` float64[days, variants] are the daily returns of what it was chosen from, if it was; `known`
+    is what was made of them before.
 
     Without `lineage` this is taken for the one thing that was tried. No file or database is opened.
     """
-    trials = max(1, lineage.trials if lineage else 1, matrix.shape[1] if matrix is not None else 1)
-    sharpes = lineage.sharpes if lineage is not None and lineage.sharpes.size else _sharpes(matrix)
-    overfit, figure = _overfit(matrix, trials)
-    search = verdict.Search(trials, sharpes, _correlation(matrix), overfit.pbo if overfit else None)
+    columns = known.variants if known is not None else matrix.shape[1] if matrix is not None else 1
+    trials = max(1, lineage.trials if lineage else 1, columns)
+    chosen_from = known or _searched(matrix, trials)
+    sharpes = lineage.sharpes if lineage is not None and lineage.sharpes.size else chosen_from.sharpes
+    overfit, figure = chosen_from.overfit, chosen_from.pbo
+    search = verdict.Search(trials, sharpes, chosen_from.correlation, overfit.pbo if overfit else None)
     variance = evidence.trial_variance(sharpes) if sharpes is not None else 0.0
     made = verdict.verdict(account, search, random.returns if random else None)
     returns, pnl = account.returns, account.trades.pnl

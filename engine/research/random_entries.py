@@ -74,7 +74,8 @@ def random_entries(
     workers: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> RandomEntries:
-    """Weigh what `played` made of `setup` over `candles`. `workers` 0 = one a core; `progress` is told the share done.
+    """Weigh what `played` made of `setup` over `candles`. `workers` 0 = one a core; `progress` is told the share done; what it
+    raises ends the weighing at once.
 
     Undefined where no trade was made, or where there are too few bars for as many trades.
     """
@@ -86,10 +87,13 @@ def random_entries(
     parts = [range(start, min(start + 25, runs)) for start in range(0, runs, 25)]
     made: list[tuple[Floats, Ints]] = []
     with ThreadPoolExecutor(workers) as pool:
-        for done in pool.map(lambda part: _runs(setup, plans, frames, played.end, part, seed), parts):
-            made.append(done)
-            if progress is not None:
-                progress(len(made) / len(parts))
+        try:
+            for done in pool.map(lambda part: _runs(setup, plans, frames, played.end, part, seed), parts):
+                made.append(done)
+                if progress is not None:
+                    progress(len(made) / len(parts))
+        finally:
+            pool.shutdown(cancel_futures=True)
     returns = np.concatenate([part[0] for part in made])
     own = _grown(played.machine)
     return RandomEntries(

@@ -258,14 +258,62 @@ def test_views_of_statistics_and_evidence(open_page: Open, store: Store) -> None
     for view, column in (("statistics", "convention"), ("others", "why"), ("checks", "found")):
         _view(test, view)
         assert column in tables(test)[0].columns
-    test.toggle(key="lab_weigh").set_value(True).run()
     assert "random-entry runs" in " ".join(tables(test)[0]["found"])
+    words = said(test)
+    assert "of 1,000 random-entry runs" in words, "the sentence above the panel weighs them too"
+    assert "Risk of ruin (half the account lost)" in words
+    assert "The last fifth of the data is sealed" in words
+    numbers = {m.label: m.value for m in test.metric}
+    for label in (
+        "Probabilistic Sharpe",
+        "Deflated Sharpe",
+        "Track record",
+        "t of the trades",
+        "p of the trades",
+        "Overfitting",
+    ):
+        assert label in numbers
+    assert len(tables(test)[1]) == 6, "intervals"
+    test.session_state["doubt_method"] = "worse fills"
+    assert "Risk of ruin" in said(test.run())
 
 
 def _view(test: AppTest, view: str) -> None:
     test.session_state["lab_view"] = view
     test.run()
     assert [error.value for error in test.exception] == []
+
+
+def test_what_a_sweep_knows_about_overfitting_stands_in_the_evidence(
+    open_page: Open, store: Store, data_folder: Path
+) -> None:
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    migrate(engine)
+    jobs.ask(engine, "sweep", {"study": _study(store).to_json(), "axes": ["fast=5:15:2", "slow=30,40,50"], "draws": 0})
+    assert work(engine, once=True) == 1
+    engine.dispose()
+    test = open_page("backtest")
+    _view(test, "checks")
+    assert {m.label: m.value for m in test.metric}["Overfitting"].endswith("%")
+    words = said(test)
+    assert "19 variants tried" in words
+    assert "probability of overfitting" in words
+    assert "The sealed part was opened once" in words, "a backtest into days that a search was kept from"
+
+
+def test_a_strategy_that_looks_ahead_is_told_off_first(
+    open_page: Open, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my" / "strategies"
+    folder.mkdir(parents=True)
+    (folder / "seer.py").write_text(
+        "import numpy as np\nfrom engine.strategies.base import Signals, Strategy\n\nclass Seer(Strategy):\n"
+        "    def signals(self, bars):\n        return Signals.long_while(np.roll(bars.close, -1) > np.asarray(bars.close))\n"
+    )
+    monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "my"))
+    words = said(open_page("backtest", strategies="seer"))
+    assert "this result is worth nothing" in words
+    assert "looks ahead: bar" in words
 
 
 def test_saving_stores_a_run_that_opens_everywhere(open_page: Open, store: Store, data_folder: Path) -> None:
