@@ -7,7 +7,7 @@ from db.orders import Fill, Order
 from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
 from db.safety import Alert, Breaker, BreakerEvent, Outage
-from db.signals import Signal
+from db.signals import Signal, SignalOutcome
 from db.trades import Position, StopMove, Trade
 
 metadata = Table.metadata
@@ -36,6 +36,7 @@ __all__ = [
     "SavedFilter",
     "SealOpening",
     "Signal",
+    "SignalOutcome",
     "Slot",
     "Snapshot",
     "StopMove",

@@ -30,6 +30,7 @@ ROWS: dict[str, dict[str, Any]] = {
         **PLACE,
         **{"seq": 1, "decided_ts": T, "known_ts": T + 250, "kind": "entry", "direction": 1, "status": "taken"},
     },
+    "signal_outcome": {**RUN, "signal_seq": 1, "base_ts": T, "base_price": 30_000.0, "r1": 0.001, "updated_ts": T},
     "orders": {
         **{**PLACE, "seq": 1, "symbol": "BTC/USD", "side": "buy", "purpose": "entry", "type": "market", "qty": 0.01},
         **{"state": "filled", "created_ts": T, "known_ts": T + 250},
