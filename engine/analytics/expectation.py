@@ -13,7 +13,6 @@ import numpy as np
 
 from engine.analytics.bootstrap import block_length
 from engine.analytics.chance import LEVEL
-from engine.analytics.trades import some
 from engine.analytics.values import Floats, Ints, Undefined, finite
 
 DRAWS, STEPS, LEAST = 1_000, 120, 10
@@ -53,7 +52,7 @@ def band(lived: Floats, tested: Floats, level: float = LEVEL, draws: int = DRAWS
     measured by its largest distance from the mean path in deviations of its point; the band is as wide as `level` of the
     paths need (a sup-t band; Montiel Olea and Plagborg-Moller, 2019). Undefined below 10 trades on either side.
     """
-    n, m = some(finite(lived, "live results")).size, some(finite(tested, "backtest results")).size
+    n, m = finite(lived, "live results").size, finite(tested, "backtest results").size
     if n < LEAST or m < LEAST:
         few, which = (n, "live") if n < LEAST else (m, "in the backtest")
         raise Undefined(f"{few} trades {which}: below {LEAST} nothing can be said")
