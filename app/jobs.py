@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app import data, formats
 from app.clock import now_ms
-from db.errors import MissingDatabase
+from db.errors import MissingDatabase, StorageError
 from db.session import database_url, migrate, open_engine, sqlite_file
 from engine.research import jobs, worker_start
 from engine.research.jobs import JobView
@@ -25,6 +25,7 @@ KINDS = {
     "walk_forward": "Walk-forward",
     "compare": "Compare",
     "versus": "Backtest vs paper",
+    "promote": "Promote to config",
 }
 
 
@@ -54,12 +55,12 @@ def ask(kind: str, args: Mapping[str, Any], title: str) -> str:
 
 
 def job(uuid: str) -> JobView | None:
-    """The job of this uuid; None where there is none, or no database."""
+    """The job of this uuid; None where there is none, or no database that can be read."""
     if not uuid:
         return None
     try:
         return jobs.job_of(data.database(), uuid)
-    except MissingDatabase:
+    except StorageError:
         return None
 
 
@@ -67,7 +68,7 @@ def recent(*kinds: str, only_open: bool = False, limit: int = 20) -> list[JobVie
     """Jobs of these kinds, newest first."""
     try:
         return jobs.jobs_of(data.database(), kinds, only_open=only_open, limit=limit)
-    except MissingDatabase:
+    except StorageError:
         return []
 
 
