@@ -32,7 +32,7 @@ def t_test(pnl: Floats) -> TTest:
     return TTest(t, p, p / 2 if t > 0 else 1 - p / 2, int(pnl.size))
 
 
-def wilson(hits: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+def wilson(hits: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """The interval of a rate of `hits` in `n` (Wilson, 1927), within 0..1."""
     if n <= 0:
         raise Undefined("no trade was closed")
