@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,11 +14,10 @@ from app.thin import thin
 from app.tiles import Tile, numbers
 from db.session import data_folder
 from engine.market.store import Store
-from engine.research.lab import run_study
 from engine.research.stock import DataError
 from engine.research.study import Study
 from engine.research.study_result import StudyResult
-from engine.research.whatif import Changes, changed
+from engine.research.whatif import Again, Changes
 from engine.strategies.base import StrategyError
 
 SHOWN = (
@@ -34,8 +34,7 @@ def what_if(study: Study, colors: Palette) -> None:
     """Sliders, then both results; only this part is drawn again when one moves."""
     changes = _sliders(study)
     try:
-        new = changed(study, changes)
-        was, now = (_played(one.key(), one) for one in (study, new))
+        was, now = (_asked(study, one) for one in (Changes(), changes))
     except (DataError, StrategyError, ValueError) as error:
         ui.empty("It cannot be run again", str(error))
         return
@@ -82,9 +81,16 @@ def _sliders(study: Study) -> Changes:
     )
 
 
-@st.cache_resource(show_spinner="Playing it again", max_entries=24)
-def _played(key: str, _study: Study) -> StudyResult:
-    return run_study(_study, Store(data_folder() / "candles"))
+@st.cache_resource(show_spinner="Reading its candles", max_entries=3)
+def _ready(key: str, _study: Study) -> tuple[Again, threading.Lock]:
+    return Again(_study, Store(data_folder() / "candles")), threading.Lock()
+
+
+def _asked(study: Study, changes: Changes) -> StudyResult:
+    """Played again in milliseconds; sessions that ask about the same study wait for each other."""
+    again, alone = _ready(study.key(), study)
+    with alone:
+        return again.ask(changes)
 
 
 def _tile(name: str, label: str, tell: Any, was: StudyResult, now: StudyResult) -> Tile:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import compare_view, data, formats, jobs, notes, tables, ui, whatif_view
+from app import compare_view, data, formats, jobs, notes, promote_view, tables, ui, whatif_view
 from app.palette import Palette
 from app.read import research_runs
 from app.rooms import FOLDER
@@ -124,16 +124,18 @@ def detail(run: dict[str, Any]) -> None:
                 if st.button(label, key=f"open_{page}", help=f"open this run on the page {label}"):
                     st.session_state["run"] = run["name"]
                     st.switch_page(str(FOLDER / f"{page}.py"), query_params={"run": run["name"]})
-            if run["kind"] == "backtest" and st.button(
+            if run["kind"] != "imported" and st.button(
                 "Rerun on newest data",
                 key="rerun",
-                help="the same settings over as long a span that ends with the newest candle",
+                help="a backtest with the same settings over as long a span that ends with the newest candle",
             ):
                 rerun(run)
         st.text(run["name"])
         figures(run)
         if run["error"]:
             st.text(run["error"])
+        if run["kind"] != "imported":
+            promote_view.promote(run)
         left, right = halves("notes")
         with left:
             written(run)
@@ -163,8 +165,8 @@ def comparison(run: dict[str, Any], found: list[dict[str, Any]], colors: Palette
 
 
 def again(run: dict[str, Any], colors: Palette) -> None:
-    """The same trades under other costs, sizes and limits, for a run whose study and candles are at hand."""
-    study = research_runs.study_of(data.database(), int(run["id"])) if run["kind"] == "backtest" else None
+    """The same trades under other costs, sizes and limits, for a run whose study is known; a living one as on candles."""
+    study = research_runs.study_of(data.database(), int(run["id"])) if run["kind"] != "imported" else None
     if study is not None and st.toggle(
         "What if it had cost more, come later, been smaller?", key=f"whatif_{run['id']}"
     ):
@@ -221,7 +223,8 @@ def rerun(run: dict[str, Any]) -> None:
     study = research_runs.study_of(data.database(), int(run["id"]))
     if study is None:
         st.warning(
-            "This run's candles came from a file: import that file on the page Data, and run it on the page Backtest."
+            "This run has not traded yet, or its candles came from a file: import that file on the page Data, and run it on "
+            "the page Backtest."
         )
         return
     try:

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db.queries import rows
-from engine.core.setup import Setup
-from engine.research.study import Source, Study
+from engine.research.stock import DataError
+from engine.research.stored_study import study_of_run
+from engine.research.study import Study
 
 RUNS = """
 SELECT r.id, r.name, r.kind, r.demo, r.status, r.exchange, r.quote, r.cash_start, r.created_ts, r.started_ts, r.ended_ts,
@@ -67,23 +68,8 @@ def notes(engine: Engine, run_id: int) -> list[dict[str, Any]]:
 
 
 def study_of(engine: Engine, run_id: int) -> Study | None:
-    """What a backtest was asked to do; None where its candles came from a file, which may be gone."""
-    (run,) = rows(engine, "SELECT exchange, params, started_ts, ended_ts FROM run WHERE id = :run", {"run": run_id})
-    params = as_mapping(run["params"])
-    if "study" in params:
-        return Study.from_json(params["study"])
-    if run["exchange"] in ("", "file") or "slots" not in params:
+    """What a run was asked to do, a paper or live one as a backtest on candles; None where its candles are not known any more."""
+    try:
+        return study_of_run(engine, run_id)
+    except DataError:
         return None
-    return _from_command_line(run, params)
-
-
-def _from_command_line(run: Mapping[str, Any], params: Mapping[str, Any]) -> Study:
-    """A run stored by the command line has no breakers, and no study beside it."""
-    slots = [dict(slot) for slot in params["slots"]]
-    own = tuple(slot.pop("params") for slot in slots)
-    data = {"account": params["account"], "instruments": params["instruments"], "slots": slots, "params": own, "breakers": [],
-            "grace_ms": 0, "latency_ms": 0}  # fmt: skip
-    setup = Setup.from_json(data)
-    sources = tuple(Source(one.symbol, str(run["exchange"])) for one in setup.instruments)
-    title = f"{setup.slots[0].strategy} on {setup.slots[0].symbol}"
-    return Study(setup, sources, int(run["started_ts"] or 0), int(run["ended_ts"] or 0), title)

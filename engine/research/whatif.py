@@ -1,17 +1,27 @@
-"""What if it had cost more, come later, been smaller, been limited otherwise? A stored run's study with other settings. Pure.
+"""What if it had cost more, come later, been smaller, been limited otherwise? A stored run's study with other settings.
 
-Running it again is engine.research.lab.run_study's: the same candles, the same signals, another account. It takes milliseconds.
+At the speed of a slider: candles, bars and signals stay in memory, and only decisions and the kernel run again. Nothing is
+stored, and a strategy's parameters do not change here; which study a run was is engine.research.stored_study's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from engine.core.machine import Frames
 from engine.core.types import BreakerSpec, Instrument, Sizing, SlotSpec
+from engine.market.quality import assess
+from engine.market.store import Store
+from engine.research.lab import strategies_of
+from engine.research.loading import load
+from engine.research.play import act, see
 from engine.research.study import Study
+from engine.research.study_result import StudyResult
+from engine.strategies.base import Strategy
 
 
 @dataclass(frozen=True)
@@ -94,3 +104,36 @@ def _slot(slot: SlotSpec, changes: Changes) -> SlotSpec:
 def _breaker(spec: BreakerSpec, changes: Changes) -> BreakerSpec:
     threshold = (changes.thresholds or {}).get(spec.name)
     return spec if threshold is None else replace(spec, threshold=threshold)
+
+
+class Again:
+    """A study to be asked about. Making one costs what a backtest costs, each question the kernel's run alone; every
+    question is about the study itself, not about the last answer. One thread at a time."""
+
+    def __init__(self, study: Study, store: Store, strategies: Sequence[Strategy] | None = None) -> None:
+        """DataError, StrategyError or ValueError, each in a sentence."""
+        self.study = study
+        self.strategies = tuple(strategies) if strategies is not None else strategies_of(study)
+        self.candles = load(study, store)
+        self.quality = {name: assess(one.ts, one.ohlcv, one.timeframe_ms) for name, one in self.candles.items()}
+        setup = study.setup
+        self.seen = see(setup.instruments, list(zip(setup.slots, self.strategies, strict=True)), self.candles)
+        setup.machine().run(Frames.none())  # compiled or loaded before the first question
+
+    def ask(self, changes: Changes = Changes()) -> StudyResult:
+        """Figures, curve and trades under `changes`. ValueError names a value that cannot be."""
+        study = changed(self.study, changes) if changes else self.study
+        setup = study.setup
+        begun = time.perf_counter()
+        played = act(setup.account, setup.instruments, setup.slots, self.seen, setup.breakers)
+        seconds = time.perf_counter() - begun
+        return StudyResult(study, self.candles, self.quality, played, seconds, self.strategies)
+
+
+def again(
+    what: Again, *, fee: float | None = None, size: float | None = None, limits: Mapping[str, float] | None = None, **more: Any
+) -> StudyResult:  # fmt: skip
+    """`what.ask` in a slider's words: `fee` for maker and taker, `size` multiplies every size, `limits` are breakers' thresholds
+    by name; `slippage_bps`, `delay_bars` and what else Changes has as they are named there. TypeError for other words."""
+    costs = {} if fee is None else {"maker": fee, "taker": fee}
+    return what.ask(Changes(**{**costs, "size_times": size, "thresholds": limits, **more}))

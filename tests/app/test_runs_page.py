@@ -147,3 +147,29 @@ def test_runs_are_laid_side_by_side(open_page: Open, database: Engine, backtest:
 def test_a_paper_run_and_a_backtest_that_share_no_time(open_page: Open, database: Engine, backtest: str) -> None:
     test = open_page("runs", open=backtest, **{"with": "1"})
     assert "share no time" in said(test)
+
+
+def test_a_run_is_promoted_once_its_difference_was_seen(
+    open_page: Open, database: Engine, backtest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.research.work_kinds import KINDS, Kind
+    from engine.runtime import promote
+
+    config = tmp_path / "config.toml"
+    config.write_text('[[slots]]  # mine\nstrategy = "sma_cross"\ntimeframe = "1h"\nparams = { fast = 3 }\n')
+    monkeypatch.setenv("EVENKEEL_CONFIG", str(config))
+    monkeypatch.setitem(KINDS, "promote", Kind(promote.job))
+    test = open_page("runs", open=backtest)
+    test.button(key="promote_ask").click().run()
+    assert "waiting for the worker" in said(test)
+    assert work(database, once=True) == 1
+    test.run()
+    assert "Nothing is written yet" in said(test)
+    assert "-params = { fast = 3 }" in test.code[0].value
+    assert "fast = 3" in config.read_text()
+    test.button(key="promote_write").click().run()
+    assert work(database, once=True) == 1
+    test.run()
+    assert "Written to" in said(test)
+    assert "fast = 3" not in config.read_text()
+    assert config.read_text().startswith("[[slots]]  # mine")

@@ -51,11 +51,12 @@ def test_all_its_trades_are_listed(open_page: Open, saved: tuple[Study, int, str
 
 def test_it_can_be_asked_what_if(saved: tuple[Study, int, str], data_folder: Path) -> None:
     from app.read.research_runs import study_of
-    from app.whatif_view import _played
+    from app.whatif_view import _asked
+    from engine.research.whatif import Changes
 
     asked, trades, _ = saved
     engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}", read_only=True)
     found = study_of(engine, 1)
     engine.dispose()
     assert found == asked
-    assert _played(found.key(), found).played.reports.trades.size == trades
+    assert _asked(found, Changes()).played.reports.trades.size == trades

@@ -16,9 +16,9 @@ from engine.market.candles import DataError
 from engine.market.store import Store
 from engine.research.backtest import BacktestSpec, run_backtest, save_backtest
 from engine.research.lab import run_study, save_study
+from engine.research.stored_study import study_of_run
 from engine.research.study import Source, Study
-from engine.research.whatif import Changes, changed
-from engine.research.whatif_again import Again, again, study_of_run
+from engine.research.whatif import Again, Changes, again, changed
 from engine.strategies import catalog
 from tests.research.conftest import MINUTE, walk
 
@@ -94,10 +94,10 @@ def test_stored_runs_are_asked_about(store: Store, tmp_path: Path) -> None:
     plain = save_backtest(engine, spec, run_backtest(spec))
     filed = save_backtest(engine, replace(spec, exchange=""), run_backtest(spec))
     assert (
-        Again.of_run(engine, number, store).ask().played.reports.trades.tobytes()
+        Again(study_of_run(engine, number), store).ask().played.reports.trades.tobytes()
         == whole.played.reports.trades.tobytes()
     )
-    answer = Again.of_run(engine, int(plain.run_id or 0), store).ask()
+    answer = Again(study_of_run(engine, int(plain.run_id or 0)), store).ask()
     assert answer.played.reports.equity.tobytes() == plain.played.reports.equity.tobytes()
     with pytest.raises(DataError, match="run it again from the store"):
         study_of_run(engine, int(filed.run_id or 0))
