@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app import ui
 from app.units import Units
 from engine.core.types import MS_DAY
 
+TURN = "period_turn"
 PRESETS = {"7 d": 7, "30 d": 30, "90 d": 90, "1 y": 365, "all": 0}
 
 
@@ -77,6 +79,16 @@ def _preset() -> None:
 def clear() -> None:
     """Back to the preset."""
     ui.to_url(**{"from": "", "to": ""})
+    _turn()
+
+
+def key(name: str) -> str:
+    """A chart's key that is new whenever a time was brushed or let go, so that the last drag is not taken for another one."""
+    return f"{name}_{st.session_state.get(TURN, 0)}"
+
+
+def _turn() -> None:
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def brush(state: Any, units: Units) -> bool:
@@ -85,15 +97,10 @@ def brush(state: Any, units: Units) -> bool:
     if not boxes or len(boxes[0].get("x", [])) < 2:
         return False
     ends = sorted(parse(str(x).replace(" ", "T")[:23]) or 0 for x in boxes[0]["x"])
-    ahead = int(units.local(_array(ends[0]))[0]) - ends[0]
+    ahead = int(units.local(np.array(ends[:1], np.int64))[0]) - ends[0]
     since, until = written(ends[0] - ahead), written(ends[1] - ahead + 59_999)
     if since == until or (st.query_params.get("from"), st.query_params.get("to")) == (since, until):
         return False
     ui.to_url(**{"from": since, "to": until})
+    _turn()
     return True
-
-
-def _array(value: int) -> Any:
-    import numpy as np
-
-    return np.array([value], np.int64)

@@ -140,7 +140,16 @@ def _sector_map(view: View) -> None:
     sizes = [0.0] * len(sectors) + [abs(one.size) for one in view.holdings]
     shade = [0.0] * len(sectors) + [0.45 if one.size > 0 else -0.45 for one in view.holdings]
     words = [formats.percent(share[s], 0) for s in sectors] + [_size(view, one) for one in view.holdings]
-    figure = result_shapes.treemap(names, parents, sizes, shade, words, view.page.colors, most=1.0)
+    figure = result_shapes.treemap(
+        names,
+        parents,
+        sizes,
+        shade,
+        words,
+        view.page.colors,
+        most=1.0,
+        whole=f"{formats.percent(total / view.equity, 1)} of equity",
+    )
     st.plotly_chart(figure, theme=None, key="sectors", config=charts.CONFIG, alt="Exposure by sector and symbol")
 
 
@@ -290,9 +299,14 @@ def together(title: str, key: str, names: Sequence[str], returns: Floats, view: 
     figure.update_layout(xaxis={"tickangle": -35 if max(map(len, named)) * len(named) > 60 else 0})
     st.plotly_chart(figure, theme=None, key=key, config=charts.CONFIG, alt=f"{title}: {len(named)} by {len(named)}")
     half = float(np.mean(table[np.triu_indices(len(named), 1)]))
-    st.caption(
-        f"Mean {formats.number(half, 2, sign=True)} over {len(returns)} days; {formats.percent(made.weight, 0)} shrunk away."
-    )
+    st.caption(f"Mean {formats.number(half, 2, sign=True)} over {len(returns)} days. {shrunk_words(made.weight)}")
+
+
+def shrunk_words(weight: float) -> str:
+    """How much of what was seen is taken for noise, in a sentence."""
+    if weight > 0.9:
+        return "What these days show cannot be told from no correlation at all, so it is shrunk to that."
+    return f"{formats.percent(weight, 0)} of what was seen is taken for noise and shrunk away."
 
 
 def crowded(view: View, ts: Any, index: Floats, gross: Floats) -> None:

@@ -119,7 +119,7 @@ def over_time(
         showlegend=len(lines) > 1,
         legend=LEGEND,
         margin={"t": 30 if len(lines) > 1 else 8},
-        yaxis={"ticksuffix": ending, "zeroline": zero, "zerolinewidth": 1},
+        yaxis={"ticksuffix": ending if len(ending) < 3 else "", "zeroline": zero, "zerolinewidth": 1},
     )
     return figure
 

@@ -23,12 +23,13 @@ def treemap(
     colors: Palette,
     *,
     most: float,
+    whole: str = "",
 ) -> go.Figure:
-    """Areas by size, coloured from loss over nothing to gain by `shade`; `words` is the second line in each."""
+    """Areas by size, coloured from loss over nothing to gain by `shade`; `words` is each one's second line, `whole` names all."""
     figure = base(colors, HALF + 40)
     figure.add_treemap(
         ids=["all", *(f"{parent}/{name}" if parent else name for name, parent in zip(names, parents, strict=True))],
-        labels=["", *names],
+        labels=[whole, *names],
         parents=["", *(parent or "all" for parent in parents)],
         values=[0.0, *sizes],
         text=["", *words],
@@ -57,20 +58,15 @@ def pairs(
 ) -> go.Figure:
     """Two numbers a name, as bars above each other: how large against how risky."""
     figure = base(colors, max(120, 58 + 40 * len(names)))
-    for values, name, color, pattern in (
-        (first, called[0], colors.outage, ""),
-        (second, called[1], colors.accent, "/"),
-    ):
+    for values, name, color in ((first, called[0], colors.outage), (second, called[1], colors.accent)):
         shown = np.asarray(values, np.float64)
         figure.add_bar(
             y=list(names),
             x=shown,
             orientation="h",
             name=name,
-            marker={
-                "color": color,
-                "pattern": {"shape": pattern, "fgcolor": colors.ground, "size": 5, "solidity": 0.15},
-            },
+            marker={"color": color, "line": {"width": 0}},
+            constraintext="none",
             text=[f"{value:,.1f}{ending}".replace("-", "\u2212") for value in shown],
             textposition="outside",
             cliponaxis=False,

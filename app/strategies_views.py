@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import charts, formats, numbers, result_charts, result_grids, result_shapes, strategies_data, tables, ui
+from app.portfolio_views import shrunk_words
 from app.result_charts import Line
 from app.result_data import Result
 from app.strategies_data import Side
@@ -19,6 +20,7 @@ from engine.analytics.table import DEFINITIONS
 from engine.analytics.values import Floats, Undefined
 
 MOST = 8
+SHORT = {"closed_profit": "P&L", "payoff": "Payoff", "avg_hold_seconds": "Held", "best_trade_share": "Best trade"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,8 @@ def statistics(view: View, bands: dict[str, expectation.Band | str]) -> None:
     for name in strategies_data.SHOWN:
         definition = DEFINITIONS[name]
         columns[name] = tables.figure(
-            numbers.SHORT.get(name, definition.label), f"{definition.sentence} In brackets: 90 % interval."
+            SHORT.get(name, numbers.SHORT.get(name, definition.label)),
+            f"{definition.sentence} In brackets: 90 % interval.",
         )
     if any(bands.values()):
         columns["expected"] = tables.figure(
@@ -216,7 +219,7 @@ def correlated(view: View) -> None:
     )
     figure.update_layout(xaxis={"tickangle": -25 if max(map(len, names)) * len(names) > 45 else 0})
     st.plotly_chart(figure, theme=None, key="together", config=charts.CONFIG, alt="Correlation of daily results")
-    st.caption(f"{len(table)} days, {formats.percent(made.weight, 0)} shrunk away.")
+    st.caption(f"{len(table)} days. {shrunk_words(made.weight)}")
 
 
 def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
@@ -253,7 +256,7 @@ def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
 
 def share(view: View) -> None:
     """What the allocator would give each, beside equal shares."""
-    help_ = "Advice only: it does not drive the engine. Evidence is shrunk to no edge, crowding counts against, a change has to pay"
+    help_ = "Advice only: it does not drive the engine. Evidence is shrunk to no edge, crowding counts against; a change must pay"
     tables.section("Who has earned which share", "allocation", help_)
     table, k = strategies_data.by_day(view.found, view.sides), len(view.sides)
     if k < 2 or len(table) < 30:

@@ -102,7 +102,7 @@ def equity(view: views.View, names: str) -> None:
     state: Any = st.plotly_chart(
         figure,
         theme=None,
-        key="equity",
+        key=period.key("equity"),
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="box",
