@@ -237,7 +237,7 @@ def _doubted(uuid: str, row: int, _store: Store, _job: JobView) -> Doubt | None:
     table = work_sweep.table_of(_job.result, data_folder() / "sweeps")
     study = Study.from_json(_job.args["study"])
     try:
-        return work_sweep.doubted(study, table.point(row), table, _job.result, _store, jobs.writer())[1]
+        return work_sweep.doubted(study, table.point(row), table, _job.result, _store, jobs.writer()).doubt
     except (DataError, StrategyError, StorageError, ValueError):
         return None
 

@@ -1,14 +1,16 @@
-"""sweep: a strategy over many parameter sets. What is run is a study, as in a backtest; results go to an Arrow file."""
+"""sweep: a strategy over many parameter sets, all of a grid, some at random, or those that a search asks for. What is run is a
+study, as in a backtest; results go to an Arrow file. What is said of them is in engine.cli.sweep_told.
+"""
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,18 +20,23 @@ from engine.cli import backtest as backtests
 from engine.cli import candles as sources
 from engine.cli import store, walk_forward
 from engine.cli.failures import FAILED, USAGE, Fail
-from engine.cli.output import emit_json, emit_pairs, emit_table, say, say_compiling, when
+from engine.cli.output import emit_json, say, say_compiling
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from engine.market.candles import Candles
     from engine.research.grid import Points
+    from engine.research.optimise import Search
     from engine.research.study import Study
+    from engine.research.sweep import Runner
     from engine.research.sweep_table import Table
 
 EXAMPLE = (
     "Example: run_engine.py sweep sma_cross --data candles.parquet --grid fast=5:24:1 --grid slow=25:74:1 --stop 0.02"
 )
-SHOWN = ("trades", "sharpe", "total_return", "max_drawdown", "profit_factor", "win_rate")
+METHODS = ("grid", "random", "tpe", "nsga2")
+TRIALS = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +51,25 @@ def sweep(
             metavar="K=A:B:STEP", help="values of a parameter, or of stop, target, size, fee, ...; or K=a,b,c"
         ),
     ] = None,
-    random: Annotated[int, typer.Option(min=0, help="so many sets drawn at random [default: every one]")] = 0,
-    seed: Annotated[int, typer.Option(help="of what is drawn at random")] = 0,
+    method: Annotated[
+        str, typer.Option(metavar="|".join(METHODS), help="every set, some at random, or a search that learns")
+    ] = "grid",
+    trials: Annotated[int, typer.Option(min=0, help="sets to try, of random, tpe and nsga2 [default: 200]")] = 0,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:min]", help="what a search wants; nsga2 takes two [default: --metric]"),
+    ] = None,
+    min_trades: Annotated[int, typer.Option(min=1, help="closed trades that a search asks of a set")] = 10,
+    random: Annotated[int, typer.Option(min=0, help="the same as --method random --trials N")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn or searched")] = 0,
     metric: Annotated[str, typer.Option(help="statistic to order by: sharpe, calmar, total_return, ...")] = "sharpe",
     least: Annotated[bool, typer.Option("--least", help="the lowest first")] = False,
     top: Annotated[int, typer.Option(min=1, help="sets shown")] = 20,
     workers: Annotated[int, typer.Option(min=0, help="threads [default: one a processor]")] = 0,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="run on the Dask cluster at this address, as in tcp://host:8786"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="the results' Arrow file [default: in the data folder]")] = None,
     force: Annotated[bool, typer.Option("--force", help="run more than a million sets")] = False,
     open_seal: Annotated[
@@ -78,35 +98,131 @@ def sweep(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Run a strategy over many parameter sets. Ctrl-C keeps what is done; the same command goes on from there."""
-    from engine.research.sweep import sweep as run
-
+    _known(metric)
+    search, draws = _asked(method, random, trials, objective or [], metric, seed, min_trades)
+    if search is not None:
+        metric, least = search.names[0], search.signs[0] < 0
     candles = (
         sources.from_file(data, rows, repair, symbol, timeframe)
         if data is not None
-        else _unsealed(backtests._stored(exchange, symbol, timeframe, from_, to), open_seal)
+        else backtests._stored(exchange, symbol, timeframe, from_, to)
     )
+    sealed = data is None or search is not None
+    if sealed:
+        candles = _unsealed(candles, open_seal)
     words = {"cash": cash, "fee": fee, "slippage_bps": slippage_bps, "size": size, "stop": stop, "target": target}
     study = _study(strategy, param or [], candles, exchange or ("" if data else "coinbase"), short, research, words)
-    points = _points(study, grid or [], random, seed, force)
-    _known(metric)
     own = {study.setup.instruments[0].symbol: candles}
-    path = out or _default_path(study, points, own)
-    say_compiling()
+    go, path = _prepared(study, grid or [], own, search, (draws, seed), out, force)
+    origin = "sweep_all" if open_seal or not sealed else "sweep" if search is None else "optimise"
     begun = time.perf_counter()
-    with _interrupted() as stop_asked:
-        table = run(study, points, own, workers or None, _said, stop_asked.is_set, path, force=force)
+    with _interrupted() as stop_asked, _runner(cluster) as runner, _counting(study, own, path, origin):
+        say_compiling()
+        table = go(workers=workers or None, progress=_said, cancelled=stop_asked.is_set, out=path, runner=runner)
     seconds = time.perf_counter() - begun
     if sys.stderr.isatty():
         say("")
-    _count(study, table, own, "sweep_all" if data is not None or open_seal else "sweep", open_seal)
-    told = _told(study, candles, table, metric, least, seconds)
-    if json_out:
-        emit_json({**told, "results": [table.row(int(i)) for i in table.order(metric, least=least)]})
-    else:
-        _print(table, told, metric, least, top)
+    _tell(study, own, table, (metric, least, top, json_out), seconds, origin, open_seal)
     if not table.complete:
         say(f"stopped: {len(table):,} of {table.total:,} sets are kept; the same command goes on from there")
         raise typer.Exit(FAILED)
+
+
+def _asked(
+    method: str, random: int, trials: int, objectives: list[str], metric: str, seed: int, min_trades: int
+) -> tuple[Search | None, int]:
+    """(the search, or how many to draw at random, 0 for the whole grid)."""
+    if method not in METHODS:
+        raise Fail(f"--method {method} is unknown; there are {', '.join(METHODS)}", USAGE)
+    if random and method != "grid":
+        raise Fail("--random N is --method random --trials N: say one of them", USAGE)
+    if method in ("grid", "random"):
+        if objectives:
+            raise Fail("--objective is for --method tpe and nsga2; --metric orders the sets of a grid", USAGE)
+        if trials and method == "grid":
+            raise Fail("--trials is for --method random, tpe and nsga2: a grid runs every set", USAGE)
+        return None, random or (trials or TRIALS if method == "random" else 0)
+    from engine.research.optimise import Search
+
+    wanted = objectives or ([metric, "max_drawdown"] if method == "nsga2" and metric != "max_drawdown" else [metric])
+    return Search(method, tuple(wanted), trials or TRIALS, seed, min_trades), 0
+
+
+def _prepared(
+    study: Study, texts: list[str], candles: dict[str, Candles], search: Search | None, drawn: tuple[int, int],
+    out: Path | None, force: bool,
+) -> tuple[Callable[..., Table], Path]:  # fmt: skip
+    """(what runs it, the file of its results)."""
+    from engine.research.optimise import optimise, search_key
+    from engine.research.space import Space
+    from engine.research.sweep import sweep, sweep_key
+
+    store.point_to_data()
+    folder = store.data_dir() / "sweeps"
+    if search is not None:
+        key = search_key(study, texts, candles, search)
+        return partial(optimise, study, texts, candles, search), out or folder / f"{key}.arrow"
+    points = _points(study, texts, *drawn, force)
+    key = sweep_key(study, points, candles, Space(study))
+    return partial(sweep, study, points, candles, force=force), out or folder / f"{key}.arrow"
+
+
+@contextmanager
+def _runner(address: str | None) -> Iterator[Runner | None]:
+    """The cluster at this address; None for threads."""
+    if address is None:
+        yield None
+        return
+    from engine.research.cluster import Cluster
+
+    with Cluster(address) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _counting(study: Study, candles: dict[str, Candles], path: Path, origin: str) -> Iterator[None]:
+    """What a sweep that ends with an error has tried is counted all the same."""
+    try:
+        yield
+    except BaseException:
+        from engine.research.sweep_table import partial as left_at
+
+        left = left_at(path)
+        if left is not None:
+            with _database() as engine:
+                _count(engine, study, left, candles, origin, False)
+        raise
+
+
+def _tell(
+    study: Study, candles: dict[str, Candles], table: Table, how: tuple[str, bool, int, bool], seconds: float, origin: str,
+    opened: bool,
+) -> None:  # fmt: skip
+    from engine.cli import sweep_told
+
+    metric, least, top, json_out = how
+    with _database() as engine:
+        counted = _count(engine, study, table, candles, origin, opened)
+        facts = sweep_told.told(study, candles, table, metric, least, seconds, engine if counted else None)
+    if json_out:
+        from engine.research.optimise import ranked
+
+        emit_json({**facts, "results": [table.row(int(i)) for i in ranked(table, metric, least=least)]})
+    else:
+        sweep_told.printed(table, facts, metric, least, top)
+
+
+@contextmanager
+def _database() -> Iterator[Engine | None]:
+    """The database in force, where there is one to count in."""
+    from engine.cli.trials import engine_for
+
+    engine = engine_for(False)
+    try:
+        yield engine
+    finally:
+        if engine is not None:
+            engine.dispose()
 
 
 def _study(
@@ -126,11 +242,13 @@ def _points(study: Study, texts: list[str], count: int, seed: int, force: bool) 
     space = Space(study)
     if not texts and not count:
         raise Fail(
-            "say what to vary, as in --grid fast=5:50:5, or --random N; there are " + ", ".join(space.parameters), USAGE
+            "say what to vary, as in --grid fast=5:50:5, or --random N, or --method tpe; there are "
+            + ", ".join(space.parameters),
+            USAGE,
         )
     if count:
         axes = [axis(space, text) for text in texts] if texts else declared(space)
-        return drawn(space, axes, count, seed)
+        return drawn(space, axes, count, seed, force=force)
     points = Grid.of(space, texts)
     checked(points, force=force)
     return points
@@ -153,14 +271,6 @@ def _unsealed(candles: Candles, opened: bool) -> Candles:
     left = unsealed(candles)
     say(f"note: the last {len(candles) - len(left):,} of {len(candles):,} candles stay sealed (--open-seal)")
     return left
-
-
-def _default_path(study: Study, points: Points, candles: dict[str, Candles]) -> Path:
-    from engine.research.space import Space
-    from engine.research.sweep import sweep_key
-
-    store.point_to_data()
-    return store.data_dir() / "sweeps" / f"{sweep_key(study, points, candles, Space(study))}.arrow"
 
 
 @contextmanager
@@ -188,92 +298,27 @@ def _said(share: float, words: str) -> None:
         sys.stderr.flush()
 
 
-def _count(study: Study, table: Table, candles: dict[str, Candles], origin: str, opened: bool) -> None:
-    """Every set that was run is a trial, and a look at the sealed part an opening, where there is a database to count in."""
-    from engine.cli.trials import engine_for
-
-    engine = engine_for(False)
+def _count(
+    engine: Engine | None, study: Study, table: Table, candles: dict[str, Candles], origin: str, opened: bool
+) -> bool:
+    """Every set that was run is a trial, and a look at the sealed part an opening; whether they were counted."""
     if engine is None or not len(table):
-        return
+        return False
     from sqlalchemy.exc import SQLAlchemyError
 
-    from engine.research.lineage import count_trial, data_set_of, keys_of, source_of, strategies_of
+    from engine.research.lineage import strategies_of
     from engine.research.seal import open_seal, seal_ts, sentence, span_of
-    from engine.research.space import Space
+    from engine.research.sweep_doubt import count
 
-    space, setup = Space(study), study.setup
-    keys = keys_of(space.at(table.point(i)).setup for i in range(len(table)))
+    span = span_of(candles)
     try:
-        count_trial(
-            engine, strategies_of(setup), data_set_of(setup, *span_of(candles)), source_of(setup), keys,
-            table.column("sharpe_daily"), origin,
-        )  # fmt: skip
+        count(engine, study, table, span, origin)
         if opened:
-            from_ts, to_ts = span_of(candles)
             exchange = study.sources[0].exchange if study.sources else "file"
-            cut = seal_ts(from_ts, to_ts)
-            times = open_seal(
-                engine, exchange, list(candles), "", strategies_of(setup), cut, to_ts, "sweep over all data"
-            )
+            cut, names = seal_ts(*span), strategies_of(study.setup)
+            times = open_seal(engine, exchange, list(candles), "", names, cut, span[1], "sweep over all data")
             say(f"note: {sentence(times)}")
     except SQLAlchemyError as error:
         say(f"note: these trials could not be counted: {type(error).__name__}")
-    finally:
-        engine.dispose()
-
-
-def _told(study: Study, candles: Candles, table: Table, metric: str, least: bool, seconds: float) -> dict[str, Any]:
-    """What the sweep was and found; the first set is never told without the number of trials and its deflated Sharpe."""
-    from engine.market.symbols import timeframe_name
-    from engine.research.sweep_plateau import plateau
-
-    slot = study.setup.slots[0]
-    found: dict[str, Any] = {
-        "strategy": slot.strategy, "symbol": slot.symbol, "timeframe": timeframe_name(slot.timeframe_ms),
-        "bars": len(candles), "start": int(candles.ts[0]), "end": int(candles.ts[-1]) + candles.timeframe_ms,
-        "sets": table.total, "run": len(table), "excluded": table.excluded, "failed": table.failed,
-        "complete": table.complete, "file": str(table.path), "elapsed_seconds": seconds, "metric": metric,
-    }  # fmt: skip
-    if not len(table):
-        return found
-    first = int(table.order(metric, least=least)[0])
-    try:
-        around = float(plateau(table, metric)[first])
-    except ValueError:  # drawn points are no grid
-        around = math.nan
-    return {
-        **found, "first": table.row(first), "neighbours": around if math.isfinite(around) else None,
-        "trials": len(table), "deflated_sharpe": _deflated(table, first),
-    }  # fmt: skip
-
-
-def _deflated(table: Table, row: int) -> float | None:
-    """Of the set in this row, as the best of all that this sweep tried; None where it has none."""
-    import numpy as np
-
-    from engine.analytics.doubt import deflated_sharpe_of
-    from engine.analytics.values import Undefined
-
-    known = table.column("sharpe_daily")
-    known = known[np.isfinite(known)]
-    if known.size < 2 or not table.daily.shape[1]:
-        return None
-    try:
-        return float(deflated_sharpe_of(table.daily[row], len(table), float(known.var(ddof=1))))
-    except Undefined:
-        return None
-
-
-def _print(table: Table, told: dict[str, Any], metric: str, least: bool, top: int) -> None:
-    shown = [name for name in (metric, *SHOWN) if name != metric or name not in SHOWN]
-    order = table.order(metric, least=least)[:top]
-    rows = [table.row(int(i)) for i in order]
-    emit_table(
-        [*table.names, *shown], [[row[name] for name in (*table.names, *shown)] for row in rows], "no set was run"
-    )
-    sys.stdout.write("\n")
-    pairs = {name: value for name, value in told.items() if name != "first"}
-    emit_pairs({**pairs, "start": when(told["start"]), "end": when(told["end"])})
-    if table.failed:
-        error = next(row["error"] for row in (table.row(i) for i in range(len(table))) if row["error"])
-        say(f"note: {table.failed} sets could not be run; the first says: {error}")
+        return False
+    return True

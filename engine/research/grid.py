@@ -119,11 +119,16 @@ class Grid:
     def shape(self) -> tuple[int, ...]:
         return tuple(one.count for one in self.axes)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many points; `len` fails where these are more than a machine can number."""
         return math.prod(self.shape) if self.axes else 0
 
+    def __len__(self) -> int:
+        return self.count
+
     def __getitem__(self, i: int, /) -> Point:
-        if not 0 <= i < len(self):
+        if not 0 <= i < self.count:
             raise IndexError(i)
         found: dict[str, Any] = {}
         for one in reversed(self.axes):
@@ -158,11 +163,13 @@ class Listed:
         return _digest([dict(point) for point in self._points])
 
 
-def drawn(space: Space, axes: Sequence[Axis], n: int, seed: int = 0) -> Listed:
-    """`n` different points that keep the constraints, drawn evenly from the axes; fewer where there are no more."""
+def drawn(space: Space, axes: Sequence[Axis], n: int, seed: int = 0, *, force: bool = False) -> Listed:
+    """`n` different points that keep the constraints, drawn evenly from the axes; fewer where there are no more. SpaceError for
+    more than a million unless `force`, and where none keeps the constraints."""
     grid, rng = Grid(axes), random.Random(seed)
-    count = len(grid)
-    checked(grid, force=True)
+    count = checked(grid, force=True)
+    if min(n, count) > MOST_POINTS and not force:
+        raise SpaceError(f"{n:,} sets are more than {MOST_POINTS:,}: draw fewer, or say that you mean it (--force)")
     found: dict[int, Point] = {}
     numbers = iter(rng.sample(range(count), count)) if count <= _TRIES * n else None
     for _ in range(min(count, _TRIES * n)):
@@ -171,6 +178,10 @@ def drawn(space: Space, axes: Sequence[Axis], n: int, seed: int = 0) -> Listed:
             found[i] = grid[i]
             if len(found) == n:
                 break
+    if not found:
+        raise SpaceError(
+            f"of {count:,} parameter sets none that was drawn keeps the constraints: {broken(space, grid[0])}"
+        )
     return Listed(list(found.values()))
 
 
@@ -201,16 +212,21 @@ def _between(one: Dimension, steps: int) -> Axis:
 
 def keeps(space: Space, point: Point) -> bool:
     """Whether the point keeps the constraints between parameters."""
+    return not broken(space, point)
+
+
+def broken(space: Space, point: Point) -> str:
+    """Which constraint the point breaks, in the strategy's words; "" for none."""
     try:
         space.strategies_at(point)
-    except Excluded:
-        return False
-    return True
+    except Excluded as why:
+        return str(why) or "a constraint"
+    return ""
 
 
 def checked(points: Points, *, force: bool = False) -> int:
     """How many points there are. SpaceError for none, and for more than a million unless `force`."""
-    count = len(points)
+    count = points.count if isinstance(points, Grid) else len(points)
     if not count:
         raise SpaceError("there are no parameter sets to try: give an axis with values, as in fast=5:50:5")
     if count > MOST_POINTS and not force:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.market.candles import Candles
-from engine.research.grid import Axis, Listed, axis, declared
+from engine.research.grid import Axis, Listed, axis, declared, keeps
 from engine.research.optimise_sampler import Sampler, version
-from engine.research.space import Excluded, Point, Space, SpaceError
+from engine.research.space import Point, Space, SpaceError
 from engine.research.study import Study
 from engine.research.sweep import Runner, cores, finished, kept_days, never, silent, sweep_key, threads
 from engine.research.sweep_figures import FIGURES
@@ -194,16 +194,9 @@ class _Search:
         found: dict[tuple[Any, ...], tuple[int, Point]] = {}
         for i, point in enumerate(points, self.asked):
             key = tuple(point.values())
-            if key not in self.known and key not in found and self._allowed(point):
+            if key not in self.known and key not in found and keeps(self.task.space, point):
                 found[key] = (i, point)
         return Piece([i for i, _ in found.values()], [point for _, point in found.values()])
-
-    def _allowed(self, point: Point) -> bool:
-        try:
-            self.task.space.strategies_at(point)
-        except Excluded:
-            return False
-        return True
 
     def _run(
         self, points: Sequence[Point], runner: Runner, pieces: int, cancelled: Callable[[], bool]
@@ -262,4 +255,13 @@ def front_of(table: Table, search: Search) -> npt.NDArray[np.int64]:
     return np.array([np.nanargmax(wanted)], np.int64) if np.isfinite(wanted).any() else np.zeros(0, np.int64)
 
 
-__all__ = ["METHODS", "Search", "axes_of", "front", "front_of", "optimise", "search_key", "search_of"]
+def ranked(table: Table, metric: str, *, least: bool = False) -> npt.NDArray[np.int64]:
+    """Row numbers by a statistic, best first; those that traded less than their search asked for after all others."""
+    order, search = table.order(metric, least=least), search_of(table)
+    if search is None:
+        return order
+    few = (table.column("trades") < search.least_trades)[order]
+    return np.concatenate([order[~few], order[few]])
+
+
+__all__ = ["METHODS", "Search", "axes_of", "front", "front_of", "optimise", "ranked", "search_key", "search_of"]

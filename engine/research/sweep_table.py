@@ -68,9 +68,9 @@ class Table:
         found = self.data.column(name)
         if pa.types.is_string(found.type):
             return np.array(found.to_pylist(), dtype=object)
-        if found.null_count and pa.types.is_integer(found.type):
-            found = found.cast(pa.float64())
-        return np.asarray(found.to_numpy(zero_copy_only=False))
+        if not (pa.types.is_int64(found.type) or pa.types.is_float64(found.type)):
+            return np.asarray(found.to_numpy(zero_copy_only=False))
+        return np.concatenate([_values(part) for part in found.chunks] or [np.zeros(0)])
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Table:
         if "daily" not in self.data.column_names:
             return np.zeros((len(self), 0))
         width = self.data.schema.field("daily").type.list_size
-        parts = [np.asarray(part.values.to_numpy(zero_copy_only=False)) for part in self.data.column("daily").chunks]
+        parts = [_values(part.values) for part in self.data.column("daily").chunks]
         values = np.concatenate(parts) if parts else np.zeros(0)
         return values.reshape(-1, width)
 
@@ -111,15 +111,38 @@ def batch(schema: pa.Schema, columns: Mapping[str, Any], daily: npt.NDArray[np.f
     arrays = []
     for one in schema:
         if one.name == "daily":
-            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(daily.reshape(-1)), type=one.type))
+            arrays.append(pa.FixedSizeListArray.from_arrays(_numbers(daily.reshape(-1), pa.float64()), type=one.type))
         elif pa.types.is_floating(one.type):
             values = np.asarray(columns[one.name], np.float64)
-            arrays.append(pa.array(values, mask=~np.isfinite(values)))
+            arrays.append(_numbers(values, one.type, np.isfinite(values)))
         elif pa.types.is_string(one.type):
-            arrays.append(pa.array([None if v is None else str(v) for v in columns[one.name]], one.type))
-        else:
+            words = [None if v is None else str(v) for v in columns[one.name]]
+            arrays.append(
+                pa.array(words, one.type) if any(word is not None for word in words) else pa.nulls(len(words), one.type)
+            )
+        elif any(value is None for value in columns[one.name]):
             arrays.append(pa.array(columns[one.name], one.type))
+        else:
+            arrays.append(_numbers(np.asarray(columns[one.name], np.int64), one.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _numbers(values: npt.NDArray[Any], kind: pa.DataType, known: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    """An Arrow array over these values. `pa.array` would load all of pandas, 40 MiB, to ask whether they are its own."""
+    values = np.ascontiguousarray(values)
+    bits = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)])
+
+
+def _values(part: pa.Array) -> npt.NDArray[Any]:
+    """The numbers of an int64 or float64 array, NaN for null. Its own `to_numpy` would load pandas, too."""
+    bits, data = part.buffers()
+    kind, end = np.int64 if pa.types.is_int64(part.type) else np.float64, part.offset + len(part)
+    values = np.frombuffer(data, kind, end)[part.offset :] if end else np.zeros(0, kind)
+    if not part.null_count:
+        return values
+    known = np.unpackbits(np.frombuffer(bits, np.uint8), count=end, bitorder="little")[part.offset :]
+    return np.where(known == 1, values, np.nan)
 
 
 class Writer:

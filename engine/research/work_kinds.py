@@ -94,7 +94,8 @@ def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def sweep(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """args: study, axes (texts), draws. What is done stays in the file, and the next try goes on from there."""
+    """args: study, axes (texts), draws, seed, search (of optimise.Search). What is done stays in the file, and the next try goes
+    on from there."""
     from engine.market.store import Store
     from engine.research import work_sweep
     from engine.research.study import Study
@@ -102,7 +103,7 @@ def sweep(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return work_sweep.run(
         Study.from_json(args["study"]), [str(axis) for axis in args["axes"]], int(args.get("draws") or 0),
         Store(context.folder / "candles"), context.folder / "sweeps", context.engine, context.job_id, context.progress,
-        context.cancelled,
+        context.cancelled, args.get("search"), int(args.get("seed") or 0),
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from db.session import migrate, open_engine
+from engine.research.lineage import data_set, trials_of
 from engine.research.sweep_table import read_data
 from tests.research.conftest import csv, walk
 
@@ -51,13 +53,57 @@ def test_a_grid_equals_single_backtests(candles: Path, tmp_path: Path) -> None:
     assert read_data(Path(told["file"]) if Path(told["file"]).is_absolute() else tmp_path / told["file"]).num_rows == 3
 
 
+def test_a_search_stays_off_the_seal_and_is_judged_by_all_that_was_tried(candles: Path, tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'data' / 'evenkeel.db'}")
+    migrate(engine)
+    words = [
+        "sma_cross",
+        "--data",
+        str(candles),
+        "--fee",
+        "0.001",
+        "--grid",
+        "fast=3:20",
+        "--grid",
+        "slow=21:60",
+        "--json",
+    ]
+    done = run(
+        tmp_path, *words, "--method", "nsga2", "--trials", "24", "--objective", "sharpe", "--objective", "max_drawdown"
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["run"] + told["excluded"] + told["repeated"] == told["sets"] == 24
+    assert told["bars"] < 8_000
+    assert "stay sealed" in done.stderr
+    assert told["trials"] == told["run"]
+    assert {"deflated_sharpe", "pbo", "psr", "min_track_record", "verdict", "grade"} <= set(told)
+    assert "two days" in str(told["undefined"]) or "16" in str(told["undefined"])
+    front = [(row["sharpe"], row["max_drawdown"]) for row in told["front"]]
+    assert front == sorted(front, reverse=True)
+    more = json.loads(run(tmp_path, *words, "--method", "tpe", "--trials", "16").stdout)
+    data = data_set(["BTC/USD"], told["start"], told["end"])
+    assert more["trials"] == trials_of(engine, "sma_cross", data)[0] > more["run"]
+    engine.dispose()
+
+
+def test_sets_that_never_trade_say_why(candles: Path, tmp_path: Path) -> None:
+    args = ["--data", str(candles), "--rows", "150", "--grid", "fast=50,60", "--grid", "slow=200,210"]
+    done = run(tmp_path, "sma_cross", *args)
+    assert done.returncode == 0, done.stderr
+    assert "no set closed a trade" in done.stderr
+    assert "needs 200 before its first signal" in done.stderr
+    assert "deflated sharpe" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         ([], "say what to vary"),
+        (["--grid", "stop=0:0.9:0.000000001", "--grid", "target=0:90:0.00000000001"], "8,100,000,009,000,900,000,001"),
+        (["--grid", "fast=3,4", "--method", "nsga2", "--objective", "sharpe"], "name both"),
         (["--grid", "fast=9:5"], "no parameter sets"),
         (["--grid", "fats=5,6"], "did you mean fast"),
-        (["--grid", "stop=0.0001:0.9:0.0001", "--grid", "fast=2:200", "--grid", "slow=3:400"], "712,"),
         (["--grid", "fast=5", "--metric", "luck"], "--metric luck"),
     ],
 )
