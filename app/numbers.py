@@ -12,11 +12,13 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, tables
-from engine.analytics import bootstrap
 from engine.analytics.definitions import Account
+from engine.analytics.intervals import Intervals, intervals
 from engine.analytics.others import others
 from engine.analytics.table import DEFINITIONS
-from engine.analytics.values import Figure, Undefined
+from engine.analytics.values import Figure
+
+__all__ = ["FIRST", "SHORT", "Intervals", "everything", "frame", "intervals", "other_tools", "panel", "written"]
 
 FIRST = (
     "total_return", "hold_return", "sharpe", "sortino", "max_drawdown", "cagr", "trades", "win_rate", "profit_factor",
@@ -43,26 +45,6 @@ SIGNED = {
     "over_hold",
     "without_best",
 }
-Intervals = Mapping[str, tuple[float, float]]
-
-
-def intervals(account: Account) -> dict[str, tuple[float, float]]:
-    """90 % intervals by stationary block bootstrap of the days, of the statistics that have one."""
-    made: dict[str, Any] = {
-        "total_return": bootstrap.total_return,
-        "cagr": bootstrap.cagr(account.convention),
-        "sharpe": bootstrap.sharpe(account.convention),
-        "sortino": bootstrap.sortino(account.convention),
-        "max_drawdown": bootstrap.max_drawdown,
-    }
-    found = {}
-    for name, statistic in made.items():
-        try:
-            one = bootstrap.interval(account.returns, statistic)
-        except (Undefined, ValueError):
-            continue
-        found[name] = (one.low, one.high)
-    return found
 
 
 def written(unit: str, value: float | None, *, sign: bool = False) -> str:

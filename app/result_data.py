@@ -24,7 +24,6 @@ from engine.analytics.definitions import Account
 from engine.analytics.span import cut_curve
 from engine.analytics.table import figures
 from engine.analytics.values import Figure, Undefined
-from engine.core.types import MS_DAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +92,8 @@ def market(engine: Engine, run: Mapping[str, Any], found: Result) -> tuple[Curve
         return None, ""
     symbols = tuple(dict.fromkeys(str(slot["symbol"]) for slot in found.slots))
     names, levels = day_levels(run, symbols, int(days[0]) - 1, int(days[-1]))
-    known = np.isfinite(levels).all(axis=1) if names else np.zeros(0, bool)
-    if not known.any():
-        return None, ""
-    first = int(np.argmax(known))
-    held = (levels[first:] / levels[first]).mean(axis=1)
-    ts = (days[0] + np.arange(first, len(levels))) * MS_DAY
-    return Curve(ts[1:], held[1:], 1.0, int(ts[0]), int(ts[-1])), ", ".join(names)
+    curve = market_days.held(levels, int(days[0]) - 1) if names else None
+    return (curve, ", ".join(names)) if curve is not None else (None, "")
 
 
 def beside(account: Account, market: Curve | None) -> Account:

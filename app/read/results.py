@@ -16,6 +16,9 @@ from sqlalchemy import Engine
 from db.queries import Column, columns, rows
 from engine.analytics.definitions import Account
 from engine.research.stored import account_from, flows_of_run
+from engine.research.stored_costs import FILLS, slippage
+
+__all__ = ["Book", "Columns", "Growing", "account", "slippage", "slots"]
 
 Columns = dict[str, Column]
 
@@ -25,11 +28,6 @@ TRADES = """
 SELECT seq, slot_id, direction, entry_ts, exit_ts, entry_notional, exit_notional, fees, funding, pnl, pnl_pct, kind_pnl, mae, mfe,
        bars_held, ambiguous, risk, r_multiple, exit_reason, entry_order_seq, exit_order_seq
 FROM trade WHERE run_id = :run AND seq > :since ORDER BY seq
-"""
-FILLS = """
-SELECT seq, order_seq, CASE WHEN base_price > 0 THEN (price - base_price) * qty * CASE WHEN side = 'buy' THEN 1 ELSE -1 END
-       ELSE 0.0 END AS slip
-FROM fill WHERE run_id = :run AND seq > :since ORDER BY seq
 """
 SLOTS = "SELECT id, strategy, symbol, label, timeframe_ms, position FROM slot WHERE run_id = :run ORDER BY position, id"
 FEES = "SELECT coalesce(sum(fee), 0.0) AS fees FROM fill WHERE run_id = :run"
@@ -86,17 +84,3 @@ def account(engine: Engine, run_id: int, points: Columns, trades: Columns) -> Ac
 def slots(engine: Engine, run_id: int) -> list[dict[str, Any]]:
     """The run's slots in order: id, strategy, symbol, label, timeframe_ms."""
     return rows(engine, SLOTS, {"run": run_id})
-
-
-def slippage(trades: Columns, fills: Columns) -> Column:
-    """float64[trades]: what the fills of each trade's entry and exit orders slipped, in money; a cost is above zero."""
-    if not len(fills["order_seq"]):
-        return np.zeros(len(trades["seq"]))
-    order = fills["order_seq"].astype(np.int64)
-    by_order = np.bincount(order, fills["slip"].astype(np.float64))
-    total = np.zeros(len(trades["seq"]))
-    for name in ("entry_order_seq", "exit_order_seq"):
-        asked = np.nan_to_num(np.asarray(trades[name], np.float64), nan=-1).astype(np.int64)
-        known = (asked >= 0) & (asked < by_order.size)
-        total[known] += by_order[asked[known]]
-    return total
