@@ -55,6 +55,7 @@ def equity(
     quote: str,
     start: float,
     limit: float | None = None,
+    benchmark: npt.NDArray[np.float64] | None = None,
     down: bool = False,
 ) -> go.Figure:
     """Equity above, drawdown below on the same time axis; exits as triangles on the curve, what happened as bands and lines.
@@ -67,6 +68,15 @@ def equity(
         x=x, y=curve["equity"], mode="lines", name="equity", line={"color": colors.accent, "width": 1.6},
         hovertemplate=f"equity %{{y:,.2f}} {quote}<extra></extra>",
     )  # fmt: skip
+    if benchmark is not None:
+        figure.add_scatter(
+            x=x, y=benchmark, mode="lines", name="buy and hold", line={"color": colors.muted, "width": 1.2, "dash": "dash"},
+            hovertemplate=f"buy and hold %{{y:,.2f}} {quote}<extra></extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=str(x[-1]), y=float(benchmark[-1]), text="buy and hold", showarrow=False, xanchor="right", yanchor="bottom",
+            font={"size": 11, "color": colors.muted},
+        )  # fmt: skip
     figure.add_hline(y=start, line={"color": colors.border, "width": 1, "dash": "dot"}, yref="y")
     _exits(figure, curve, marks, colors)
     figure.add_scatter(
@@ -174,11 +184,17 @@ def running(curve: Mapping[str, Any], colors: Palette, *, quote: str) -> go.Figu
     return figure
 
 
-def stop_path(item: Mapping[str, Any], stops: Sequence[Mapping[str, Any]], until: int, colors: Palette) -> go.Figure:
+def stop_path(
+    item: Mapping[str, Any],
+    stops: Sequence[Mapping[str, Any]],
+    until: int,
+    colors: Palette,
+    price: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+) -> go.Figure:
     """A position or trade from its entry on: entry, where the stop stood, target, and where it is now or ended.
 
-    item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed). The dotted line
-    joins two known prices; it is not the market's path.
+    item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed). price: times ms UTC and
+    closes in between; without it a dotted line joins the two known prices, which is not the market's path.
     """
     figure = _figure(colors, PATH_HEIGHT)
     start = int(item["entry_ts"])
@@ -190,7 +206,7 @@ def stop_path(item: Mapping[str, Any], stops: Sequence[Mapping[str, Any]], until
         _level(figure, ends, item["target"], "target", colors.gain, "dash")
         labels.append((item["target"], "target", colors.gain))
     if last is not None:
-        _two_prices(figure, item, ends, last, colors)
+        _prices(figure, item, ends, last, colors, price)
         labels.append((last, "exit" if "exit_price" in item else "now", colors.accent))
     steps = _steps(item, stops, start, until)
     if steps:
@@ -216,12 +232,27 @@ def _steps(
     return [(start, float(item["stop"])), (until, float(item["stop"]))] if item.get("stop") else []
 
 
-def _two_prices(figure: go.Figure, item: Mapping[str, Any], ends: Any, last: float, colors: Palette) -> None:
+def _prices(
+    figure: go.Figure,
+    item: Mapping[str, Any],
+    ends: Any,
+    last: float,
+    colors: Palette,
+    price: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+) -> None:
     shape = "triangle-up" if item["direction"] > 0 else "triangle-down"
+    ts, closes = (np.zeros(0, np.int64), np.zeros(0)) if price is None else (np.asarray(price[0]), np.asarray(price[1]))
+    x = np.concatenate([ends[:1], moments(ts), ends[1:]])
+    inside = (x > ends[0]) & (x < ends[1])
+    between = closes[inside[1:-1]]
     figure.add_scatter(
-        x=ends, y=[item["entry_price"], last], mode="lines+markers", name="price", opacity=1,
-        line={"color": colors.accent, "width": 1.2, "dash": "dot"}, hovertemplate="price %{y:,.6~f}<extra></extra>",
-        marker={"symbol": [shape, "circle"], "size": [10, 8], "color": colors.accent},
+        x=x[inside | (np.arange(x.size) == 0) | (np.arange(x.size) == x.size - 1)],
+        y=[item["entry_price"], *between, last], mode="lines+markers", name="price", opacity=1,
+        line={"color": colors.accent, "width": 1.3, "dash": "dot" if not between.size else "solid"},
+        hovertemplate="price %{y:,.6~f}<extra></extra>",
+        marker={
+            "symbol": [shape, *["circle"] * (between.size + 1)], "size": [10, *[0] * between.size, 8], "color": colors.accent,
+        },
     )  # fmt: skip
 
 

@@ -13,11 +13,13 @@ import streamlit as st
 from sqlalchemy import Engine, insert
 
 from app.clock import now_ms
-from app.read import overview, runs, system, trades
+from app.read import beside, overview, runs, system, trades
+from app.thin import thin
 from db.errors import StorageError
 from db.models import Command
 from db.queries import scalar
 from db.session import check_schema, database_url, open_engine, sqlite_file, write_session
+from engine.research.trade_bars import trade_bars
 
 
 def database() -> Engine:
@@ -138,8 +140,6 @@ def trade_curve(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str,
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _running(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter) -> dict[str, Any]:
-    from app.thin import thin
-
     got = trades.running(_engine, run_id, chosen)
     kept = thin(got["total"])
     return {"ts": got["ts"][kept], "total": got["total"][kept]}
@@ -172,3 +172,61 @@ def table_sizes(engine: Engine) -> dict[str, int]:
 @st.cache_data(show_spinner=False, max_entries=4, ttl=60)
 def _sizes(_engine: Engine, place: str) -> dict[str, int]:
     return system.sizes(_engine)
+
+
+def recent_sharpe(engine: Engine, run: dict[str, Any]) -> tuple[float | None, int, str]:
+    """See read.beside.recent_sharpe; reckoned anew once an hour of the exchange's time."""
+    hour = equity_stamp(engine, run["id"]) // 3_600_000
+    return _recent_sharpe(engine, _place(engine), run["id"], hour, run["cash_start"])
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _recent_sharpe(_engine: Engine, place: str, run_id: int, hour: int, cash: float) -> tuple[float | None, int, str]:
+    return beside.recent_sharpe(_engine, {"id": run_id, "cash_start": cash})
+
+
+def comparison(engine: Engine, run_id: int) -> beside.Compared | None:
+    """The newest comparison of a run with its tape and candles; None where there is none."""
+    job = beside.newest_comparison(engine, run_id)
+    return None if job is None else _comparison(engine, _place(engine), job)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _comparison(_engine: Engine, place: str, job: int) -> beside.Compared:
+    return beside.compared(_engine, job)
+
+
+def held(engine: Engine, run: dict[str, Any], line: dict[str, Any]) -> Any:
+    """What holding the run's symbols would be worth at the points of a curve; None without bars. See read.beside.held."""
+    ts = line["ts"].astype("int64")
+    stamp = (int(ts[0]), int(ts[-1]), len(ts))
+    run = {name: run[name] for name in ("id", "kind", "exchange")}
+    return _held(engine, _place(engine), run, stamp, ts, float(line["equity"][0]))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _held(
+    _engine: Engine, place: str, run: dict[str, Any], stamp: tuple[int, int, int], _ts: Any, equity: float
+) -> Any:
+    worth, missing = beside.held(_engine, run, _ts, equity)
+    return None if missing else worth
+
+
+def price_line(engine: Engine, run: dict[str, Any], position: dict[str, Any], until: int) -> Any:
+    """(end of each bar ms UTC, its close) from a position's entry to `until`, from the run's own bars; None without any."""
+    step, first = int(position["timeframe_ms"]), int(position["entry_ts"])
+    run = {name: run[name] for name in ("id", "kind", "exchange")}
+    return _price_line(
+        engine, _place(engine), run, str(position["symbol"]), step, first // step * step, until // step * step
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _price_line(
+    _engine: Engine, place: str, run: dict[str, Any], symbol: str, step: int, first: int, until: int
+) -> Any:
+    found = trade_bars(_engine, run, symbol, step, first, until).candles
+    if found is None:
+        return None
+    kept = thin(found.close)
+    return found.ts[kept] + step, found.close[kept]

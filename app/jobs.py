@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import data, formats
 from app.clock import now_ms
@@ -16,6 +17,7 @@ from db.errors import MissingDatabase, StorageError
 from db.session import database_url, migrate, open_engine, sqlite_file
 from engine.research import jobs, worker_start
 from engine.research.jobs import JobView
+from engine.research.nightly import due
 
 EVERY_S = 1.0
 KINDS = {
@@ -52,6 +54,16 @@ def ask(kind: str, args: Mapping[str, Any], title: str) -> str:
     uuid = jobs.ask(writer(), kind, args, title)
     worker_start.ensure()
     return uuid
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def nightly() -> None:
+    """See to it that nightly comparisons that are due have somebody who does them; looked at once a minute."""
+    try:
+        if due(data.database(), now_ms()):
+            worker_start.ensure()
+    except (StorageError, SQLAlchemyError):  # the page says what is wrong with the database
+        return
 
 
 def job(uuid: str) -> JobView | None:

@@ -15,7 +15,7 @@ HIGH = 0.75
 @dataclass(frozen=True)
 class Tile:
     """`note` stands below the value. With `sign` it is a gain (above zero) or a loss, coloured and with an arrow; without,
-    it is grey. `share` is how much of a limit is used, 0 to 1, drawn as a bar."""
+    it is grey. `share` is how much of a limit is used, 0 to 1, drawn as a bar. `faint` greys out what says little yet."""
 
     label: str
     value: str
@@ -23,13 +23,14 @@ class Tile:
     help: str | None = None
     sign: float | None = None
     share: float | None = None
+    faint: bool = False
 
 
 def tiles(items: Sequence[Tile], key: str) -> None:
     """Bordered tiles in a row that breaks where the screen is narrow."""
     with st.grid("auto", min_column_width=150, gap="small", key=f"tiles_{key}"):
         for number, item in enumerate(items):
-            with st.container(border=True, height="stretch", key=f"tile_{key}_{number}"):
+            with st.container(border=True, height="stretch", key=f"{'few' if item.faint else 'tile'}_{key}_{number}"):
                 metric(item)
                 if item.share is not None:
                     _bar(item.share)

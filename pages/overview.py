@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, tables, ui
+from app import charts, data, formats, jobs, tables, ui
 from app.clock import now_ms
-from app.read import events, overview, positions, runs, system
+from app.read import beside, events, overview, positions, runs, system
 from app.tiles import Tile, halves, tiles
 
 PAGE = {"group": "Now", "title": "Overview", "place": 1}
@@ -17,7 +17,8 @@ DAY_MS = 86_400_000
 
 
 def main(page: ui.Page) -> None:
-    """The page, top to bottom."""
+    """The page, top to bottom; who opens it after a night without a worker starts one."""
+    jobs.nightly()
     ui.live(page, account, 3)
     curve(page)
     ui.live(page, below, 5)
@@ -43,7 +44,10 @@ def account(page: ui.Page) -> None:
     words = f"Cash plus positions at their mark, net of fees, in {page.quote}. Below: the change from starting capital."
     equity = Tile("Equity", formats.number(now.equity), note, words, total)
     second = today(page, now) if page.trading else profit(gained, total)
-    tiles([equity, second, drawdown(now), risk(page, now), held(now)], "account")
+    more = [recent(page)]
+    if page.trading:
+        more += [alerts(page), parity(page)]
+    tiles([equity, second, drawdown(now), risk(page, now), held(now), *more], "account")
 
 
 def today(page: ui.Page, now: overview.Account) -> Tile:
@@ -92,6 +96,44 @@ def held(now: overview.Account) -> Tile:
     return Tile("Positions", f"{now.positions} of {most}" if most else str(now.positions), note, words, share=share)
 
 
+def recent(page: ui.Page) -> Tile:
+    """How smooth the last thirty days were; grey while they are few."""
+    value, days, why = data.recent_sharpe(page.engine, dict(page.run))
+    few = days < beside.DAYS
+    words = (
+        f"Mean by deviation of the last {beside.DAYS} UTC-daily returns, times the root of 365. "
+        f"{f'Only {days} days yet: it says little.' if few else ''} {why.capitalize()}"
+    )
+    note = f"{days} of {beside.DAYS} days" if few else None
+    return Tile("Sharpe, 30 d", formats.number(value), note, words.strip(), faint=few)
+
+
+def alerts(page: ui.Page) -> Tile:
+    """What a person should have heard lately."""
+    found = beside.alerts(page.engine, page.run_id, now_ms())
+    note = f"{found['critical']} critical" if found["critical"] else "none critical"
+    words = "Warnings and critical alerts of the last 24 hours; they stand among the events."
+    return Tile("Alerts, 24 h", str(sum(found.values())), note, words, -1.0 if found["critical"] else None)
+
+
+def parity(page: ui.Page) -> Tile:
+    """How far a candle backtest is from this run, and whether its own tape gives it to the bit."""
+    found = data.comparison(page.engine, page.run_id)
+    if found is None:
+        words = "Each night the run is laid beside its tape and a candle backtest; page Backtest vs paper does it now."
+        return Tile("Parity", formats.DASH, "not compared yet", words)
+    tape = "Equal to its tape to the last bit." if found.equal else "NOT equal to its own tape: see Backtest vs paper."
+    cause = (
+        f" Biggest cause: {found.cause}, {formats.money(found.money, page.quote, sign=True)}." if found.cause else ""
+    )
+    words = f"{tape} {found.unproven} Trades that candles reproduce.{cause} {found.why_not} As of {formats.when(found.ts)} UTC."
+    if not found.equal:
+        return Tile("Parity", "differs", "from its own tape", words, -1.0)
+    note = f"most by {found.cause}" if found.cause else "tape equal"
+    value = formats.percent(found.score, 0) if found.score is not None else "tape equal"
+    return Tile("Parity", value, note if found.score is not None else "no candles to compare", words)
+
+
 def curve(page: ui.Page) -> None:
     """Equity and drawdown with trades, outages and changes."""
     chosen = ui.in_url("range", "all", RANGES.__contains__)
@@ -125,6 +167,7 @@ def drawn(page: ui.Page, picked: str) -> None:
         quote=page.quote,
         start=float(page.run["cash_start"]),
         limit=limit,
+        benchmark=data.held(page.engine, dict(page.run), line),
         down=state.down and state.heartbeat_age is not None,
     )
     st.plotly_chart(figure, theme=None, key="equity", config=charts.CONFIG, alt=charts.describe_curve(line, page.quote))
@@ -232,7 +275,7 @@ def changes(page: ui.Page) -> None:
         {
             "ts": b["since_ts"],
             "what": f"{formats.breaker(b['name'])} tripped",
-            "detail": f"account {formats.words(b['level'])}",
+            "detail": f"{system.whose(b)} {formats.words(b['level'])}",
         }
         for b in system.breakers(page.engine, page.run_id)
         if b["state"] == "tripped"

@@ -173,10 +173,11 @@ def age(page: ui.Page, position: dict[str, Any]) -> tuple[str, str]:
 
 
 def path(page: ui.Page, position: dict[str, Any]) -> None:
-    """Where the stop stood since the entry."""
+    """The price and where the stop stood since the entry."""
     stops = positions.stop_path(page.engine, page.run_id, position)
     until = max(position["mark_ts"] or position["updated_ts"], position["entry_ts"] + 60_000)
-    figure = charts.stop_path(position, stops, until, page.colors)
+    price = data.price_line(page.engine, dict(page.run), position, until)
+    figure = charts.stop_path(position, stops, until, page.colors, price)
     entry, mark, stop = (formats.price(position[name]) for name in ("entry_price", "mark", "stop"))
     words = f"Entry {entry}, now {mark}, stop {stop}"
     st.plotly_chart(figure, theme=None, key=f"path_{position['key']}", config=charts.CONFIG, alt=words)

@@ -125,7 +125,7 @@ def breakers(page: ui.Page) -> None:
     rows = [
         {
             "name": formats.breaker(b["name"]),
-            "scope": formats.slot(b["strategy"], b["symbol"]) if b["strategy"] else "account",
+            "scope": system.whose(b),
             "state": b["state"],
             "value": _value(b, "value"),
             "threshold": _value(b, "threshold"),
@@ -166,13 +166,14 @@ def history(page: ui.Page) -> None:
         "ts": tables.moment("Time", seconds=True),
         "breaker": tables.text("Breaker"),
         "action": tables.text("What"),
-        "scope": tables.text("Scope"),
+        "scope": tables.text("Guards"),
         "level": tables.text("Then"),
         "value": tables.figure("Value"),
         "threshold": tables.figure("Limit"),
         "reason": tables.text("Reason"),
     }
-    frame = tables.frame_of(system.breaker_events(page.engine, page.run_id), list(columns))
+    found = [{**row, "scope": system.whose(row)} for row in system.breaker_events(page.engine, page.run_id)]
+    frame = tables.frame_of(found, list(columns))
     frame["breaker"] = [formats.breaker(name) for name in frame["breaker"]]
     frame["ts"] = tables.utc(frame["ts"])
     tables.written(frame, value=_short, threshold=_short)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app import formats
+from app.read.system import whose
 from db.queries import rows
 
 LAST_TRADES = """
@@ -18,7 +19,8 @@ SELECT p.entry_ts AS ts, p.symbol, p.direction, p.entry_price, s.strategy
 FROM position p JOIN slot s ON s.id = p.slot_id WHERE p.run_id = :run ORDER BY p.entry_ts DESC LIMIT :n
 """
 LAST_BREAKERS = """
-SELECT ts, breaker, action, level, value, threshold, reason FROM breaker_event WHERE run_id = :run ORDER BY ts DESC LIMIT :n
+SELECT e.ts, e.breaker, e.action, e.level, e.value, e.threshold, e.reason, s.strategy, s.symbol, s.timeframe_ms, s.label
+FROM breaker_event e LEFT JOIN slot s ON s.id = e.slot_id WHERE e.run_id = :run ORDER BY e.ts DESC LIMIT :n
 """
 LAST_OUTAGES = (
     "SELECT from_ts AS ts, to_ts, cause, source FROM outage WHERE run_id = :run ORDER BY from_ts DESC LIMIT :n"
@@ -63,9 +65,9 @@ def _breaker(row: dict[str, Any]) -> dict[str, str]:
     name = formats.breaker(row["breaker"])
     if row["action"] == "trip":
         numbers = f"{_plain(row['value'])} against {_plain(row['threshold'])}"
-        return _event(f"Breaker {name} tripped", f"{numbers}: account {formats.words(row['level'])}", "warning")
+        return _event(f"Breaker {name} tripped", f"{numbers}: {whose(row)} {formats.words(row['level'])}", "warning")
     verb = "released" if row["action"] == "release" else "ended"
-    return _event(f"Breaker {name} {verb}", row["reason"] or "")
+    return _event(f"Breaker {name} {verb}", ", ".join(part for part in (whose(row), row["reason"]) if part))
 
 
 def _plain(value: float | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Engine
 
+from app import formats
 from db.queries import rows, scalar
 from db.session import sqlite_file
 
@@ -15,7 +17,8 @@ COUNTED = ("trade", "orders", "fill", "signal", "equity", "snapshot", "command",
 def breakers(engine: Engine, run_id: int) -> list[dict[str, Any]]:
     """Breakers as they stand, tripped ones first."""
     sql = """
-    SELECT b.name, b.slot_id, s.strategy, s.symbol, b.state, b.level, b.count, b.value, b.threshold, b.since_ts, b.until_ts
+    SELECT b.name, b.slot_id, s.strategy, s.symbol, s.timeframe_ms, s.label, b.state, b.level, b.count, b.value,
+           b.threshold, b.since_ts, b.until_ts
     FROM breaker b LEFT JOIN slot s ON s.id = b.slot_id
     WHERE b.run_id = :run ORDER BY CASE WHEN b.state = 'tripped' THEN 0 ELSE 1 END, b.name, b.slot_id
     """
@@ -25,10 +28,19 @@ def breakers(engine: Engine, run_id: int) -> list[dict[str, Any]]:
 def breaker_events(engine: Engine, run_id: int, limit: int = 200) -> list[dict[str, Any]]:
     """Trips, releases and ends, newest first."""
     sql = """
-    SELECT ts, breaker, scope, action, level, value, threshold, reason, until_ts FROM breaker_event
-    WHERE run_id = :run ORDER BY seq DESC LIMIT :limit
+    SELECT e.ts, e.breaker, e.scope, e.action, e.level, e.value, e.threshold, e.reason, e.until_ts,
+           s.strategy, s.symbol, s.timeframe_ms, s.label
+    FROM breaker_event e LEFT JOIN slot s ON s.id = e.slot_id
+    WHERE e.run_id = :run ORDER BY e.seq DESC LIMIT :limit
     """
     return rows(engine, sql, {"run": run_id, "limit": limit})
+
+
+def whose(row: Mapping[str, Any]) -> str:
+    """Whom a breaker holds: the slot by its names, or the account."""
+    if not row.get("strategy"):
+        return "account"
+    return f"{formats.slot(row['strategy'], row['symbol'], row['label'])} {formats.timeframe(row['timeframe_ms'])}"
 
 
 def failed_slots(engine: Engine, run_id: int) -> list[dict[str, Any]]:
