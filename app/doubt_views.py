@@ -146,15 +146,19 @@ def sentence(made: Doubt, found: Lineage | None, note: str = "") -> None:
 
 
 def looks_ahead(done: StudyResult) -> None:
-    """A result of a strategy that knew the future is worth nothing, and that is said first."""
+    """A result of a strategy that knew the future is worth nothing, and that is said first; so is a warm-up too short."""
     found = done.look_ahead
     if not found:
         return
+    early = all(" warm-up of " in text for text in found)
+    words = (
+        ":red[**The declared warm-up is too short.**] An engine that starts later decides otherwise than this backtest:"
+        if early
+        else ":red[**The strategy looks ahead: this result is worth nothing.**] With later bars taken away it says other things:"
+    )
     more = f" ({len(found):,} places in all)" if len(found) > 1 else ""
     with st.container(border=True, key="look_ahead"):
-        st.markdown(
-            ":red[**The strategy looks ahead: this result is worth nothing.**] With later bars taken away it says something else:"
-        )
+        st.markdown(words)
         st.text(found[0])
         st.caption(f"Its data was cut short at some forty bars{more}. `run_engine.py check` looks everywhere.")
 
@@ -254,7 +258,7 @@ def _ranges(made: Doubt) -> None:
     rows = []
     for name, one in made.intervals.items():
         definition = DEFINITIONS.get(name)
-        label = definition.label if definition is not None else formats.words(name)
+        label = definition.label if definition is not None else "Mean day"
         fraction = definition is None or definition.unit == "fraction"
         write = (lambda v: formats.percent(v, 2)) if fraction else formats.number
         if isinstance(one, str):

@@ -1,13 +1,15 @@
 """Does a strategy look ahead? Its data is cut, and what it said up to the cut must not change by one bit.
 
 The cuts lie at the bars where it decides and at a seeded sample of others. A strategy that needs bars to come (a centred
-window, a shift the wrong way, a scale taken from the whole array) says something else once they are missing. The same way
+window, a shift the wrong way, a scale taken from the whole array) says something else once they are missing. The cuts are put
+to the strategy's file run anew, so that nothing it noted when it saw all of the data can help it. The same way
 round shows whether the declared warm-up is enough: with the history a living engine keeps, the strategy must decide as with
 all of it. No file, no database, nothing printed.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.types import Instrument, Rows
+from engine.strategies import catalog
 from engine.strategies.base import Bars, Signals, Strategy
-from engine.strategies.decisions import check_signals, decisions_of, last_decision
+from engine.strategies.decisions import RETURNS, check_signals, decisions_of, last_decision
 
 MEMORY = 20
 """A living engine keeps at least this many times the declared warm-up."""
@@ -57,18 +60,20 @@ def check(
     others: int = 100,
     starts: int = 5,
     seed: int = 1,
+    anew: bool = True,
 ) -> list[Violation]:
     """What gives a strategy away on these bars; an empty list when nothing does.
 
     `most_decisions` cuts at decisions (None: at every one), spread evenly, and `others` at bars drawn by `seed`; each costs
     an evaluation of the bars before it. `starts` later beginnings test the warm-up, on bars enough for 20 times it.
+    `anew` puts the cuts to the strategy's file run once more, which forgets what it noted on all of the data.
     StrategyError when the signals on all bars cannot be used at all.
     """
     whole = strategy.signals(bars.head(len(bars)))  # a copy: what a strategy does to its bars must not reach the cuts
     check_signals(bars, whole)
     rows = decisions_of(0, bars, whole, instrument)
     found: list[Violation] = []
-    for violation in _all(strategy, bars, instrument, whole, rows, (most_decisions, others, starts, seed)):
+    for violation in _all(strategy, bars, instrument, whole, rows, (most_decisions, others, starts, seed, anew)):
         if not any((v.kind, v.field, v.bar) == (violation.kind, violation.field, violation.bar) for v in found):
             found.append(violation)
         if len(found) >= MOST:
@@ -84,10 +89,17 @@ def sample(strategy: Strategy, bars: Bars, instrument: Instrument) -> list[str]:
     """
     whole = strategy.signals(bars.head(len(bars)))
     rows = decisions_of(0, bars, whole, instrument)
+    anew = not _compiles(strategy)
     piece = bars.head(min(len(bars), max(_PIECE, _until(bars, rows, 24))))
-    found = check(strategy, piece, instrument, most_decisions=24, others=16, starts=0)
-    found = found or check(strategy, bars, instrument, most_decisions=3, others=1, starts=1)
+    found = check(strategy, piece, instrument, most_decisions=24, others=16, starts=0, anew=anew)
+    found = found or check(strategy, bars, instrument, most_decisions=3, others=1, starts=1, anew=anew)
     return [str(violation) for violation in found]
+
+
+def _compiles(strategy: Strategy) -> bool:
+    """Whether its module holds compiled functions: to run it anew would compile them once more, seconds long."""
+    module = sys.modules.get(type(strategy).__module__)
+    return any(hasattr(value, "py_func") for value in vars(module).values()) if module is not None else False
 
 
 def _until(bars: Bars, rows: Rows, decisions: int) -> int:
@@ -101,11 +113,14 @@ def _until(bars: Bars, rows: Rows, decisions: int) -> int:
 def _all(
     strategy: Strategy, bars: Bars, instrument: Instrument, whole: Signals, rows: Rows, how: tuple[Any, ...]
 ) -> Iterator[Violation]:
-    most_decisions, others, starts, seed = how
+    most_decisions, others, starts, seed, anew = how
     if len(bars):
         yield from _cut(strategy, bars, instrument, whole, rows, len(bars), "not repeatable")
+    innocent = (
+        catalog.anew(strategy) if anew else strategy
+    )  # shortest cuts first: what it notes there tells of no future
     for n in _cuts(bars, rows, most_decisions, others, seed):
-        yield from _cut(strategy, bars, instrument, whole, rows, n, "looks ahead")
+        yield from _cut(innocent, bars, instrument, whole, rows, n, "looks ahead")
     yield from _late_starts(strategy, bars, instrument, rows, starts, seed)
 
 
@@ -193,7 +208,7 @@ def _late_starts(
     strategy: Strategy, bars: Bars, instrument: Instrument, rows: Rows, starts: int, seed: int
 ) -> Iterator[Violation]:
     """The same decisions must come from a history that begins later, once MEMORY times the warm-up has passed."""
-    settled = MEMORY * max(strategy.warmup(), 1)
+    settled = max(MEMORY * max(strategy.warmup(), 1), RETURNS + 1)
     if len(bars) <= settled + 1:
         return
     first = np.random.default_rng(seed).integers(1, len(bars) - settled, starts)

@@ -63,6 +63,24 @@ def make(name: str, params: Mapping[str, Any] | None = None) -> Strategy:
         raise StrategyError(f"{name}: {'; '.join(_sentences(error, cls.Params))}") from None
 
 
+def anew(strategy: Strategy) -> Strategy:
+    """A person's strategy from its file run anew: whatever its module has noted meanwhile is forgotten. A shipped one, one that
+    comes from no file, or whose file no longer is what it came from, is given back as it is.
+    """
+    cls = type(strategy)
+    name, shown = cls.name, sys.modules.get(cls.__module__)
+    try:
+        if not cls.__module__.startswith("my_strategies.") or load(name) is not cls:
+            return strategy
+        fresh = _only(_run(name, _path(name), source(name)[0]), name, _path(name))
+        return fresh(fresh.Params.model_validate(strategy.params.model_dump()))
+    except (StrategyError, ValidationError):
+        return strategy
+    finally:
+        if shown is not None:
+            sys.modules[cls.__module__] = shown
+
+
 def user_folder() -> Path:
     """The person's own strategies: under EVENKEEL_HOME, or my/ beside the program."""
     return Path(os.environ.get("EVENKEEL_HOME") or _HERE.parents[1] / "my").resolve() / "strategies"
