@@ -24,6 +24,7 @@ class Palette:
     paper: str
     live: str
     backtest: str
+    imported: str
     demo: str
     on_badge: str
 
@@ -42,6 +43,7 @@ LIGHT = Palette(
     paper="#3454b4",
     live="#a3174f",
     backtest="#55636f",
+    imported="#6b4c9a",
     demo="#8a6200",
     on_badge="#ffffff",
 )
@@ -60,6 +62,7 @@ DARK = Palette(
     paper="#8ea8f7",
     live="#ff6b9d",
     backtest="#a3b1bf",
+    imported="#b99ae6",
     demo="#e2b64a",
     on_badge="#11161d",
 )

@@ -28,7 +28,9 @@ PAGE = "page"
 """Where Home.py leaves the frame's answer for the page it runs next."""
 RUN, LEFT, PICKED = "run", "run_left", "run_picked"
 """The run on screen, by name, in no widget's hands; the one that was just left; that this script run is the pick's own."""
-KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST"}
+KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST", "imported": "IMPORTED"}
+ENDED = ("backtest", "imported")
+"""Kinds of run that no engine acts on."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Page:
 
     @property
     def trading(self) -> bool:
-        """Whether an engine may act on this run: anything but a backtest."""
-        return self.run["kind"] != "backtest"
+        """Whether an engine may act on this run: anything but a backtest or imported trades."""
+        return self.run["kind"] not in ENDED
 
 
 def colors() -> Palette:
@@ -183,7 +185,7 @@ def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
     health = runs.health(dict(row), status, now)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="strip"):
         st.html(_health_html(health) + _command_html(command, now))
-        if row["kind"] != "backtest":
+        if row["kind"] not in ENDED:
             _buttons(health)
     if health.alive and health.state in ("reduce_only", "halted", "killed"):
         _way_out(engine, row["id"], health.state)

@@ -37,13 +37,14 @@ SELECT r.id, r.name, r.kind, r.demo, r.status, r.exchange, r.quote, r.cash_start
        r.started_ts, r.ended_ts, r.config_version_id, r.data_grade, r.error, s.heartbeat_ts
 FROM run r LEFT JOIN engine_status s ON s.run_id = r.id
 WHERE r.status <> 'writing'
-ORDER BY CASE WHEN r.kind = 'backtest' THEN 1 ELSE 0 END, COALESCE(s.heartbeat_ts, r.created_ts) DESC, r.id DESC
+ORDER BY CASE r.kind WHEN 'backtest' THEN 2 WHEN 'imported' THEN 1 ELSE 0 END,
+         COALESCE(s.heartbeat_ts, r.created_ts) DESC, r.id DESC
 LIMIT 500
 """
 
 
 def runs(engine: Engine) -> list[dict[str, Any]]:
-    """All runs that can be shown: accounts first, the one heard last on top, then backtests, newest first."""
+    """All runs that can be shown: accounts first, the one heard last on top, then imported trades and backtests, newest first."""
     return rows(engine, RUNS)
 
 
@@ -67,6 +68,8 @@ def last_command(engine: Engine, run_id: int) -> dict[str, Any] | None:
 
 def health(run_row: dict[str, Any], status_row: dict[str, Any] | None, now: int) -> Health:
     """The engine's state at `now` (ms UTC). A backtest has none; an engine not heard of for 5 s is down."""
+    if run_row["kind"] == "imported":
+        return Health("imported trades", run_row["status"], False, False, None, None, False)
     if run_row["kind"] == "backtest":
         word = {"complete": "finished", "failed": "failed"}.get(run_row["status"], run_row["status"])
         return Health(word, run_row["status"], False, False, None, None, False)

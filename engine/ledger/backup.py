@@ -1,0 +1,249 @@
+"""Copies of everything that was lived: taken while the engine writes, proved by opening them and doing their books again.
+
+A backup is a folder: the database by SQLite's own online copy, then the runs' folders (tape and bars, which only grow: what is
+copied after the database holds at least what it counts on), and a list of every file with its hash. Restoring keeps what it
+replaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from db.errors import OlderSchema, StorageError
+from db.session import FILE_NAME, check_schema, head, migrate, open_engine
+from engine.ledger.audit import audit
+
+LIST = "backup.json"
+PAGES = 2_000
+"""Of the database at once: the engine's writes come between."""
+
+
+@dataclass
+class Verified:
+    """What opening a backup showed. `problems` are sentences; `audited` runs whose books were done again."""
+
+    folder: Path
+    schema: str = ""
+    rows: dict[str, int] = field(default_factory=dict)
+    audited: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def stamp(now_ms: int) -> str:
+    """A moment as a folder's name, UTC."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+
+
+def backup(database: Path, folder: Path, now_ms: int, *, runs: bool = True) -> Path:
+    """A copy of the database and (with `runs`) of the runs' folders beside it, in a new folder in `folder`; its path.
+
+    It is made under another name and renamed when whole, so that what is there is a backup. StorageError where it cannot be.
+    """
+    if not database.exists():
+        raise StorageError(f"there is no database at {database}: nothing to back up")
+    target = folder / f"evenkeel-{stamp(now_ms)}"
+    part = target.with_name(target.name + ".part")
+    if target.exists():
+        raise StorageError(f"{target} is there already")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        _copy_database(database, part / FILE_NAME)
+        if runs and (database.parent / "runs").is_dir():
+            _copy_runs(database.parent / "runs", part / "runs")
+        files = {str(path.relative_to(part)): _hash(path) for path in _files(part)}
+        made = {"made": now_ms, "schema": head(), "runs": runs, "files": files}
+        (part / LIST).write_text(json.dumps(made, indent=1), encoding="utf-8")
+        os.replace(part, target)
+    except (OSError, sqlite3.Error) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise StorageError(
+            f"the backup could not be written: {error}. Check the space and rights of {folder}"
+        ) from error
+    return target
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """SQLite's online backup of one moment's state, whatever is written meanwhile."""
+    with (
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as old,
+        closing(sqlite3.connect(target)) as new,
+    ):
+        old.execute("BEGIN")
+        old.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        old.backup(new, pages=PAGES, sleep=0.001)
+        new.execute("PRAGMA journal_mode=DELETE")
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _copy_runs(source: Path, target: Path) -> None:
+    """The runs' folders; anew where an engine packed a finished day of its tape in the middle."""
+    for attempt in range(3):
+        try:
+            shutil.copytree(source, target)
+            return
+        except (FileNotFoundError, shutil.Error):
+            if attempt == 2:
+                raise
+            shutil.rmtree(target, ignore_errors=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LIST)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---- proved ---------------------------------------------------------------------------------------------------------------
+def verify(folder: Path, *, books: bool = True) -> Verified:
+    """Open a backup: every file as it was listed, the database sound and of a schema known here, every account's books audited.
+
+    Backtests are proved by running them again, and imported trades have no fills: their books are not done again.
+    """
+    found = Verified(folder)
+    file = folder / FILE_NAME
+    if not (folder / LIST).is_file() or not file.is_file():
+        raise StorageError(f"{folder} is no backup: it has no {LIST if file.is_file() else FILE_NAME}")
+    listed = _listed(folder)
+    for name, digest in listed["files"].items():
+        path = folder / name
+        if not path.is_file():
+            found.problems.append(f"{name} is missing")
+        elif _hash(path) != digest:
+            found.problems.append(f"{name} is not what was written")
+    if not found.problems:
+        _open(file, found, books)
+    return found
+
+
+def _listed(folder: Path) -> dict[str, Any]:
+    try:
+        listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        files = listed["files"]
+        assert isinstance(files, dict)
+        assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in files)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise StorageError(f"{folder / LIST} cannot be read: the backup is damaged") from error
+    return dict(listed)
+
+
+def _open(file: Path, found: Verified, books: bool) -> None:
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as raw:
+        sound = raw.execute("PRAGMA integrity_check(10)").fetchall()
+        broken = raw.execute("PRAGMA foreign_key_check").fetchall()
+    if sound != [("ok",)]:
+        found.problems += [str(row[0]) for row in sound]
+        return
+    if broken:
+        found.problems.append(f"{len(broken)} rows of {broken[0][0]} point nowhere")
+    with tempfile.TemporaryDirectory(prefix="evenkeel-verify-") as place:
+        engine = _readable(file, Path(place))
+        try:
+            found.schema = head()
+            _books(engine, found, books)
+        finally:
+            engine.dispose()
+
+
+def _readable(file: Path, place: Path) -> Engine:
+    """The copy as this code reads it: one of an older version is moved on elsewhere, as the engine will once it is restored."""
+    engine = open_engine(f"sqlite:///{file}", read_only=True)
+    try:
+        check_schema(engine)
+        return engine
+    except OlderSchema:
+        engine.dispose()
+    newer = place / FILE_NAME
+    shutil.copyfile(file, newer)
+    engine = open_engine(f"sqlite:///{newer}")
+    migrate(engine)
+    return engine
+
+
+def _books(engine: Engine, found: Verified, books: bool) -> None:
+    with engine.connect() as connection:
+        for table in ("run", "trade", "fill", "orders", "journal_entry"):
+            found.rows[table] = int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+        accounts = connection.execute(text("SELECT id, name FROM run WHERE kind IN ('paper', 'live')")).all()
+    for number, name in accounts if books else ():
+        report = audit(engine, number)
+        found.audited += 1
+        found.problems += [f"run {name!r}: {problem}" for problem in report.problems[:5]]
+
+
+# ---- back again -----------------------------------------------------------------------------------------------------------
+def restore(folder: Path, database: Path, now_ms: int) -> list[Path]:
+    """Put a backup where `database` is. What stood there is kept beside it, under a name with the moment; those paths.
+
+    The caller holds the engine's lock and has verified the backup. Files are copied first and renamed last.
+    """
+    home, mark = database.parent, stamp(now_ms)
+    home.mkdir(parents=True, exist_ok=True)
+    fresh, kept = database.with_name(f"{database.name}.restoring"), list[Path]()
+    runs, fresh_runs = home / "runs", home / "runs.restoring"
+    try:
+        shutil.copyfile(folder / FILE_NAME, fresh)
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        shutil.rmtree(fresh_runs, ignore_errors=True)
+        if (folder / "runs").is_dir():
+            shutil.copytree(folder / "runs", fresh_runs)
+        if database.exists():
+            _fold(database)
+            kept.append(_aside(database, mark))
+        for ending in ("-wal", "-shm"):
+            database.with_name(database.name + ending).unlink(missing_ok=True)
+        if fresh_runs.exists():
+            if runs.exists():
+                kept.append(_aside(runs, mark))
+            os.replace(fresh_runs, runs)
+        os.replace(fresh, database)
+    except OSError as error:
+        raise StorageError(
+            f"the backup could not be put in place: {error}. What was replaced so far: {', '.join(map(str, kept)) or 'nothing'}"
+        ) from error
+    return kept
+
+
+def _fold(database: Path) -> None:
+    """Everything into the one file, so that the file that is kept is whole. A damaged one is kept as it is."""
+    try:
+        with closing(sqlite3.connect(database, timeout=10)) as raw:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        for ending in ("-wal", "-shm"):
+            beside = database.with_name(database.name + ending)
+            if beside.exists():
+                shutil.copyfile(beside, database.with_name(f"{database.name}.damaged-{time.time_ns()}{ending}"))
+
+
+def _aside(path: Path, mark: str) -> Path:
+    kept = path.with_name(f"{path.name}.before-{mark}")
+    number = 1
+    while kept.exists():
+        number += 1
+        kept = path.with_name(f"{path.name}.before-{mark}-{number}")
+    os.replace(path, kept)
+    return kept
