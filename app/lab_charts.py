@@ -186,10 +186,15 @@ def with_benchmarks(figure: go.Figure, lines: Mapping[str, Mapping[str, Any]], c
 
 
 def plane(
-    cells: Mapping[str, Any], peak: tuple[int, int] | None, names: tuple[str, str, str], colors: Palette
+    cells: Mapping[str, Any],
+    peak: tuple[int, int] | None,
+    names: tuple[str, str, str],
+    colors: Palette,
+    *,
+    contour: bool = False,
 ) -> go.Figure:
-    """A metric over two parameters: a field of colour with contours, its peak ringed. Hover tells a cell's value; a click on a
-    cell selects the point that lies over it, which carries the number of the cell's highest set."""
+    """A metric over two parameters: cells of colour, or the same as levels, its peak ringed. Hover tells a cell's value; a click
+    on a cell selects the point that lies over it, which carries the number of the cell's highest set."""
     x, y, metric = names
     figure = base(colors, 380)
     z = np.asarray(cells["z"], np.float64)
@@ -197,15 +202,15 @@ def plane(
     scale = [[0.0, colors.loss], [0.5, colors.panel], [1.0, colors.gain]]
     xs, ys = [str(v) for v in cells["x"]], [str(v) for v in cells["y"]]
     hover = f"{x} %{{x}}, {y} %{{y}}<br>{metric} %{{z:,.4~g}}<extra></extra>"
-    figure.add_heatmap(
-        x=xs, y=ys, z=z, zmin=-reach, zmax=reach, colorscale=scale, hovertemplate=hover, xgap=1, ygap=1,
-        colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}}, hoverongaps=False,
-    )  # fmt: skip
-    if min(z.shape) > 4:
+    shade = {"colorscale": scale, "zmin": -reach, "zmax": reach, "hovertemplate": hover, "hoverongaps": False,
+             "colorbar": {"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}}}  # fmt: skip
+    if contour:
         figure.add_contour(
-            x=xs, y=ys, z=z, contours={"coloring": "none"}, line={"color": colors.muted, "width": 0.8}, ncontours=8,
-            showscale=False, hoverinfo="skip",
+            x=xs, y=ys, z=z, **shade, ncontours=12, connectgaps=False, line={"color": colors.muted, "width": 0.8},
+            contours={"showlabels": True, "labelfont": {"size": 10, "color": colors.text}},
         )  # fmt: skip
+    else:
+        figure.add_heatmap(x=xs, y=ys, z=z, **shade, xgap=1, ygap=1)
     row = np.asarray(cells["row"])
     up, across = np.nonzero(row >= 0)
     figure.add_scatter(
@@ -247,13 +252,20 @@ def parallel(columns: Mapping[str, Any], metric: str, values: Any, colors: Palet
     return figure
 
 
-def against(x: Any, y: Any, sets: Any, names: tuple[str, str], colors: Palette) -> go.Figure:
-    """Any two statistics of the sets."""
+def against(
+    x: Any, y: Any, sets: Any, names: tuple[str, str], colors: Palette, front: tuple[Any, Any] | None = None
+) -> go.Figure:
+    """Any two statistics of the sets; `front`, the sets that no other beats in both, as a line of rings."""
     figure = base(colors, 340)
     figure.add_scatter(
         x=x, y=y, mode="markers", customdata=sets, marker={"size": 6, "color": colors.accent, "opacity": 0.55},
         hovertemplate=f"set %{{customdata}}<br>{names[0]} %{{x:,.4~g}}<br>{names[1]} %{{y:,.4~g}}<extra></extra>",
     )  # fmt: skip
+    if front is not None and len(front[0]):
+        figure.add_scatter(
+            x=front[0], y=front[1], mode="lines+markers", hoverinfo="skip", line={"color": colors.text, "width": 1.2},
+            marker={"symbol": "circle-open", "size": 9, "color": colors.text, "line": {"width": 1.6}},
+        )  # fmt: skip
     figure.update_layout(
         hovermode="closest", margin={"b": 44, "l": 60},
         xaxis={"title": {"text": names[0], "font": {"size": 12}}, "showgrid": True},

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import formats, jobs, lab_charts, launcher, numbers, settings, tables, ui
+from app import formats, jobs, lab_charts, launcher, numbers, settings, sweep_views, tables, ui
 from app.charts import CONFIG
 from app.forms import declared, from_text
 from app.palette import Palette
@@ -21,11 +21,12 @@ from db.session import data_folder
 from engine.analytics.table import DEFINITIONS
 from engine.market.store import Store
 from engine.research import work_sweep
-from engine.research.doubt import Doubt
 from engine.research.jobs import JobView
+from engine.research.optimise import front_of, ranked, search_of
 from engine.research.space import Space
 from engine.research.stock import DataError, stock
 from engine.research.study import Study
+from engine.research.sweep_doubt import Judged, never_trades
 from engine.research.sweep_table import Table
 from engine.strategies import catalog
 from engine.strategies.base import StrategyError
@@ -52,7 +53,10 @@ def main() -> None:
     with right, st.container(key="lab_middle"):
         job = chosen_job()
         if job is not None and job.state == "done":
+            sweep_views.opening()
             result(job, store, colors)
+        elif job is not None:
+            sweep_views.again(job)
 
 
 def base() -> Settings | None:
@@ -82,18 +86,21 @@ def form(store: Store) -> None:
         "Vary", names, begin, max_selections=AXES, key="sweep_vary", help="parameters, costs, size and exits"
     )
     axes = [f"{name}={axis_field(space, name)}" for name in varied]
-    draws = 0
-    if st.toggle("Draw at random", key="sweep_random", help="instead of every combination"):
-        draws = int(st.number_input("Sets", 10, 1_000_000, 500, key="sweep_draws"))
     try:
-        points = work_sweep.points_of(study, axes, draws)
+        draws, search = sweep_views.method()
+        count = work_sweep.size_of(study, axes, draws, search)
     except ValueError as error:
         st.warning(str(error))
         return
-    if st.button(f"Sweep {len(points):,} sets", type="primary", key="sweep_do", width="stretch"):
+    sure = sweep_views.agreed(count)
+    what = f"{count:,} {'trials' if search else 'sets'}"
+    if st.button(f"{'Search' if search else 'Sweep'} {what}", type="primary", key="sweep_do", width="stretch",
+                 disabled=not sure):  # fmt: skip
+        args = {"study": study.to_json(), "axes": axes, "draws": draws, "address": settings.to_address(start),
+                "search": search.to_json() if search else None}  # fmt: skip
+        how = f"{sweep_views.METHODS[search.method]}, " if search else ""
         try:
-            args = {"study": study.to_json(), "axes": axes, "draws": draws, "address": settings.to_address(start)}
-            ui.to_url(job=jobs.ask("sweep", args, f"{settings.title(start)}: {len(points):,} sets"))
+            ui.to_url(job=jobs.ask("sweep", args, f"{settings.title(start)}: {how}{what}"))
         except StorageError as error:
             st.warning(str(error))
             return
@@ -174,13 +181,10 @@ def result(job: JobView, store: Store, colors: Palette) -> None:
         "Statistic", list(research_sweep.METRICS)[:7], default="sharpe", format_func=research_sweep.METRICS.__getitem__,
         key="sweep_metric", label_visibility="collapsed",
     ) or "sharpe"  # fmt: skip
-    order = table.order(metric)
+    order = ranked(table, metric)
     known = order[np.isfinite(table.column(metric)[order].astype(float))]
     if not known.size:
-        ui.empty(
-            f"No set has a {research_sweep.METRICS[metric]}",
-            "No trade was closed in any: widen the axes, or the period.",
-        )
+        nothing(job, table, metric, store)
         return
     headline(job, table, int(known[0]), metric, store)
     names = research_sweep.varied(table)
@@ -188,17 +192,38 @@ def result(job: JobView, store: Store, colors: Palette) -> None:
     picked = listing(table, known, metric)
     picked = clicked if picked is None else picked
     open_set(job, table, picked if picked is not None else int(known[0]), named=picked is not None)
-    with st.expander("Lines through all sets, and any two statistics"):
+    two = search_of(table)
+    with st.expander("Lines through all sets, and any two statistics", expanded=two is not None and len(two.names) > 1):
         lines(table, names, metric, colors)
+
+
+def nothing(job: JobView, table: Table, metric: str, store: Store) -> None:
+    """Why there is nothing to see."""
+    if not len(table):
+        ui.empty(
+            "No set was run", f"All {table.total:,} break a constraint between the parameters: choose other values."
+        )
+        return
+    made = _judged(job.uuid, 0, store, job) if never_trades(table) else None
+    why = (
+        made.silence
+        if made is not None
+        else "Too few trades or days for it: choose another statistic, or a longer period."
+    )
+    ui.empty(f"No set has a {research_sweep.METRICS[metric]}", why)
 
 
 def headline(job: JobView, table: Table, best: int, metric: str, store: Store) -> None:
     """The highest set with what it was chosen from: no set is called best without that."""
-    made = _doubted(job.uuid, best, store, job)
+    judged = _judged(job.uuid, best, store, job)
     left = f"{len(table):,} sets run, {table.excluded:,} broke a constraint, {table.failed:,} could not be run"
-    if made is None:
+    search = search_of(table)
+    if search is not None:
+        left += f", {table.total - table.excluded - len(table):,} asked for again"
+    if judged is None:
         st.caption(left)
         return
+    made = judged.doubt
     words = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}[made.verdict.grade]
     with st.container(key="verdict"):
         st.html(f'<span class="ek-grade {made.verdict.grade}">{words}</span>')
@@ -233,11 +258,11 @@ def _point(point: dict[str, Any]) -> str:
 
 
 @st.cache_data(show_spinner="Doubting the highest", max_entries=64)
-def _doubted(uuid: str, row: int, _store: Store, _job: JobView) -> Doubt | None:
+def _judged(uuid: str, row: int, _store: Store, _job: JobView) -> Judged | None:
     table = work_sweep.table_of(_job.result, data_folder() / "sweeps")
     study = Study.from_json(_job.args["study"])
     try:
-        return work_sweep.doubted(study, table.point(row), table, _job.result, _store, jobs.writer()).doubt
+        return work_sweep.doubted(study, table.point(row), table, _job.result, _store, jobs.writer())
     except (DataError, StrategyError, StorageError, ValueError):
         return None
 
@@ -248,13 +273,15 @@ def field(table: Table, names: list[str], metric: str, colors: Palette) -> int |
         x = st.selectbox("Across", names, 0, key="sweep_x", width=160)
         rest = [name for name in names if name != x]
         y = st.selectbox("Up", rest, 0, key="sweep_y", width=160)
+        drawn = st.segmented_control("Drawn as", ["Cells", "Contour"], default="Cells", key="sweep_drawn") or "Cells"
     cells = research_sweep.plane(table, x, y, metric)
     found = research_sweep.plateau(cells["z"])
     label = research_sweep.METRICS[metric]
-    figure = lab_charts.plane(cells, found[0] if found else None, (x, y, label), colors)
+    peak = found[0] if found else None
+    figure = lab_charts.plane(cells, peak, (x, y, label), colors, contour=drawn == "Contour")
     state: Any = st.plotly_chart(
-        figure, theme=None, key=f"sweep_map_{x}_{y}_{metric}", config=CONFIG, alt=f"{label} by {x} and {y}", on_select="rerun",
-        selection_mode="points",
+        figure, theme=None, key=f"sweep_map_{x}_{y}_{metric}_{drawn}", config=CONFIG, alt=f"{label} by {x} and {y}",
+        on_select="rerun", selection_mode="points",
     )  # fmt: skip
     if found is not None:
         others = "" if len(names) == 2 else "; each cell is the median over the other parameters"
@@ -300,11 +327,11 @@ def open_set(job: JobView, table: Table, row: int, *, named: bool) -> None:
         if st.button("Open as backtest", key="sweep_backtest"):
             show(job, point)
         if st.button(
-            "Store as run", key="sweep_run", help="over the candles that the sweep saw, the sealed part left out"
-        ):
+            "Open its run", key="sweep_run", type="primary",
+            help="stored first, where it is not; over the candles that the sweep saw, the sealed part left out",
+        ):  # fmt: skip
             study = work_sweep.set_of(Study.from_json(job.args["study"]), point, job.result)
-            jobs.ask("backtest", {"study": study.to_json()}, f"{study.title}: {_point(point)}")
-            st.switch_page(str(FOLDER / "runs.py"))
+            sweep_views.open_run(study, f"{study.title}: {_point(point)}")
 
 
 def show(job: JobView, point: dict[str, Any]) -> None:
@@ -334,18 +361,20 @@ def lines(table: Table, names: list[str], metric: str, colors: Palette) -> None:
         lab_charts.parallel(columns, label, values[good], colors), theme=None, key="sweep_lines", config=CONFIG
     )
     left, right = st.columns(2)
-    keys = list(research_sweep.METRICS)
+    keys, search = list(research_sweep.METRICS), search_of(table)
+    first, second = search.names if search is not None and len(search.names) == 2 else ("max_drawdown", "total_return")
     x = left.selectbox(
-        "Across", keys, keys.index("max_drawdown"), format_func=research_sweep.METRICS.__getitem__, key="sweep_sx"
+        "Across", keys, keys.index(first), format_func=research_sweep.METRICS.__getitem__, key="sweep_sx"
     )
-    y = right.selectbox(
-        "Up", keys, keys.index("total_return"), format_func=research_sweep.METRICS.__getitem__, key="sweep_sy"
-    )
+    y = right.selectbox("Up", keys, keys.index(second), format_func=research_sweep.METRICS.__getitem__, key="sweep_sy")
+    front = front_of(table, search) if search is not None and {x, y} == set(search.names) else np.zeros(0, np.int64)
     figure = lab_charts.against(
         table.column(x)[rows], table.column(y)[rows], table.column("point")[rows],
-        (research_sweep.METRICS[x], research_sweep.METRICS[y]), colors,
+        (research_sweep.METRICS[x], research_sweep.METRICS[y]), colors, (table.column(x)[front], table.column(y)[front]),
     )  # fmt: skip
     st.plotly_chart(figure, theme=None, key="sweep_scatter", config=CONFIG)
+    if front.size:
+        st.caption(f"Ringed: the {front.size:,} sets that no other beats in both.")
 
 
 main()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
+from engine.research.optimise import ranked
 from engine.research.sweep_table import Table
 
 LINES = 1_500
@@ -24,6 +26,8 @@ METRICS = {
     "exposure": "In the market",
     "fees": "Fees",
 }
+LEAST = ("fees",)
+"""Of which less is better."""
 
 
 def varied(table: Table) -> list[str]:
@@ -31,11 +35,19 @@ def varied(table: Table) -> list[str]:
     return [name for name in table.names if len(set(table.column(name).tolist())) > 1]
 
 
+BINS = 12
+
+
 def plane(table: Table, x: str, y: str, metric: str) -> dict[str, Any]:
     """`x`, `y` the values of two parameters in order, `z` float64[y, x] the median of the metric over all other parameters,
-    NaN where no set was run; `row` int64[y, x] the number of the cell's highest set, -1 for none."""
-    xs, at_x = np.unique(table.column(x), return_inverse=True)
-    ys, at_y = np.unique(table.column(y), return_inverse=True)
+    NaN where no set was run; `row` int64[y, x] the number of the cell's highest set, -1 for none.
+
+    Sets that lie thinly, as those of a search do, are gathered: then `x` and `y` are texts of the spans that a cell covers.
+    """
+    (xs, at_x), (ys, at_y) = (np.unique(table.column(name), return_inverse=True) for name in (x, y))
+    if len(np.unique(at_y * len(xs) + at_x)) < len(xs) * len(ys) / 2:
+        xs, at_x = _gathered(table.column(x), xs, at_x)
+        ys, at_y = _gathered(table.column(y), ys, at_y)
     values = table.column(metric).astype(np.float64)
     cell = at_y * len(xs) + at_x
     z = np.full(len(xs) * len(ys), np.nan)
@@ -47,6 +59,15 @@ def plane(table: Table, x: str, y: str, metric: str) -> dict[str, Any]:
             z[cell[part[0]]], row[cell[part[0]]] = np.median(values[part]), part[-1]
     shape = (len(ys), len(xs))
     return {"x": xs, "y": ys, "z": z.reshape(shape), "row": row.reshape(shape)}
+
+
+def _gathered(column: Any, values: Any, at: Any) -> tuple[Any, Any]:
+    """Numbers of many values in BINS spans of equal width."""
+    if len(values) <= BINS or column.dtype == object:
+        return values, at
+    edges = np.linspace(float(values[0]), float(values[-1]), BINS + 1)
+    names = np.array([f"{low:.3g}–{high:.3g}" for low, high in itertools.pairwise(edges)], dtype=object)
+    return names, np.clip(np.searchsorted(edges, column, side="right") - 1, 0, BINS - 1)
 
 
 def plateau(z: Any) -> tuple[tuple[int, int], float, float] | None:
@@ -62,7 +83,7 @@ def plateau(z: Any) -> tuple[tuple[int, int], float, float] | None:
 
 def sample(table: Table, metric: str) -> Any:
     """Row numbers for charts of single sets: the best, and the rest evenly taken."""
-    order = table.order(metric)
+    order = ranked(table, metric)
     if order.size <= LINES:
         return order
     best = order[: LINES // 3]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
@@ -16,7 +17,10 @@ from engine.market.store import Store
 from engine.research import jobs, lab, work_sweep, worker_start
 from engine.research.lineage import data_set_of, trials_of
 from engine.research.study import Study
-from engine.research.worker import work
+from engine.research.sweep_table import Table
+from engine.research.sweep_work import Task
+from engine.research.work_kinds import Interrupted
+from engine.research.worker import Pulse, work
 from tests.app.conftest import Open, said, tables
 from tests.app.test_backtest_page import DAY, START, hours
 
@@ -92,15 +96,21 @@ def test_a_set_opens_as_a_backtest_of_its_own(open_page: Open, swept: tuple[Engi
     assert "variants tried" in said(test)
 
 
-def test_a_set_is_stored_as_a_run(open_page: Open, swept: tuple[Engine, jobs.JobView]) -> None:
+def test_a_set_opens_as_its_run_stored_once(open_page: Open, swept: tuple[Engine, jobs.JobView]) -> None:
     engine, _ = swept
     test = open_page("sweep")
     frame = tables(test)[0]
     test.button(key="sweep_run").click().run()
     assert work(engine, once=True) == 1
+    test.run()
+    assert "Equity and drawdown" in said(test)
     run = tables(open_page("runs"))[0].iloc[0]
     assert run["sharpe"] == pytest.approx(frame["sharpe"].iloc[0])
     assert run["ended_ts"] == START + 40 * DAY
+    again = open_page("sweep")
+    again.button(key="sweep_run").click().run()
+    assert work(engine, once=True) == 0
+    assert [error.value for error in again.exception] == []
 
 
 def test_the_button_says_how_many_sets(open_page: Open, store: Store, data_folder: Path) -> None:
@@ -135,6 +145,78 @@ def test_a_bad_axis_is_a_sentence(open_page: Open, store: Store, text: str, word
     assert [error.value for error in test.exception] == []
 
 
+def test_a_search_of_two_objectives_shows_its_front(open_page: Open, store: Store, data_folder: Path) -> None:
+    test = open_page("sweep", **{k: v for k, v in to_address(SETTINGS).items() if v})
+    test.segmented_control(key="sweep_method").set_value("nsga2").run()
+    test.number_input(key="sweep_trials_nsga2").set_value(40).run()
+    assert test.button(key="sweep_do").label == "Search 40 trials"
+    test.button(key="sweep_do").click().run()
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    assert work(engine, once=True) == 1
+    (job,) = jobs.jobs_of(engine)
+    engine.dispose()
+    assert (job.state, job.error) == ("done", None)
+    assert job.result["search"]["objectives"] == ["sharpe", "max_drawdown"]
+    words = said(open_page("sweep", job=job.uuid))
+    assert "that no other beats in both" in words
+    assert f"{job.result['rows']} variants were ever tried" in words
+    assert "deflated Sharpe" in words
+
+
+def test_a_cancelled_sweep_counts_what_it_tried_and_goes_on(
+    open_page: Open, store: Store, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled at its second piece: the page offers to go on, and what is done is not run again."""
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    migrate(engine)
+    study = study_of(SETTINGS, START, START + 50 * DAY, {})
+    args = {"study": study.to_json(), "axes": AXES, "draws": 0, "address": to_address(SETTINGS)}
+    monkeypatch.setattr("engine.research.sweep_work.PLANS", 10)
+    told: list[float] = []
+
+    def cancelling(self: Pulse, share: float, words: str = "") -> None:
+        told.append(share)
+        if share > 0.3 and "sets" in words:
+            self.cancel_asked = True
+            raise Interrupted
+
+    with monkeypatch.context() as during:
+        during.setattr(Pulse, "progress", cancelling)
+        uuid = jobs.ask(engine, "sweep", args, "50 sets")
+        assert work(engine, once=True) == 1
+    job = jobs.job_of(engine, uuid)
+    assert job is not None
+    assert job.state == "cancelled"
+    tried = trials_of(engine, "sma_cross", data_set_of(study.setup, START, START + 40 * DAY))[0]
+    assert 0 < tried < 50
+    test = open_page("sweep", job=uuid)
+    assert "counted as tried" in said(test)
+    test.button(key="sweep_again").click().run()
+    ran: list[int] = []
+    run = Task.run
+    monkeypatch.setattr(
+        Task, "run", lambda self, piece, *rest: ran.append(len(piece.points)) or run(self, piece, *rest)
+    )
+    assert work(engine, once=True) == 1
+    (again, _) = jobs.jobs_of(engine)
+    engine.dispose()
+    assert (again.state, again.result["rows"]) == ("done", 50)
+    assert sum(ran) == 50 - tried
+
+
+def test_so_many_sets_are_refused_or_asked_for(open_page: Open, store: Store) -> None:
+    test = open_page("sweep", **{k: v for k, v in to_address(SETTINGS).items() if v})
+    test.multiselect(key="sweep_vary").set_value(["fast", "slow", "stop"]).run()
+    test.text_input(key="sweep_axis_slow").input("3:400:1").run()
+    test.text_input(key="sweep_axis_stop").input("0:0.9:0.0000001").run()
+    assert "take wider steps" in said(test)
+    assert test.button(key="sweep_do").disabled
+    test.text_input(key="sweep_axis_stop").input("0:0.9:0.005").run()
+    assert test.button(key="sweep_do").disabled
+    test.checkbox(key="sweep_sure").check().run()
+    assert not test.button(key="sweep_do").disabled
+
+
 def test_without_candles(open_page: Open, data_folder: Path) -> None:
     assert "No candles are stored yet" in said(open_page("sweep"))
 
@@ -143,3 +225,21 @@ def test_a_plateau_is_told_from_a_peak() -> None:
     z = np.array([[0.0, 0.1, 0.2], [0.1, 3.0, 0.1], [np.nan, 0.2, 0.3]])
     assert research_sweep.plateau(z) == ((1, 1), 3.0, pytest.approx(0.1))
     assert research_sweep.plateau(np.full((2, 2), np.nan)) is None
+
+
+def test_sets_that_lie_thinly_are_gathered() -> None:
+    rng = np.random.default_rng(3)
+    columns = {
+        "point": np.arange(60),
+        "a": rng.permutation(60),
+        "b": rng.permutation(60) / 10,
+        "sharpe": rng.normal(size=60),
+    }
+    table = Table(pa.table(columns), ("a", "b"), 60, 0, True)
+    cells = research_sweep.plane(table, "a", "b", "sharpe")
+    assert cells["z"].shape == (research_sweep.BINS, research_sweep.BINS)
+    assert cells["x"][0] == "0–4.92"
+    best = int(np.argmax(columns["sharpe"]))
+    assert (cells["row"] == best).sum() == 1
+    where = tuple(int(k[0]) for k in np.nonzero(cells["row"] == best))
+    assert where == (min(int(columns["b"][best] / 5.9 * 12), 11), min(int(columns["a"][best] / 59 * 12), 11))
