@@ -10,7 +10,7 @@ import os
 import platform
 from pathlib import Path
 
-from benchmarks import kernel, single, step
+from benchmarks import kernel, linear, single, step, sweep, work
 
 
 def main() -> int:
@@ -23,11 +23,15 @@ def main() -> int:
         "single": single.main(arguments.rounds),
         "step": step.main(),
         "kernel": kernel.main(),
+        "sweep": sweep.measure(work.DAYS_90, 1000, max(2, arguments.rounds // 5)),
+        "linear": linear.measure(),
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1))
     print(f"\nwritten to {arguments.out}")
-    kept = [*(v["kept"] for v in result["single"]["verdicts"]), result["step"]["kept"], result["kernel"]["kept"]]
+    kept = [result["step"]["kept"], result["kernel"]["kept"]]
+    for part in ("single", "sweep", "linear"):
+        kept += [verdict["kept"] for verdict in result[part]["verdicts"]]
     return 0 if all(kept) else 1
 
 

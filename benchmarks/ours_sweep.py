@@ -60,8 +60,9 @@ class Contender:
 def main() -> None:
     count, sets, kind, workers = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     contender = Contender(count, sets, kind, workers)
+    loaded = work.peak_mib()  # libraries and bars
     contender.run(Listed([{"fast": 5, "slow": 25}]))  # compiles, or loads what was compiled
-    work.serve(f"evenkeel {kind}", {"version": engine.__version__}, contender.run)
+    work.serve(f"evenkeel {kind}", {"version": engine.__version__, "loaded_mib": loaded}, contender.run)
 
 
 if __name__ == "__main__":

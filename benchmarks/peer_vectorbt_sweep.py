@@ -11,6 +11,8 @@ from typing import Any
 
 import work
 
+WHOLE = 500  # so many sets take long enough without a turn to warm up
+
 
 def main() -> None:
     count, sets, engine, chunk = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -56,8 +58,10 @@ def main() -> None:
         found = [part(pairs[i : i + step]) for i in range(0, len(pairs), step)]
         return sum(trades for trades, _ in found), sum(equity for _, equity in found) / len(pairs)
 
+    loaded = work.peak_mib()  # libraries and bars
     part(work.pairs(sets)[:2])  # compiles
-    work.serve(f"vectorbt {engine} {chunk or 'all'}", {"version": vbt.__version__}, run)
+    facts = {"version": vbt.__version__, "loaded_mib": loaded}
+    work.serve(f"vectorbt {engine} {chunk or 'all'}", facts, run, warm=sets < WHOLE)
 
 
 if __name__ == "__main__":

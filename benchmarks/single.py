@@ -35,6 +35,7 @@ class Contender:
     times: list[float] = field(default_factory=list)
     trades: int = 0
     equity: float = 0.0
+    loaded_mib: float = 0.0
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -42,6 +43,7 @@ class Contender:
         )
         facts = self._answer()
         self.name, self.version = facts["name"], facts["version"]
+        self.loaded_mib = float(facts.get("loaded_mib", 0.0))
 
     def turn(self) -> None:
         assert self.process.stdin is not None

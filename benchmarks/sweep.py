@@ -1,8 +1,9 @@
 """A sweep of 1,000 parameter sets over 129,600 one-minute bars with stops: Evenkeel beside vectorbt.
 
-`python -m benchmarks.sweep [--sets N] [--rounds N] [--cores 1,2] [--long]`. Contenders are warm processes, bound to the same
-cores, taking turns in one run; ratios are what is claimed. vectorbt is served a tenth of the sets (its time is linear in
-them, and it is asked for neither drawdown nor daily returns); rates are bar-evaluations a second.
+`python -m benchmarks.sweep [--sets N] [--rounds N]`. Contenders are warm processes, bound to the same cores, taking turns in one
+run; ratios are what is claimed. vectorbt is served a tenth of the sets for its rate (its time is linear in them, and it is
+asked for neither drawdown nor daily returns), and all of them once for its memory, which is not; rates are bar-evaluations a
+second. Memory is the most a process has held, its libraries and bars included; what they take alone stands beside it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ def race(count: int, sets: int, rounds: int, cores: list[int]) -> list[dict[str,
     field = contenders(count, sets, cores)
     try:
         for one in field:
+            if one.command[-1] != "50":  # ours: what compiling takes is no part of a sweep's memory
+                one.start()
+                one.stop()
             one.start()
         for _ in range(rounds):
             for one in field:
@@ -67,39 +71,80 @@ def race(count: int, sets: int, rounds: int, cores: list[int]) -> list[dict[str,
     finally:
         for one in field:
             one.stop()
-    print(
-        f"\n{sets:,} sets x {count:,} bars on {len(cores)} core{'s' if len(cores) > 1 else ''}, best of {rounds} turns"
-    )
-    print(
-        f"{'':22}{'M bar-evals/s':>14}{'median':>9}{'ms a set':>10}{'peak MiB':>10}{'trades a set':>14}{'equity':>14}"
-    )
-    rows = []
-    for one in field:
-        rate, middle = (one.sets * count / pick(one.times) / 1e6 for pick in (min, median))
-        print(
-            f"{one.name:22}{rate:14.1f}{middle:9.1f}{min(one.times) / one.sets * 1e3:10.3f}{one.peak_mib:10.0f}"
-            f"{one.trades / one.sets:14,.1f}{one.equity:14,.0f}"
-        )
-        rows.append({"name": one.name, "bars": count, "sets": one.sets, "cores": len(cores), "rate": rate, "median": middle,
-                     "peak_mib": one.peak_mib, "trades": one.trades, "all_seconds": one.times})  # fmt: skip
-    return rows
+    head(f"{sets:,} sets x {count:,} bars on {len(cores)} core{'s' if len(cores) > 1 else ''}, best of {rounds} turns")
+    return [line(one, count, cores) for one in field]
 
 
-def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each claim against vectorbt's best configuration, by their best turns on one core."""
+def head(title: str) -> None:
+    print(f"\n{title}")
+    print(
+        f"{'':26}{'M bar-evals/s':>14}{'median':>9}{'ms a set':>10}{'peak MiB':>10}{'loaded':>8}"
+        f"{'trades a set':>14}{'equity':>14}"
+    )
+
+
+def line(one: Bound, count: int, cores: list[int]) -> dict[str, Any]:
+    """One contender's row, printed and returned."""
+    rate, middle = (one.sets * count / pick(one.times) / 1e6 for pick in (min, median))
+    print(
+        f"{one.name:26}{rate:14.1f}{middle:9.1f}{min(one.times) / one.sets * 1e3:10.3f}{one.peak_mib:10.0f}"
+        f"{one.loaded_mib:8.0f}{one.trades / one.sets:14,.1f}{one.equity:14,.0f}"
+    )
+    return {"name": one.name, "bars": count, "sets": one.sets, "cores": len(cores), "rate": rate, "median": middle,
+            "peak_mib": one.peak_mib, "loaded_mib": one.loaded_mib, "trades": one.trades, "all_seconds": one.times}  # fmt: skip
+
+
+def whole(count: int, sets: int, cores: list[int], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """vectorbt's fastest configuration over all sets, once: what it holds then."""
     peers = [row for row in rows if row["name"].startswith("vectorbt")]
     if not peers:
         return []
-    best = max(peers, key=lambda row: row["rate"])
+    _, kind, chunk = max(peers, key=lambda row: row["rate"])["name"].split()
+    python, script = ROOT / ".oracles" / "vectorbt" / "bin" / "python", str(HERE / "peer_vectorbt_sweep.py")
+    one = Bound([str(python), "-W", "ignore", script, str(count), str(sets), kind, chunk], sets, cores)
+    one.start()
+    one.turn()
+    one.stop()
+    one.name += f", {sets:,} sets"
+    return [line(one, count, cores)]
+
+
+def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each claim against vectorbt's best configuration: rates by their best turns, memory over as many sets."""
+    peers = [row for row in rows if row["name"].startswith("vectorbt")]
+    if not peers:
+        return []
+    best, largest = max(peers, key=lambda row: row["rate"]), max(peers, key=lambda row: row["sets"])
+    above = largest["peak_mib"] - largest["loaded_mib"]
     out = []
     for name, claim in CLAIMS.items():
         own = next(row for row in rows if row["name"] == name)
-        ratio, memory = own["rate"] / best["rate"], own["peak_mib"] / best["peak_mib"]
+        ratio, memory = own["rate"] / best["rate"], own["peak_mib"] / largest["peak_mib"]
+        beyond = (own["peak_mib"] - own["loaded_mib"]) / above
         out.append({"claim": f"{name}: {claim:g}x {best['name']}", "measured": ratio, "kept": ratio >= claim})
-        out.append(
-            {"claim": f"{name}: {CLAIM_MEMORY:g} of its memory", "measured": memory, "kept": memory <= CLAIM_MEMORY}
-        )
+        for words, value in (("its memory", memory), ("what it takes beyond libraries and bars", beyond)):
+            out.append(
+                {
+                    "claim": f"{name}: at most {CLAIM_MEMORY:g} of {words}",
+                    "measured": value,
+                    "kept": value <= CLAIM_MEMORY,
+                }
+            )
     return out
+
+
+def measure(count: int, sets: int, rounds: int) -> dict[str, Any]:
+    """Everything on one core, and ours on all of them."""
+    every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    rows = race(count, sets, rounds, every[:1])
+    rows += whole(count, sets, every[:1], rows)
+    judged = verdicts(rows)
+    if len(every) > 1:
+        rows += race(count, sets, rounds, every)
+    print()
+    for verdict in judged:
+        print(f"{'kept  ' if verdict['kept'] else 'BROKEN'} {verdict['claim']}: {verdict['measured']:.3g}")
+    return {"rows": rows, "verdicts": judged}
 
 
 def main() -> int:
@@ -107,38 +152,12 @@ def main() -> int:
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--bars", type=int, default=work.DAYS_90)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--long", action="store_true", help="also 720 days, and 100,000 sets: linear, and no more memory?"
-    )
     parser.add_argument("--out", type=Path, default=Path(".cache/bench/sweep.json"))
     arguments = parser.parse_args()
-    every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    rows = race(arguments.bars, arguments.sets, arguments.rounds, every[:1])
-    judged = verdicts(rows)
-    if len(every) > 1:
-        rows += race(arguments.bars, arguments.sets, arguments.rounds, every)
-    if arguments.long:
-        rows += race(work.DAYS_720, arguments.sets // 4, 2, every)[:1]
-        rows += _many(every)
-    for verdict in judged:
-        print(f"{'kept  ' if verdict['kept'] else 'BROKEN'} {verdict['claim']}: {verdict['measured']:.3g}")
+    result = measure(arguments.bars, arguments.sets, arguments.rounds)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"rows": rows, "verdicts": judged}, indent=1))
-    return 0 if all(verdict["kept"] for verdict in judged) else 1
-
-
-def _many(cores: list[int]) -> list[dict[str, Any]]:
-    """Peak memory of 1,000 and of 100,000 sets on 5,000 bars."""
-    rows = []
-    for sets in (1_000, 100_000):
-        own = contenders(5_000, sets, cores)[0]
-        own.start()
-        own.turn()
-        own.stop()
-        rate = sets * 5_000 / own.times[0] / 1e6
-        print(f"{sets:,} sets x 5,000 bars: {rate:,.0f} M bar-evals/s, peak {own.peak_mib:.0f} MiB")
-        rows.append({"name": own.name, "bars": 5_000, "sets": sets, "rate": rate, "peak_mib": own.peak_mib})
-    return rows
+    arguments.out.write_text(json.dumps(result, indent=1))
+    return 0 if all(verdict["kept"] for verdict in result["verdicts"]) else 1
 
 
 if __name__ == "__main__":

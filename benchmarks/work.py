@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,15 +86,15 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def serve(name: str, facts: dict[str, str], run: Callable[[], tuple[int, float]]) -> None:
+def serve(name: str, facts: dict[str, Any], run: Callable[[], tuple[int, float]], warm: bool = True) -> None:
     """A contender's main loop: first a line of facts, then one timed run for each line read, until the input ends.
 
-    A run that takes less than a second is done once untimed before: between two turns the others had the machine's caches
-    and memory, and what getting them back costs is no property of the contender (it made one and the same run 2.5 times as
-    slow, depending on who had gone before).
+    With `warm`, a run that takes less than a second (and the first) is done once untimed before: between two turns the
+    others had the machine's caches and memory, and what getting them back costs is no property of the contender (it made one
+    and the same run 2.5 times as slow, depending on who had gone before).
     """
     print(json.dumps({"name": name, **facts}), flush=True)
-    took = 0.0
+    took = 0.0 if warm else LONG_S
     for _ in sys.stdin:
         if took < LONG_S:
             run()
