@@ -65,8 +65,8 @@ class Rule:
 
 
 def ledger(codes: Ints, names: Sequence[str], returns: Floats, notional: Floats) -> list[Rule]:
-    """A row for each rule by |net|: `codes` int64[n] what blocked each signal, called `names[code]`; `returns` float64[n] net of costs as if
-    taken, NaN where not known; `notional` float64[n] what each would have put in, in quote currency."""
+    """A row for each rule by |net|. `codes` int64[n] tells what blocked each signal, called `names[code]`; `returns` float64[n]
+    are net of costs as if taken, NaN where not known; `notional` float64[n] what each would have put in, in quote currency."""
     made = [_rule(name, returns[at], notional[at]) for name, at in groups(codes, names)]
     return sorted(made, key=lambda one: -abs(one.net))
 

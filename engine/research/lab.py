@@ -6,6 +6,7 @@ engine.research.play, statistics are engine.analytics', the store's reading is e
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from engine.market.candles import Candles
 from engine.market.quality import Quality, assess
 from engine.market.store import Store
 from engine.market.symbols import timeframe_name
+from engine.research import outcomes
 from engine.research.loading import load, newest
 from engine.research.play import play
 from engine.research.save import save_played
@@ -28,6 +30,8 @@ from engine.strategies import catalog
 from engine.strategies.base import Strategy
 
 __all__ = ["StudyResult", "load", "newest", "run_study", "save_study", "strategies_of"]
+
+log = logging.getLogger("evenkeel.lab")
 
 Progress = Callable[[float, str], None]
 """(share done from 0 to 1, words)."""
@@ -85,7 +89,7 @@ def save_study(engine: Engine, result: StudyResult) -> tuple[int, str]:
     """(id, name) of the stored run, with every statistic, every series' hash and quality, and the study it came of. The
     database must be migrated. A failure leaves the run `failed`, never half shown."""
     setup = result.setup
-    return save_played(
+    number, name = save_played(
         engine,
         result.played,
         account=setup.account,
@@ -98,3 +102,8 @@ def save_study(engine: Engine, result: StudyResult) -> tuple[int, str]:
         data_grade=result.grade,
         more={"study": result.study.to_json()},
     )
+    try:
+        outcomes.fill(engine, number, candles=result.candles)
+    except ValueError as error:  # the run stands: its signals can be followed up later
+        log.warning("the signals of run %d were not followed up: %s", number, error)
+    return number, name

@@ -7,7 +7,7 @@ what it has finished by then must be of use to the next try.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +155,20 @@ def versus(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {**told, "candles": candles}
 
 
+def outcomes(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: run_id. What came after the run's signals, where that is not settled yet; the next try goes on from there."""
+    from engine.research import outcomes as after
+
+    return asdict(after.fill(context.engine, int(args["run_id"]), folder=context.folder, progress=context.progress))
+
+
 KINDS: dict[str, Kind] = {
     "fetch": Kind(fetch),
     "backtest": Kind(backtest),
     "sweep": Kind(sweep),
     "walk_forward": Kind(walk_forward),
     "versus": Kind(versus),
+    "outcomes": Kind(outcomes),
 }
 
 
