@@ -46,11 +46,12 @@ def test_a_killed_worker_costs_a_sweep_nothing(tmp_path: Path, monkeypatch: pyte
     )  # fmt: skip
     try:
         look, until = threading.Event(), time.monotonic() + 60
-        while (job := jobs.job_of(engine, uuid)) is not None and job.progress < 0.05 and time.monotonic() < until:
-            look.wait(0.02)
+        while not _begun(tmp_path / "sweeps") and time.monotonic() < until:
+            look.wait(0.005)
     finally:
         child.kill()
         child.wait()
+    job = jobs.job_of(engine, uuid)
     assert job is not None
     assert job.state == "running"
     assert not worker_start.alive()
@@ -74,3 +75,8 @@ def test_a_killed_worker_costs_a_sweep_nothing(tmp_path: Path, monkeypatch: pyte
     data = data_set_of(one.setup, int(after.result["from_ts"]), int(after.result["to_ts"]))
     assert trials_of(engine, "rsi_reversion", data)[0] == table.total
     engine.dispose()
+
+
+def _begun(folder: Path) -> bool:
+    """Whether some pieces of the sweep are on the disk."""
+    return any(part.stat().st_size > 60_000 for part in folder.glob("*.part"))
