@@ -161,9 +161,11 @@ def _not_ours(names: Sequence[str], what: str) -> str:
 # ---- any CSV --------------------------------------------------------------------------------------------------------------
 def _csv(text: str, name: str, options: Options) -> Read:
     sample = text[:20_000]
+    if not text.strip():
+        raise ImportFailed(f"{name} is empty")
     try:
-        delimiter = csv.Sniffer().sniff(sample.splitlines()[0], ",;\t|").delimiter
-    except csv.Error:
+        delimiter = csv.Sniffer().sniff(sample.lstrip().splitlines()[0], ",;\t|").delimiter
+    except (csv.Error, IndexError):
         delimiter = ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:

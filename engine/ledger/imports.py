@@ -121,7 +121,16 @@ def _held(engine: Engine, run_id: int | None) -> tuple[set[str], dict[int, str]]
     with engine.connect() as connection:
         sql = text("SELECT trade_seq, key FROM imported_trade WHERE run_id = :run")
         numbers: dict[int, str] = {int(seq): str(key) for seq, key in connection.execute(sql, {"run": run_id})}
-    return set(numbers.values()), numbers
+        keys = set(numbers.values())
+        for row in connection.execute(text(_THERE), {"run": run_id}).mappings():
+            side = "long" if row["direction"] > 0 else "short"
+            keys.add(key_of({**row, "side": side}, own=True))
+    return keys, numbers
+
+
+_THERE = """SELECT t.seq, t.symbol, t.direction, t.entry_ts, t.exit_ts, t.qty, t.entry_price, t.exit_price, s.strategy, s.label
+FROM trade t JOIN slot s ON s.id = t.slot_id WHERE t.run_id = :run"""
+"""What our own export says of a trade, however it came here: an export of imported trades is known again too."""
 
 
 def _number(part: Part, last: int) -> None:
