@@ -3,6 +3,9 @@
 The bands stand `width` population deviations of the last `length` closes above and below their mean. In when a close falls
 below the lower band; out when one is back at the mean. The stop stands `stop_width` times the distance from the lower band to
 the mean away.
+
+No plan: entry and exit are two conditions, and the stop is a distance of the bar's own; a plan is one comparison of means and
+leaves stop and target to the slot. Sweeps evaluate `signals`.
 """
 
 import numpy as np

@@ -3,6 +3,9 @@
 The channel of n bars is their highest high and lowest low. In when a bar closes above the highest high of the `entry` bars
 before it; out when one closes below the lowest low of the `exit` bars before it, or at the stop, which follows the best price
 at `trail_atr` times Wilder's average true range of `atr_length` bars, as it was at the entry.
+
+No plan: the stop trails, and entry and exit are two conditions; a plan is one comparison of means under a fixed stop and
+target. Sweeps run its `signals` through the kernel.
 """
 
 from typing import Self

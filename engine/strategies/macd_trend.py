@@ -2,6 +2,9 @@
 
 MACD = EMA(`fast`) - EMA(`slow`) of closes; its signal line is the EMA(`signal`) of it. Long while the MACD is above its signal
 line and the last closed bar of the longer timeframe (`trend_factor` bars long) closed above the EMA of `trend` such closes.
+
+No plan: two comparisons at once, of exponential means, which remember every bar before; a plan is one comparison of means of
+windows, which any block of bars can be asked for. Sweeps evaluate `signals`.
 """
 
 from typing import Self

@@ -3,6 +3,9 @@
 RSI = 100 - 100 / (1 + U / D), where U and D are Wilder's averages of the rises and of the falls of the close over `length`
 bars. A fall has spent itself when the RSI comes back up through `oversold`: in. Out when it rises through `recovered`. The
 stop stands `stop_atr` average true ranges below, since what is oversold may become more so.
+
+No plan: entry and exit are two crossings, and the stop is a distance of the bar's own; a plan is one comparison of means and
+leaves stop and target to the slot. Sweeps evaluate `signals`.
 """
 
 from typing import Self
