@@ -16,11 +16,14 @@ def main() -> None:
     ui.notice()
     st.logo(str(HERE / "app" / "logo.svg"), size="medium")
     found = rooms()
-    pages = {
-        room.name: st.Page(room.file, title=room.title, url_path=room.name, default=room == found[0]) for room in found
-    }
+    pages = {room.name: st.Page(room.file, title=room.title, url_path=room.name) for room in found[1:]}
+    pages[found[0].name] = st.Page(found[0].file, title=found[0].title, url_path="door", default=True)
+    by_name = st.Page(found[0].file, title=found[0].title, url_path=found[0].name, visibility="hidden")
     grouped = {group: [pages[room.name] for room in found if room.group == group] for group in GROUPS}
+    grouped[GROUPS[0]].append(by_name)
     chosen = st.navigation({group: members for group, members in grouped.items() if members}, expanded=True)
+    if chosen == by_name:  # the first page's address is the root; its name leads there too
+        st.switch_page(pages[found[0].name], query_params=dict(st.query_params))
     needs_run = next(room.needs_run for room in found if pages[room.name] == chosen)
     page = ui.frame(needs_run)
     if page is not None or not needs_run:

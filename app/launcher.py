@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import formats, settings
+from app import formats, met_costs, settings
 from app.forms import declared, from_text, params_form
 from app.settings import Settings
 from engine.research.space import Dimension
@@ -181,6 +181,7 @@ def _whole(label: str, name: str, now: Settings, high: int, help: str = "") -> i
 
 
 def _costs(now: Settings) -> Settings:
+    met_costs.offer()
     values: dict[str, Any] = {
         "cash": _number("Cash", "cash", now, 1.0, 1e9, 100.0, help="quote currency at the start"),
         "maker": _number("Maker fee %", "maker", now, 0.0, 5.0, 0.01, scale=100, help="limit entries and targets"),

@@ -26,11 +26,11 @@ class Tile:
     faint: bool = False
 
 
-def tiles(items: Sequence[Tile], key: str) -> None:
-    """Bordered tiles in a row that breaks where the screen is narrow."""
-    with st.grid("auto", min_column_width=150, gap="small", key=f"tiles_{key}"):
+def tiles(items: Sequence[Tile], key: str, least: int = 150) -> None:
+    """Bordered tiles, at least `least` pixels wide each, in a row that breaks where the screen is narrow."""
+    with st.grid("auto", min_column_width=least, gap="small", key=f"tiles_{key}"):
         for number, item in enumerate(items):
-            with st.container(border=True, height="stretch", key=f"{'few' if item.faint else 'tile'}_{key}_{number}"):
+            with st.container(border=True, height="stretch", key=f"tile_{'few_' if item.faint else ''}{key}_{number}"):
                 metric(item)
                 if item.share is not None:
                     _bar(item.share)

@@ -47,7 +47,7 @@ def account(page: ui.Page) -> None:
     more = [recent(page)]
     if page.trading:
         more += [alerts(page), parity(page)]
-    tiles([equity, second, drawdown(now), risk(page, now), held(now), *more], "account")
+    tiles([equity, second, drawdown(now), risk(page, now), held(now), *more], "account", least=118)
 
 
 def today(page: ui.Page, now: overview.Account) -> Tile:
