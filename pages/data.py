@@ -155,6 +155,12 @@ def detail(store: Store, one: Stocked, covered: Coverage) -> None:
     quality = one.series.quality
     with st.container(border=True, key="series_detail"):
         with tables.section(_label(one), "series_detail"):
+            if quality.gaps and st.button(
+                "Ask for the holes again", key="refill_series", help="once more from the exchange"
+            ):
+                ask_again(one, holes=True)
+            if st.button("Fetch up to now", key="update_series", help="what has come since the last stored candle"):
+                ask_again(one)
             if st.button("Delete…", key="delete_series"):
                 st.session_state["delete_series_of"] = one.key
         st.caption(
@@ -169,6 +175,23 @@ def detail(store: Store, one: Stocked, covered: Coverage) -> None:
         st.caption(f"SHA-256 {quality.content_hash}")
     if st.session_state.get("delete_series_of") == one.key:
         confirm(store, one)
+
+
+def ask_again(one: Stocked, *, holes: bool = False) -> None:
+    """A job that fills what this series lacks: inside of it, or since its end."""
+    series = one.series
+    args = {
+        "exchange": series.exchange, "symbols": [series.symbol], "timeframe": series.timeframe,
+        "start": int(series.quality.start or 0), "end": now_ms(), "base_url": st.session_state.get("fetch_address", "").strip(),
+        **({"holes": True} if holes else {}),
+    }  # fmt: skip
+    what = "holes" if holes else "up to now"
+    try:
+        jobs.ask("fetch", args, f"{series.symbol} {series.timeframe} from {series.exchange}, {what}")
+    except StorageError as error:
+        st.warning(str(error))
+        return
+    st.rerun()
 
 
 def holes(covered: Coverage) -> None:

@@ -46,7 +46,10 @@ class Kind:
 
 
 def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """args: exchange, symbols, timeframe, start, end (ms UTC), base_url. What is stored is not asked for again."""
+    """args: exchange, symbols, timeframe, start, end (ms UTC), base_url. What is stored is not asked for again. With holes, what
+    is missing inside of the stored series is asked for once more, and nothing else."""
+    if args.get("holes"):
+        return _refill(args, context)
     from engine.market.history import fetch as fetch_history
     from engine.market.store import Store
 
@@ -75,6 +78,24 @@ def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
             }
         )
     return {"exchange": args["exchange"], "timeframe": args["timeframe"], "fetched": fetched}
+
+
+def _refill(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from engine.market.store import Store
+    from engine.research.holes import refill
+
+    store, exchange, timeframe = Store(context.folder / "candles"), str(args["exchange"]), str(args["timeframe"])
+    fetched = []
+    for symbol in args["symbols"]:
+        new = refill(
+            store, exchange, symbol, timeframe, str(args.get("base_url") or ""),
+            lambda done, total: context.progress(done / total, f"{done:,} of {total:,} stretches with holes asked for"),
+        )  # fmt: skip
+        quality = store.quality(exchange, symbol, timeframe)
+        left = f"{quality.gaps:,} bars stay missing: the exchange has none for them." if quality.gaps else ""
+        told = {"symbol": symbol, "new": new, "bars": quality.rows, "grade": quality.grade, "notes": [left]}
+        fetched.append(told)
+    return {"exchange": exchange, "timeframe": timeframe, "fetched": fetched}
 
 
 def backtest(args: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
@@ -23,6 +24,7 @@ from engine.core.setup import Setup
 from engine.ledger.write import create_run
 from engine.market.store import Store
 from engine.research import save, worker_start
+from engine.research.holes import windows
 from engine.research.jobs import JobView, ask, cancel, job_of, jobs_of, wall_ms
 from engine.research.lab import run_study, save_study
 from engine.research.save import fail_broken
@@ -96,6 +98,25 @@ def test_work_once_does_what_waits(engine: Engine, sandbox: Sandbox, start: Any,
     assert (job.state, job.progress, job.attempts, job.error) == ("done", 1.0, 1, None)
     assert job.result["fetched"][0]["bars"] == 720
     assert Store(tmp_path / "candles").read("coinbase", "BTC/USD", "1m").ts.size == 720
+
+
+def test_holes_are_asked_for_again(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> None:
+    store = Store(tmp_path / "candles")
+    ask(engine, "fetch", fetching(sandbox, 0.5))
+    assert work(engine, once=True) == 1
+    whole = store.read("coinbase", "BTC/USD", "1m")
+    kept = np.ones(len(whole), bool)
+    kept[[5, 300, 301, 302, 700]] = False
+    store.write("coinbase", "BTC/USD", "1m", whole.take(kept))
+    assert windows(whole.ts[kept], 60_000, 300)[0] == (int(whole.ts[5]), int(whole.ts[305]))
+    uuid = ask(engine, "fetch", {**fetching(sandbox, 0.5), "holes": True})
+    assert work(engine, once=True) == 1
+    job = job_of(engine, uuid)
+    assert job is not None
+    assert (job.state, job.result["fetched"][0]["new"], job.result["fetched"][0]["grade"]) == ("done", 5, "A")
+    again = store.read("coinbase", "BTC/USD", "1m")
+    assert (again.ts == whole.ts).all()
+    assert (again.close == whole.close).all()
 
 
 def test_a_killed_worker_leaves_a_job_that_the_next_one_ends(engine: Engine, sandbox: Sandbox, start: Any) -> None:
