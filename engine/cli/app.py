@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import backup, books, control, data, export, import_trades, research, sandbox, setup, trade, work
+from engine.cli import (
+    backup,
+    books,
+    control,
+    data,
+    export,
+    import_trades,
+    report,
+    research,
+    sandbox,
+    setup,
+    trade,
+    work,
+)
 from engine.cli.failures import FAILED, describe
 from engine.cli.output import say
 
@@ -24,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (trade, sandbox, research, data, work, control, books, export, import_trades, backup, setup):
+for room in (trade, sandbox, research, data, work, control, books, export, import_trades, backup, report, setup):
     room.register(app)
 
 

@@ -70,7 +70,7 @@ def _candidates(series: Sequence[tuple[str, str, str]], exchange: str, symbol: s
 
 def _own(folder: Path, symbol: str, first: int, last: int) -> tuple[Column, Column] | None:
     """From the bars a paper or live run kept of what its strategies saw; prices in ticks, which returns do not mind."""
-    best: Any = None
+    best: tuple[Column, Column] | None = None
     for path in sorted(folder.glob(f"{symbol.replace('/', '-')}-*s.bars")):
         try:
             step = int(path.stem.rpartition("-")[2].removesuffix("s")) * 1000
