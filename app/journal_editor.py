@@ -116,8 +116,11 @@ def _changed(subject: Subject, name: str) -> None:
         state[f"entry_told_{subject.key}"] = str(error)
         return
     state[_seen(subject)] = saved.entry
-    for field in (*saved.conflicts, name):
-        state[_key(subject, field)] = _shown(field, saved.entry)
+    for field in read.FIELDS:
+        key = _key(subject, field)
+        untouched = key in state and _value(field, state[key]) == getattr(seen, field)
+        if untouched or field in (*saved.conflicts, name):
+            state[key] = _shown(field, saved.entry)
 
 
 def _told(subject: Subject) -> None:
