@@ -31,6 +31,7 @@ FROM trade WHERE run_id = :run AND seq > :since ORDER BY seq
 """
 SLOTS = "SELECT id, strategy, symbol, label, timeframe_ms, position FROM slot WHERE run_id = :run ORDER BY position, id"
 FEES = "SELECT coalesce(sum(fee), 0.0) AS fees FROM fill WHERE run_id = :run"
+LAST_POINT = "SELECT max(ts) AS ts FROM equity WHERE run_id = :run AND slot_id = 0"
 OPEN = "SELECT count(*) AS n FROM position WHERE run_id = :run AND qty > 0"
 
 

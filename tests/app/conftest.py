@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from db.session import open_engine
+from tests.app import big
 from tests.app.seed import NOW, seed
 
 Open = Callable[..., AppTest]
@@ -37,6 +38,12 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     seed(engine, trades=150, days=4)
     engine.dispose()
     return file
+
+
+@pytest.fixture(scope="session")
+def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hundred thousand trades, made once; to be read only."""
+    return big.make(tmp_path_factory.mktemp("big") / "evenkeel.db", 100_000, points=2_000)
 
 
 @pytest.fixture
