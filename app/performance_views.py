@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
-from app import charts, formats, numbers, result_charts, result_grids, tables, ui
+from app import charts, formats, numbers, result_charts, result_data, result_grids, tables, ui
 from app.result_charts import Line
 from app.tiles import Tile
 from app.tiles import numbers as row_of_numbers
@@ -38,14 +38,23 @@ SHOWN = (
 )
 WINDOWS = (20, 30, 60, 90, 180)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class View:
-    """What every part needs: the page, the account of the chosen time, and how numbers and times are wanted."""
+    """What every part needs: the page, the account of the chosen time, how numbers and times are wanted; `key` names run and time."""
 
     page: ui.Page
     account: Account
     units: Units
+    key: tuple[Any, ...] = ()
+
+    def kept(self, name: str, make: Callable[[], T], *more: Any) -> T:
+        """What `make` makes of the account, made once for each run, time, unit, zone and theme, and `more`."""
+        return result_data.kept(
+            (*self.key, self.units.unit, self.units.zone, self.page.colors.ground, name, *more), make
+        )
 
     @property
     def ending(self) -> str:
@@ -66,7 +75,7 @@ class View:
 
 def head(view: View, ranges: numbers.Intervals) -> None:
     """The numbers looked at first; what says little says so."""
-    made = figures(view.account, SHOWN)
+    made = view.kept("head", lambda: figures(view.account, SHOWN))
     items = [tile(made[name], ranges.get(name)) for name in SHOWN]
     row_of_numbers(items, "performance")
     few = next((figure.few for figure in made.values() if figure.few), None)
@@ -129,7 +138,7 @@ def _realised(view: View) -> tuple[Any, Any]:
 def fell(view: View) -> None:
     """The deepest drawdowns one by one."""
     curve = view.account.curve
-    made = drawdowns.worst(curve.level_ts, curve.levels, 5)
+    made = view.kept("fell", lambda: drawdowns.worst(curve.level_ts, curve.levels, 5))
     open_ = made.recovered_ts < 0
     end = np.where(open_, curve.level_ts[-1], made.recovered_ts)
     frame = tables.frame_of(
@@ -164,7 +173,7 @@ def fell(view: View) -> None:
 
 def moving(view: View) -> None:
     """Sharpe and volatility of a window of days that moves."""
-    returns, days = view.account.returns, view.account.curve.days
+    returns = view.account.returns
     asked = ui.in_url("window", "30", lambda text: text in map(str, WINDOWS))
     with tables.section(
         "Rolling Sharpe and volatility", "rolling", "Of the days up to each day; UTC days, as every ratio here"
@@ -182,15 +191,7 @@ def moving(view: View) -> None:
     if returns.size <= picked:
         st.caption(f"{returns.size} days are there; a window of {picked} needs more of them.")
         return
-    sharpe, spread = rolling.rolling(returns, picked, view.account.convention)
-    ts, colors = (days[picked - 1 :] + 1) * 86_400_000, view.page.colors
-    figure = result_charts.two_scales(
-        Line("Sharpe", ts, sharpe[picked - 1 :], colors.accent),
-        Line("volatility a year", ts, spread[picked - 1 :] * 100, colors.demo, "dot"),
-        colors,
-        left_ending="",
-        right_ending=" %",
-    )
+    sharpe, figure = view.kept("rolling", lambda: _rolling(view, picked), picked)
     known = sharpe[np.isfinite(sharpe)]
     words = (
         f"Rolling Sharpe between {known.min():.2f} and {known.max():.2f}"
@@ -198,6 +199,16 @@ def moving(view: View) -> None:
         else "no window has a Sharpe ratio"
     )
     st.plotly_chart(figure, theme=None, key="rolling", config=charts.CONFIG, alt=words)
+
+
+def _rolling(view: View, window: int) -> tuple[Any, Any]:
+    sharpe, spread = rolling.rolling(view.account.returns, window, view.account.convention)
+    ts, colors = (view.account.curve.days[window - 1 :] + 1) * 86_400_000, view.page.colors
+    lines = (
+        Line("Sharpe", ts, sharpe[window - 1 :], colors.accent),
+        Line("volatility a year", ts, spread[window - 1 :] * 100, colors.demo, "dot"),
+    )
+    return sharpe, result_charts.two_scales(*lines, colors, left_ending="", right_ending=" %")
 
 
 def calendars(view: View) -> None:
@@ -217,7 +228,7 @@ def calendars(view: View) -> None:
     )
     tables.heading("Months", "months", frame, "Returns of UTC months, linked from days and free of deposits")
     st.plotly_chart(
-        result_grids.months(made, view.page.colors),
+        view.kept("months", lambda: result_grids.months(made, view.page.colors)),
         theme=None,
         key="months",
         config=charts.CONFIG,
@@ -226,7 +237,9 @@ def calendars(view: View) -> None:
     last = max(0, days.size - 371)
     shown = tables.frame_of({"day": days.astype("datetime64[D]"), "return": returns}, ["day", "return"])
     tables.heading("Days", "days", shown, "Each UTC day's return; the last 53 weeks of the chosen time")
-    figure = result_grids.year_of_days(days[last:], returns[last:] * 100, view.page.colors, ending=" %")
+    figure = view.kept(
+        "days", lambda: result_grids.year_of_days(days[last:], returns[last:] * 100, view.page.colors, ending=" %")
+    )
     st.plotly_chart(figure, theme=None, key="days", config=charts.CONFIG, alt="Daily returns by weekday and week")
 
 
@@ -247,7 +260,7 @@ def spread_of_days(view: View) -> None:
         (risk * 100, f"VaR {formats.percent(risk)}", colors.loss),
         (float(returns.mean()) * 100, f"mean {formats.percent(float(returns.mean()), 3, sign=True)}", colors.muted),
     ]
-    figure = result_charts.distribution(returns * 100, marks, colors)
+    figure = view.kept("distribution", lambda: result_charts.distribution(returns * 100, marks, colors))
     st.plotly_chart(
         figure,
         theme=None,
@@ -269,7 +282,7 @@ def held(view: View) -> None:
         st.caption("No trade was closed in this time.")
         return
     lasted, won, lost = trades.exit_ts - trades.entry_ts, trades.pnl > 0, trades.pnl < 0
-    figure = result_charts.holds(lasted[won], lasted[lost], view.page.colors)
+    figure = view.kept("holds", lambda: result_charts.holds(lasted[won], lasted[lost], view.page.colors))
     middles = [
         f"{name} {formats.duration(float(np.median(lasted[which])))}"
         for name, which in (("winners", won), ("losers", lost))
@@ -337,9 +350,13 @@ def by_hour(view: View) -> None:
             "No trade was closed in this time." if not len(trades) else "No trade had a stop, so nothing has an R."
         )
         return
-    made = calendar.week(view.units.local(trades.entry_ts[known]), results[known])
-    figure = result_grids.hours(made, made.mean, view.page.colors, ending=view.ending, what="mean")
+    figure = view.kept("hours", lambda: _hours(view, trades.entry_ts[known], results[known]))
     st.plotly_chart(figure, theme=None, key="hours", config=charts.CONFIG, alt="Mean result by weekday and hour")
+
+
+def _hours(view: View, ts: Any, results: Any) -> Any:
+    made = calendar.week(view.units.local(ts), results)
+    return result_grids.hours(made, made.mean, view.page.colors, ending=view.ending, what="mean")
 
 
 def exposed(view: View) -> None:
@@ -349,10 +366,15 @@ def exposed(view: View) -> None:
     if curve.exposure is None or not curve.exposure.size or not (curve.equity > 0).all():
         st.caption("No bar has closed in this time.")
         return
-    ts, share = _stretches(curve.ts, curve.exposure / curve.equity * 100)
-    line = Line("exposure", view.units.local(ts), share, view.page.colors.accent, step=True, width=1)
-    figure = result_charts.over_time([line], view.page.colors, ending=" %", height=200, area=True)
+    figure = view.kept("exposure", lambda: _exposure(view, curve.exposure))
     st.plotly_chart(figure, theme=None, key="exposure", config=charts.CONFIG, alt="Exposure as a share of equity")
+
+
+def _exposure(view: View, held: Any) -> Any:
+    curve = view.account.curve
+    ts, share = _stretches(curve.ts, held / curve.equity * 100)
+    line = Line("exposure", view.units.local(ts), share, view.page.colors.accent, step=True, width=1)
+    return result_charts.over_time([line], view.page.colors, ending=" %", height=200, area=True)
 
 
 def _stretches(ts: Any, values: Any, most: int = 360) -> tuple[Any, Any]:

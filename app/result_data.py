@@ -5,10 +5,10 @@ What is kept grows with the run and is never copied; nothing here may be changed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -24,6 +24,8 @@ from engine.analytics.definitions import Account
 from engine.analytics.span import cut_curve
 from engine.analytics.table import figures
 from engine.analytics.values import Figure, Undefined
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +138,14 @@ def every_figure(found: Result, since: int, until: int, account: Account) -> dic
 @st.cache_data(show_spinner="Reckoning", max_entries=16)
 def _every_figure(stamp: tuple[Any, ...], since: int, until: int, _account: Account) -> dict[str, Figure]:
     return figures(_account)
+
+
+def kept(key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """What `make` makes, made once for each key: the run's stamp and everything else it depends on. Not to be changed."""
+    made: T = _kept(key, make)
+    return made
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _kept(key: tuple[Any, ...], _make: Callable[[], Any]) -> Any:
+    return _make()

@@ -1,5 +1,6 @@
 """Performance: what did the account earn, at what risk, and how much of it may be luck?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -33,7 +34,8 @@ def main(page: ui.Page) -> None:
         return
     market, names = result_data.market(page.engine, page.run, found)
     account = result_data.beside(account, market)
-    view = views.View(page, account, chosen)
+    known = (*found.stamp, span.since, span.until, len(market.ts) if market is not None else 0)
+    view = views.View(page, account, chosen, known)
     views.head(view, result_data.intervals(found, span.since, span.until, account))
     equity(view, names)
     left, right = halves("falls")
@@ -92,13 +94,10 @@ def equity(view: views.View, names: str) -> None:
             )
     ui.to_url(lines="" if set(wanted) == set(offered) else ",".join(wanted), log="1" if log else "")
     log = log and view.units.unit != "r"
-    lines, water = views.curves(view, market, wanted, log)
-    if not lines:
+    figure = view.kept("equity", lambda: drawn(view, market, wanted, log), tuple(wanted), log)
+    if figure is None:
         st.caption("Choose a line above; R is counted on closed trades that had a stop.")
         return
-    ending = "x" if log and view.units.unit == "percent" else view.ending
-    level = {"money": view.account.curve.start, "percent": 0.0, "r": 0.0}[view.units.unit]
-    figure = result_charts.equity(lines, water, view.page.colors, ending=ending, log=log, level=level)
     state: Any = st.plotly_chart(
         figure,
         theme=None,
@@ -106,15 +105,22 @@ def equity(view: views.View, names: str) -> None:
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="box",
-        alt=charts.describe_curve(
-            {"ts": view.account.curve.ts, "equity": view.account.curve.equity, "drawdown": water.y / 100},
-            view.page.quote,
-        ),
+        alt="Equity above, the fall from its peak below",
     )
     if period.brush(state, view.units):
         st.rerun()
     if names and market is not None and "market" in wanted:
         st.caption(f"Market held: {names}, from the start of this time, before any cost.")
+
+
+def drawn(view: views.View, market: Any, wanted: Sequence[str], log: bool) -> Any:
+    """The figure, None where no line is wanted."""
+    lines, water = views.curves(view, market, wanted, log)
+    if not lines:
+        return None
+    ending = "x" if log and view.units.unit == "percent" else view.ending
+    level = {"money": view.account.curve.start, "percent": 0.0, "r": 0.0}[view.units.unit]
+    return result_charts.equity(lines, water, view.page.colors, ending=ending, log=log, level=level)
 
 
 def everything(view: views.View, found: result_data.Result, span: period.Period) -> None:
