@@ -1,0 +1,66 @@
+"""Review: why did I earn or lose what I did in this time, was it luck, and did what I changed help?"""
+
+import streamlit as st
+
+from app import data, result_data, review_data, review_views, ui
+from app.read import research_runs
+from app.read import review as read
+from app.tiles import halves
+
+PAGE = {"group": "Results", "title": "Review", "place": 1}
+
+
+def main(page: ui.Page) -> None:
+    """The page, top to bottom."""
+    if not data.equity_stamp(page.engine, page.run_id):
+        why = "The first point comes with the first close of the finest timeframe, about a minute after the start."
+        ui.empty("Nothing to review yet", why if page.trading else "This run stored no curve: it failed or had no bar.")
+        return
+    found = result_data.result(page.engine, page.run_id)
+    chosen()
+    curve = found.account.curve
+    span = review_data.span(curve.begun, int(curve.ts[-1]))
+    now = review_data.week(page.engine, found, page.run, span.since, span.until)
+    if now.account is None:
+        ui.empty(
+            "Nothing was stored in this time", "Choose another time above; it is kept in the address of this page."
+        )
+        return
+    before = review_data.week(page.engine, found, page.run, *span.before) if span.before else None
+    study = research_runs.study_of(page.engine, page.run_id) if page.run["kind"] != "imported" else None
+    view = review_views.View(page, found, span, now, before, study)
+    review_views.head(view)
+    left, right = halves("why")
+    with left:
+        review_views.luck(view, *review_data.placed(page.engine, found, span.since, span.until))
+        review_views.causes(view)
+    with right:
+        review_views.waterfall(view, result_data.slippage(page.engine, found))
+        review_views.worst(view)
+    left, right = halves("held")
+    with left:
+        review_views.signals(view, read.blocked(page.engine, page.run_id, span.since, span.until))
+    with right:
+        review_views.breakers(view, read.breakers(page.engine, page.run_id, span.since, span.until))
+    changes = read.changes(page.engine, page.run_id)
+    review_views.changed(view, changes, read.markers(page.engine, page.run_id, span.since, span.until))
+    review_views.results(view, review_data.versions(page.engine, found, changes))
+
+
+def chosen() -> None:
+    """The time that is looked at: the last day, week, month or quarter, or all."""
+    asked = ui.in_url("range", "7", review_data.PRESETS.__contains__)
+    if st.session_state.get("review_pick") != asked:
+        st.session_state["review_pick"] = asked
+    st.segmented_control(
+        "Time", list(review_data.PRESETS), format_func=review_data.PRESETS.__getitem__, key="review_pick",
+        label_visibility="collapsed", required=True, on_change=_picked,
+    )  # fmt: skip
+
+
+def _picked() -> None:
+    picked = str(st.session_state["review_pick"])
+    ui.to_url(**{"range": "" if picked == "7" else picked, "from": "", "to": ""})
+
+
+main(ui.current())

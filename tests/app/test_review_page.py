@@ -1,0 +1,71 @@
+"""The review: this time beside the one before, parts that add up, what was changed, and the way to another try."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+
+from app import review_try, settings
+from app.settings import Settings
+from engine.strategies import catalog
+from tests.app.conftest import Open, said, tables
+from tests.app.seed import DAY, NOW
+
+
+def test_it_says_what_was_earned_and_why(open_page: Open, database: Engine) -> None:
+    test = open_page("review")
+    words = said(test)
+    assert words.count("USD in the") == 1
+    for heading in ("Bad luck, or broken?", "From gross to net", "Three causes that cost most", "Five trades that cost most",
+                    "Signals missed and blocked", "Breakers", "What was changed", "Results by configuration"):  # fmt: skip
+        assert heading in words
+
+
+def test_the_five_worst_are_the_five_worst(open_page: Open, database: Engine) -> None:
+    frame = next(one for one in tables(open_page("review")) if "mfe" in one)
+    since = (NOW - 1) // DAY * DAY - 6 * DAY
+    with database.connect() as connection:
+        sql = "SELECT pnl FROM trade WHERE run_id = 1 AND pnl < 0 AND exit_ts >= :since ORDER BY pnl LIMIT 5"
+        assert frame["pnl"].tolist() == [row[0] for row in connection.execute(text(sql), {"since": since})]
+
+
+def test_the_address_holds_the_time(open_page: Open, database: Engine) -> None:
+    test = open_page("review", range="1")
+    assert "1 d" in said(test) or "h " in said(test)
+    test = test.segmented_control(key="review_pick").set_value("all").run()
+    assert test.query_params["range"] == "all"
+    everything = next(one for one in tables(test) if "judged" in one)
+    with database.connect() as connection:
+        assert everything["trades"].sum() == connection.execute(text("SELECT count(*) FROM trade")).scalar()
+
+
+def test_what_was_changed_is_shown_as_lines(open_page: Open, database: Engine) -> None:
+    assert "+allow_short = true" in said(open_page("review"))
+
+
+def test_a_run_without_equity_says_so(open_page: Open, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM equity"))
+    assert "Nothing to review yet" in said(open_page("review"))
+
+
+def test_without_trades_it_stands(open_page: Open, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM trade"))
+    assert "no trade was closed in this time" in said(open_page("review"))
+
+
+def test_a_try_is_the_runs_own_configuration() -> None:
+    asked = Settings(
+        strategies=("sma_cross",), exchange="coinbase", symbols=("BTC/USD", "ETH/USD"), timeframe="15m", cash=2_500.0,
+        maker=0.001, taker=0.002, slippage=3.0, sizing="risk", size=0.01, stop=0.02, target=0.05, time_stop=40, short=True,
+        limits=True, max_positions=3, per_symbol=0.3, losses=4, losses_minutes=90, day_pause=0.02, day_halt=0.0,
+        fall_reduce=0.08, fall_halt=0.15, params={"sma_cross": {"fast": 12, "slow": 40}},
+    )  # fmt: skip
+    study = settings.study_of(asked, 0, 0, {})
+    found = review_try.settings_of(study)
+    assert settings.to_address(found) == settings.to_address(asked)
+    again = settings.from_address(settings.to_address(found), tuple(catalog.available()))
+    assert settings.to_address(again) == settings.to_address(asked)
+    week = review_try.over(found, NOW - 7 * DAY, NOW)
+    assert (week.period, week.first, week.last) == ("custom", "2025-12-29", "2026-01-05")
+    assert review_try.settings_of(study, "sma_cross", ("ETH/USD",)).symbols == ("ETH/USD",)
