@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class View:
-    """What every part needs: the page, the account of the chosen time, how numbers and times are wanted; `key` names run and time."""
+    """What every part needs: the page, the account of the chosen time, how numbers are wanted; `key` names run and time."""
 
     page: ui.Page
     account: Account
