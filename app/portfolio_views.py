@@ -294,7 +294,7 @@ def together(title: str, key: str, names: Sequence[str], returns: Floats, view: 
         height=70 + (34 if len(named) < 9 else 24) * len(named),
         most=1.0,
         hover="%{y} with %{x}",
-        words=len(named) <= 14,
+        words=len(named) <= 10,
     )
     figure.update_layout(xaxis={"tickangle": -35 if max(map(len, named)) * len(named) > 60 else 0})
     st.plotly_chart(figure, theme=None, key=key, config=charts.CONFIG, alt=f"{title}: {len(named)} by {len(named)}")

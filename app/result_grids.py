@@ -97,6 +97,7 @@ def matrix(
             "side": "top" if top else "bottom",
             "type": "category",
             "showline": False,
+            "zeroline": False,
             "ticks": "",
             "fixedrange": True,
             "tickangle": 0 if top else None,
@@ -116,8 +117,10 @@ def matrix(
 
 def _numbers(values: Any, digits: int, sign: bool) -> Any:
     """Short numbers for cells, with a true minus."""
-    write = np.vectorize(lambda v: f"{v:{'+' if sign else ''},.{digits}f}".replace("-", "\u2212"), otypes=[object])
-    return write(values)
+    signed = "+" if sign else ""
+    near = np.where(np.abs(values) < 0.5 * 10.0**-digits, 0.0, values)  # no minus before zeros
+    write = np.vectorize(lambda v: f"{v:{signed if v else ''},.{digits}f}".replace("-", "\u2212"), otypes=[object])
+    return write(near)
 
 
 def year_of_days(days: Any, values: Any, colors: Palette, *, ending: str, sign: bool = True) -> go.Figure:
@@ -160,6 +163,7 @@ def year_of_days(days: Any, values: Any, colors: Palette, *, ending: str, sign: 
             "tickvals": starts[::every].tolist(),
             "ticktext": [_month(month[i]) for i in starts[::every]],
             "showline": False,
+            "zeroline": False,
             "ticks": "",
             "fixedrange": True,
             "tickangle": 0,
@@ -209,6 +213,7 @@ def hours(made: Week, values: Any, colors: Palette, *, ending: str, what: str) -
             "side": "top",
             "type": "category",
             "showline": False,
+            "zeroline": False,
             "ticks": "",
             "fixedrange": True,
             "tickangle": 0,
