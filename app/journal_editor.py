@@ -7,6 +7,7 @@ and one to the same field becomes a conflict that shows both texts (app.journal)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -22,25 +23,8 @@ MISTAKES = ("chased", "too early", "too late", "too large", "stop moved", "again
 WORDS = {
     "note": "Note", "lesson": "Lesson", "rating": "Rating", "reviewed": "Reviewed", "tags": "Tags", "mistakes": "Mistakes",
 }  # fmt: skip
-AUTOSAVE = """<script>
-(() => {
-  if (window.evenkeelJournal) return;
-  window.evenkeelJournal = true;
-  const doc = window.parent.document || document;
-  const mine = (box) => box && box.tagName === "TEXTAREA" && box.closest('[class*="st-key-journal_"]');
-  const commit = (box) => box.dispatchEvent(new KeyboardEvent("keydown",
-    {key: "Enter", code: "Enter", keyCode: 13, which: 13, ctrlKey: true, bubbles: true, cancelable: true}));
-  let timer = 0;
-  doc.addEventListener("input", (event) => {
-    if (!mine(event.target)) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => commit(event.target), 900);
-  }, true);
-  doc.addEventListener("visibilitychange", () => { if (mine(doc.activeElement)) commit(doc.activeElement); });
-})();
-</script>"""
-"""A text field speaks to the server when it is left or at Ctrl+Enter: this presses Ctrl+Enter after a pause, for who reloads
-a page in the middle of a sentence. Our own words only: nothing from data is in it."""
+SCRIPT = f"<script>{(Path(__file__).parent / 'journal.js').read_text(encoding='utf-8')}</script>"
+"""Saves what is typed after a pause, and keeps it in the browser until it is saved: see there. Nothing from data is in it."""
 
 
 def editor(engine: Engine, subject: Subject, rated: bool = True) -> Entry:
@@ -68,7 +52,7 @@ def editor(engine: Engine, subject: Subject, rated: bool = True) -> Entry:
         st.caption(
             f"Saved {formats.when(now.updated_ts, seconds=True)} UTC" if now.updated_ts else "Saved as you write"
         )
-    st.html(AUTOSAVE, unsafe_allow_javascript=True)
+    st.html(SCRIPT, unsafe_allow_javascript=True)
     return now
 
 

@@ -30,7 +30,8 @@ def running(line: Mapping[str, Any], name: str, unit: str, colors: Palette) -> g
     figure = lab_charts.base(colors, LINE)
     color = colors.gain if not total.size or total[-1] >= 0 else colors.loss
     figure.add_scatter(
-        x=charts.moments(np.asarray(line["ts"])[kept]), y=total[kept], mode="lines", fill="tozeroy",
+        x=charts.moments(np.asarray(line["ts"])[kept]), y=total[kept], fill="tozeroy",
+        mode="lines" if total.size > 1 else "markers", marker={"size": 8, "color": color},
         line={"color": color, "width": 1.6, "shape": "hv"}, fillcolor=charts._faint(color, 0.1),
         hovertemplate=f"{name} %{{y:+,.2f}} {unit}<extra></extra>",
     )  # fmt: skip
@@ -64,7 +65,7 @@ def trade(
     _names(figure, ends[1], labels, _height(bars))
     figure.update_layout(
         xaxis={"rangeslider": {"visible": False}, "range": [str(m) for m in charts.moments([first, last])], "nticks": 6},
-        yaxis={"tickformat": ",~f", "nticks": 7}, hovermode="x",
+        yaxis={"tickformat": ",~f", "nticks": 7, "side": "left"}, hovermode="x",
     )  # fmt: skip
     return figure
 

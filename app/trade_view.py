@@ -27,7 +27,7 @@ def show(page: ui.Page, seq: int, *, written: bool = True) -> bool:
     fills = trade_detail.fills_of(page.engine, page.run_id, trade)
     with st.container(border=True, key="trade_detail"):
         st.subheader(
-            f"Trade {seq}: {formats.slot(trade['strategy'], trade['symbol'], _plain(trade['label']))}", anchor=False
+            f"Trade {seq}: {_plain(formats.slot(trade['strategy'], trade['symbol'], trade['label']))}", anchor=False
         )
         left, right = halves("trade")
         with left:
@@ -44,7 +44,7 @@ def show(page: ui.Page, seq: int, *, written: bool = True) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A label as a heading's words: its signs of Markdown are only signs."""
+    """Words of the data where Markdown is understood: its signs are only signs."""
     return "".join(f"\\{sign}" if sign in r"\`*_{}[]#~|<>:$" else sign for sign in text)
 
 
@@ -62,7 +62,7 @@ def facts(page: ui.Page, trade: Mapping[str, Any], fills: list[dict[str, Any]]) 
         ("Signal", _signal(trade)),
         ("Configuration", _config(page, trade)),
     ]
-    frame = pd.DataFrame(rows, columns=["", "value"]).astype(str)
+    frame = pd.DataFrame([(name, _plain(words)) for name, words in rows], columns=["", "value"])
     st.table(frame, border="horizontal", hide_index=True, hide_header=True)
     if trade["ambiguous"]:
         kind = formats.money(trade["kind_pnl"], page.quote, sign=True)
@@ -126,8 +126,11 @@ def candles(page: ui.Page, trade: Mapping[str, Any]) -> None:
     else:
         figure = trade_charts.trade(trade, market(found.candles, first, last), stops, page.colors)
     st.plotly_chart(figure, theme=None, key="trade_path", config=charts.CONFIG, alt=words)
-    marks = "▲ ▼ entry, ● won, ✕ lost; shaded: worst and best price met. " if found.candles is not None else ""
-    st.caption(f"{marks}{found.source[:1].upper()}{found.source[1:]}{'' if found.source.endswith('.') else '.'}")
+    if found.candles is None:
+        st.text(found.source)  # may hold words of the data
+    else:
+        source = f"{found.source[:1].upper()}{found.source[1:]}"
+        st.caption(f"▲ ▼ entry, ● won, ✕ lost; shaded: worst and best price met. {source}.")
 
 
 def _bars(page: ui.Page, symbol: str, step: int, first: int, last: int) -> TradeBars:

@@ -78,7 +78,8 @@ def added(page: ui.Page, chosen: trades.Filter, sums: dict[str, Any]) -> None:
     """The selection's results added up in order of exit."""
     line = data.trade_curve(page.engine, page.run_id, chosen)
     figure = trade_charts.running(line, "P&L", page.quote, page.colors)
-    words = f"{sums['trades']:,} trades, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
+    count = f"{sums['trades']:,} trade{'' if sums['trades'] == 1 else 's'}"
+    words = f"{count}, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
     st.plotly_chart(figure, theme=None, key="running", config=charts.CONFIG, alt=words)
     st.caption(f"P&L of the chosen trades added up, {page.quote}, net. {words}.")
 
@@ -119,10 +120,7 @@ def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any]) -> No
     )
     narrowed = _narrowed(by, str(frame["key"].iloc[row])) if row is not None and row < len(frame) else None
     if narrowed:
-        label = str(frame["name"].iloc[row])
-        st.button(
-            "Only these trades", key="narrow", on_click=trade_filters.add, kwargs=narrowed, help=label.replace("`", "")
-        )
+        st.button("Only these trades", key="narrow", on_click=trade_filters.add, kwargs=narrowed)
 
 
 def _group_name(by: str, key: str, offered: dict[str, Any]) -> str:

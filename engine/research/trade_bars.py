@@ -44,7 +44,7 @@ def trade_bars(
     if stored is not None and len(part := stored.between(first, last)):
         return TradeBars(part, FROM_STORE)
     where = f" --exchange {run['exchange']}" if run["exchange"] not in ("", "file") else ""
-    return TradeBars(None, f"No candles of {symbol} are kept for that time: `run_engine.py fetch{where}` brings them.")
+    return TradeBars(None, f"No candles of {symbol} are kept for that time: run_engine.py fetch{where} brings them.")
 
 
 def _own(engine: Engine, folder: Path, exchange: str, symbol: str, step_ms: int) -> Candles | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
@@ -77,3 +79,44 @@ def test_a_run_without_trades_says_so(open_page: Open, database: Engine) -> None
     with database.begin() as connection:
         connection.execute(text("DELETE FROM trade"))
     assert "No trade has been closed yet" in said(open_page("trades"))
+
+
+def test_facets_ranges_and_saved_filters_live_in_the_address(open_page: Open, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO saved_filter (page, name, query, created_ts) VALUES ('trades', 'a*b', 'side=short&r=-1..0', 1)"
+            )
+        )
+    test = open_page(
+        "trades", pnl="0..5", held="10..60", tag="cross", config="1", **{"from": "2026-01-02", "to": "2026-01-03"}
+    )
+    frame = tables(test)[0]
+    assert frame["pnl"].between(0, 5).all()
+    assert set(frame["exit_ts"].dt.strftime("%Y-%m-%d")) <= {"2026-01-02", "2026-01-03"}
+    assert len(frame) > 0
+    next(button for button in test.button if button.label == "a\\*b").click().run()
+    frame = tables(test)[0]
+    assert (frame["direction"] < 0).all()
+    assert frame["r_multiple"].between(-1, 0).all()
+    assert "pnl" not in test.query_params
+    test.button(key="filters_clear").click().run()
+    assert test.metric[0].value == "150"
+
+
+def test_a_group_narrows_to_its_trades(open_page: Open, database: Engine) -> None:
+    test = open_page("trades", by="exit")
+    groups = tables(test)[0]
+    assert groups["trades"].sum() == 150
+    assert groups["pnl"].sum() == pytest.approx(totals(database, 1, Filter())["pnl"])
+
+
+def test_what_an_import_says_is_never_markdown(open_page: Open, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE signal SET tag = '[x](http://evil) **b**'"))
+        connection.execute(text("UPDATE slot SET label = '[y](http://evil)' WHERE run_id = 1"))
+    test = open_page("trades", trade="7")
+    marked = [str(e.value) for kind in ("caption", "markdown", "subheader") for e in getattr(test, kind)]
+    facts = " ".join(str(value) for element in test.table for value in element.value.to_numpy().ravel())
+    assert "evil" in facts
+    assert not any(re.search(r"(?<!\\)\]\(http|(?<!\\)\*\*b", words) for words in [*marked, facts])
