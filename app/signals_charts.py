@@ -54,11 +54,15 @@ def decay(records: Sequence[tuple[int, Record]], colors: Palette, field: str) ->
     )  # fmt: skip
     figure.update_layout(
         hovermode="closest", dragmode=False,
-        xaxis={"type": "category", "categoryarray": [str(bars) for bars, _ in found], "title": {"text": "bars after the signal"},
+        xaxis={"type": "category", "categoryarray": [str(bars) for bars, _ in found], "title": _title("bars after the signal"),
                "hoverformat": None, "range": [-0.4, len(found) - 0.6]},
-        yaxis={"ticksuffix": ending, "nticks": 6}, margin={"b": 44},
+        yaxis={"ticksuffix": ending, "nticks": 6}, margin={"b": 40},
     )  # fmt: skip
     return figure
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 12}}
 
 
 def _error(values: Sequence[Between], scale: float, color: str) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def reliability(made: Calibration, colors: Palette) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(
         hovermode="closest", dragmode=False, margin={"b": 44},
-        xaxis={"range": [0, 100], "ticksuffix": " %", "title": {"text": "confidence given"}, "hoverformat": None, "nticks": 6},
-        yaxis={"range": [0, 102], "ticksuffix": " %", "title": {"text": "right"}, "nticks": 6, "side": "left"},
+        xaxis={"range": [0, 100], "ticksuffix": " %", "title": _title("confidence given"), "hoverformat": None, "nticks": 6},
+        yaxis={"range": [0, 102], "ticksuffix": " %", "title": _title("right"), "nticks": 6, "side": "left"},
     )  # fmt: skip
     return figure

@@ -81,7 +81,7 @@ def judged(engine: Engine, run_id: int, chosen: Chosen, measure: str) -> Judged:
 def _judged(stamp: tuple[Any, ...], chosen: Chosen, measure: str, _engine: Engine) -> Judged:
     every = _book(stamp, _engine)
     some = every.take(chosen.rows(every))
-    entries = some.take(np.flatnonzero(some.entry))
+    entries = some.entries()
     try:
         calibration: Calibration | str = entries.calibration(measure)
     except Undefined as why:
@@ -99,7 +99,7 @@ def by(engine: Engine, run_id: int, chosen: Chosen, measure: str, facet: str) ->
 @st.cache_resource(show_spinner=False, max_entries=48)
 def _by(stamp: tuple[Any, ...], chosen: Chosen, measure: str, facet: str, _engine: Engine) -> list[tuple[str, Record]]:
     some = _judged(stamp, chosen, measure, _engine).book
-    return some.take(np.flatnonzero(some.entry)).by(facet, measure)
+    return some.entries().by(facet, measure)
 
 
 def one(engine: Engine, run_id: int, seq: int) -> Mapping[str, Any] | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, formats, signals_charts, signals_words, tables, ui
+from app import charts, formats, signals_charts, signals_words, tables, trade_filters, ui
 from app.palette import Palette
 from app.signals_data import Judged
 from app.tiles import Tile, tiles
@@ -52,7 +52,7 @@ def head(made: Judged, measure: str) -> None:
             Tile("Mean return", formats.percent(record.mean.value, 3, sign=True), between(record.mean, digits=3, sign=True),
                  f"a signal, net of costs. {over}", faint=bool(record.few)),
             Tile("Information", formats.number(record.ic.value, 3, sign=True),
-                 between(record.ic, share=False, digits=3, sign=True),
+                 between(record.ic, share=False, digits=3, sign=True) or "no value",
                  f"rank correlation of direction x strength with the move that came. {record.ic.reason or over}",
                  faint=bool(record.few)),
             Tile("Independent", f"{record.independent:,}", f"of {record.resolved:,} resolved",
@@ -114,10 +114,16 @@ GROUP_COLUMNS = {
 }
 
 
-def groups(found: list[tuple[str, Record]], facet: str, colors: Palette) -> None:
-    """The record by group."""
-    frame = pd.DataFrame([_group(facet, name, one) for name, one in found], columns=[*GROUP_COLUMNS, *EXTRA])
+def groups(found: Callable[[str], list[tuple[str, Record]]], names: Sequence[str], colors: Palette) -> None:
+    """The record by group; `found` judges the groups of a facet, `names` are those offered."""
     with tables.section("Who was right", "groups", "Entry signals by what they have in common"):
+        row = st.container(horizontal=True, gap="small", width="content")
+    with row:
+        words = {name: f"by {signals_words.FACETS[name]}" for name in names}
+        facet = trade_filters.choice("Compare by", "by", words, names[0], label_visibility="collapsed", width=190)
+    made = found(facet)
+    frame = pd.DataFrame([_group(facet, name, one) for name, one in made], columns=[*GROUP_COLUMNS, *EXTRA])
+    with row:
         tables.downloads(frame, "signals-by-" + facet)
     shade = tables.colored(frame, ["mean", "ic"], colors) if len(frame) <= 200 else frame
     tables.table(shade, GROUP_COLUMNS, key=f"groups_{facet}", height=tables.tall(len(frame), 12))
@@ -229,6 +235,10 @@ def _bins(made: Calibration) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def _narrow(label: str, help: str, width: int = 76) -> Any:
+    return tables.COLUMN.NumberColumn(label, help=help, format="%+.2f %%", width=width)
+
+
 # ---- one by one ---------------------------------------------------------------------------------------------------------
 COLUMNS = {
     "decided_ts": tables.moment("Said", seconds=False),
@@ -237,14 +247,14 @@ COLUMNS = {
     "side": tables.text("Signal", width=74),
     "fate": tables.text("Became", width=84),
     "rule": tables.text("Blocked by"),
-    "result": tables.fraction("Own exits", ABOUT_OWN, sign=True),
-    "r1": tables.fraction("1 bar", ABOUT_BARS, sign=True),
-    "r4": tables.fraction("4", ABOUT_BARS, sign=True),
-    "r12": tables.fraction("12", ABOUT_BARS, sign=True),
-    "r24": tables.fraction("24", ABOUT_BARS, sign=True),
-    "r72": tables.fraction("72", ABOUT_BARS, sign=True),
-    "mae": tables.fraction("Worst", "maximum adverse excursion of 72 bars, before costs", sign=True),
-    "mfe": tables.fraction("Best", "maximum favourable excursion of 72 bars, before costs", sign=True),
+    "result": _narrow("Own exits", ABOUT_OWN, 84),
+    "r1": _narrow("1 bar", ABOUT_BARS),
+    "r4": _narrow("4 bars", ABOUT_BARS),
+    "r12": _narrow("12 bars", ABOUT_BARS),
+    "r24": _narrow("24 bars", ABOUT_BARS),
+    "r72": _narrow("72 bars", ABOUT_BARS),
+    "mae": _narrow("Worst", "maximum adverse excursion of 72 bars, before costs"),
+    "mfe": _narrow("Best", "maximum favourable excursion of 72 bars, before costs"),
     "strength": tables.amount("Strength", "the strategy's confidence, 0 to 1"),
     "exit": tables.text("Would leave by"),
     "regime": tables.text("Regime"),
@@ -263,6 +273,7 @@ def shown(some: SignalBook) -> pd.DataFrame:
         one = facets[name]
         words = [signals_words.name(name, word) if word or name == "regime" else "" for word in one.names]
         frame[name] = [words[code] for code in one.codes.tolist()]
+    frame.loc[~some.entry, "regime"] = ""
     for name in PERCENT:
         frame[name] = raw[name] * (-100 if name == "mae" else 100)
     frame["strength"], frame["pnl"] = raw["strength"], some.pnl

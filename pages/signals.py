@@ -37,10 +37,9 @@ def main(page: ui.Page) -> None:
         signals_views.funnel(made, page.colors)
     with right:
         signals_views.decay(made, page.colors)
-    facet = trade_filters.choice(
-        "Compare by", "by", {name: f"by {signals_words.FACETS[name]}" for name in GROUPS}, "strategy", width=220
+    signals_views.groups(
+        lambda facet: signals_data.by(page.engine, page.run_id, chosen, measure, facet), GROUPS, page.colors
     )
-    signals_views.groups(signals_data.by(page.engine, page.run_id, chosen, measure, facet), facet, page.colors)
     signals_views.ledger(made.ledger, measure, book.quote, page.colors)
     signals_views.calibration(made.calibration, page.colors)
     listing(page, made.book, (chosen, measure), measure)

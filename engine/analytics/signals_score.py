@@ -76,7 +76,7 @@ def spearman(x: Floats, y: Floats) -> float:
     a, b = a - a.mean(), b - b.mean()
     size = math.sqrt(float(a @ a) * float(b @ b))
     if not size:
-        raise Undefined("every signal forecast the same, so there is no order to compare")
+        raise Undefined("all forecasts are alike: nothing to rank")
     return min(1.0, max(-1.0, float(a @ b) / size))
 
 

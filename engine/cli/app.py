@@ -20,6 +20,7 @@ from engine.cli import (
     research,
     sandbox,
     setup,
+    signals,
     trade,
     work,
 )
@@ -37,7 +38,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (trade, sandbox, research, data, work, control, books, export, import_trades, backup, report, setup):
+for room in (
+    trade,
+    sandbox,
+    research,
+    data,
+    work,
+    control,
+    books,
+    export,
+    import_trades,
+    backup,
+    report,
+    signals,
+    setup,
+):
     room.register(app)
 
 

@@ -79,6 +79,10 @@ class SignalBook:
         facets = {name: Facet(one.codes[rows_], one.names) for name, one in self.facets.items()}
         return replace(self, raw={name: values[rows_] for name, values in self.raw.items()}, facets=facets, **cut)
 
+    def entries(self) -> SignalBook:
+        """Without the signals that only leave."""
+        return self.take(np.flatnonzero(self.entry))
+
     def returns(self, measure: str) -> Floats:
         """float64[n] net of costs by one of MEASURES, NaN where not known."""
         found: Floats = self.raw["result" if measure == OWN else measure]

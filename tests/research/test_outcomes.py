@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner
 
 from db.queries import columns, scalar
 from db.session import migrate, open_engine, write_session
+from engine.cli.app import app
 from engine.core.setup import Setup
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.market.candles import Candles
@@ -161,8 +164,6 @@ def test_a_paper_run_is_filled_as_time_passes(engine: Engine, home: Path) -> Non
 
 def _as_paper(engine: Engine, home: Path, wanted: Study) -> int:
     """A stored backtest made to look like a paper run: its signals, and its setup in a snapshot."""
-    import json
-
     run = stored(engine, home, wanted)
     _forget(engine)
     extra = json.dumps({"setup": wanted.setup.to_json()})
@@ -226,3 +227,34 @@ def test_other_costs_are_charged(engine: Engine, home: Path) -> None:
     costly = columns(engine, BOTH, {"run": _filled(engine, home, dear)})
     np.testing.assert_allclose(cheap["r4"] - costly["r4"], 2 * 0.0047, atol=1e-12)
     assert np.nanmean(costly["result"]) < np.nanmean(cheap["result"]) - 0.008
+
+
+def test_the_command_says_what_the_book_says(engine: Engine, home: Path) -> None:
+    run = stored(engine, home, study(home, 1_500))
+    told = CliRunner().invoke(app, ["signals", "--run", str(run), "--json", "--measure", "r12", "--by", "symbol"])
+    assert told.exit_code == 0, told.output
+    made = json.loads(told.stdout)
+    rows = columns(engine, BOTH, {"run": run})
+    assert made["entries"] == len(rows["signal_seq"])
+    assert made["hit_rate"]["value"] == pytest.approx((rows["r12"][np.isfinite(rows["r12"])] > 0).mean(), abs=1e-12)
+    assert [row["symbol"] for row in made["groups"]] == ["BTC/USD"]
+    assert made["funnel"][2]["signals"] == int(np.isfinite(rows["pnl_pct"]).sum())
+    assert "below 100 calibration" in made["calibration"]["reason"]
+    words = CliRunner().invoke(app, ["signals", "--run", str(run)])
+    assert words.exit_code == 0
+    assert "past every gate" in words.stdout
+    odd = CliRunner().invoke(app, ["signals", "--run", str(run), "--measure", "r5"])
+    assert "there is no r5: choose of own, r1" in str(odd.exception)
+
+
+def test_a_worker_follows_up(engine: Engine, home: Path) -> None:
+    from engine.research import jobs
+    from engine.research.worker import work
+
+    run = stored(engine, home, study(home, 800))
+    _forget(engine)
+    uuid = jobs.ask(engine, "outcomes", {"run_id": run}, "signals")
+    work(engine, once=True)
+    done = jobs.job_of(engine, uuid)
+    assert done is not None
+    assert (done.state, done.result["written"]) == ("done", scalar(engine, "SELECT count(*) FROM signal_outcome"))
