@@ -15,7 +15,7 @@ from app import data, formats
 from app.clock import now_ms
 from db.errors import MissingDatabase, StorageError
 from db.session import database_url, migrate, open_engine, sqlite_file
-from engine.research import jobs, worker_start
+from engine.research import jobs, report_plans, worker_start
 from engine.research.jobs import JobView
 from engine.research.nightly import due
 
@@ -27,6 +27,7 @@ KINDS = {
     "walk_forward": "Walk-forward",
     "compare": "Compare",
     "versus": "Backtest vs paper",
+    "report": "Report",
     "promote": "Promote to config",
 }
 
@@ -60,7 +61,7 @@ def ask(kind: str, args: Mapping[str, Any], title: str) -> str:
 def nightly() -> None:
     """See to it that nightly comparisons that are due have somebody who does them; looked at once a minute."""
     try:
-        if due(data.database(), now_ms()):
+        if due(data.database(), now_ms()) or report_plans.due(data.database(), now_ms()):
             worker_start.ensure()
     except (StorageError, SQLAlchemyError):  # the page says what is wrong with the database
         return

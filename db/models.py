@@ -4,6 +4,7 @@ from db.base import Table
 from db.control import Command, EngineStatus, Snapshot
 from db.journal import ImportedTrade, JournalConflict, JournalEntry, JournalWord, SavedFilter
 from db.orders import Fill, Order
+from db.reports import ReportPlan
 from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
 from db.safety import Alert, Breaker, BreakerEvent, Outage
@@ -31,6 +32,7 @@ __all__ = [
     "Order",
     "Outage",
     "Position",
+    "ReportPlan",
     "Run",
     "RunMarker",
     "SavedFilter",

@@ -163,7 +163,7 @@ def versus(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "run_id": number,
         "tape": {
             "ok": replayed.ok, "events": replayed.events, "frames": replayed.frames, "counts": replayed.counts,
-            "differences": replayed.differences,
+            "differences": replayed.differences, "unproven": replayed.unproven,
         },
     }  # fmt: skip
     context.progress(0.5, "playing the stored candles of its time")
@@ -183,12 +183,21 @@ def outcomes(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return asdict(after.fill(context.engine, int(args["run_id"]), folder=context.folder, progress=context.progress))
 
 
+def report(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """args: plan, end (ms UTC), as report_plans.ask_due has them. One file, written whole."""
+    from engine.research import report_plans
+
+    context.progress(0.1, "reading the run")
+    return report_plans.run(args, context.engine)
+
+
 KINDS: dict[str, Kind] = {
     "fetch": Kind(fetch),
     "backtest": Kind(backtest),
     "sweep": Kind(sweep),
     "walk_forward": Kind(walk_forward),
     "versus": Kind(versus),
+    "report": Kind(report),
     "outcomes": Kind(outcomes),
 }
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import StorageError
 from db.session import open_engine
-from engine.research import nightly, worker_start
+from engine.research import nightly, report_plans, worker_start
 from engine.research.jobs import wall_ms
 
 EVERY_MIN = 5
@@ -48,7 +48,8 @@ def look() -> bool:
     try:
         engine = open_engine(read_only=True)
         try:
-            return bool(nightly.due(engine, wall_ms())) and worker_start.ensure()
+            now = wall_ms()
+            return bool(nightly.due(engine, now) or report_plans.due(engine, now)) and worker_start.ensure()
         finally:
             engine.dispose()
     except (StorageError, SQLAlchemyError, OSError) as error:

@@ -84,6 +84,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "journal_conflict": {"entry_id": 1, "ts": T, "version": 1, "fields": {"note": "did not"}},
     "saved_filter": {"page": "trades", "name": "stopped shorts", "query": "side=short", "created_ts": T},
     "imported_trade": {**RUN, "trade_seq": 1, "key": "a1"},
+    "report_plan": {"name": "Monday", **RUN, "days": 7, "every": "weekly", "created_ts": T},
 }
 
 
