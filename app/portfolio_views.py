@@ -61,7 +61,7 @@ class View:
         """Of what is held. Undefined where that cannot be said."""
         names, weights = self.weights()
         if not names:
-            raise Undefined("nothing is held" if not self.holdings else "no candles of what is held are stored")
+            raise Undefined("nothing is held" if not self.holdings else "its candles are not stored")
         return portfolio.risk(weights, shrink.covariance(self.moves(names)).matrix)
 
 
@@ -105,7 +105,7 @@ def head(view: View) -> None:
 
 def _beta(view: View) -> float:
     if view.account_btc is None:
-        raise Undefined("no candles of BTC are stored")
+        raise Undefined("no BTC candles")
     return ratios.beta(*view.account_btc)
 
 

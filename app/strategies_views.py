@@ -70,6 +70,10 @@ def statistics(view: View, bands: dict[str, expectation.Band | str]) -> None:
     """Every statistic with its interval; the last column says whether it still is what its backtest was."""
     rows = [_row(side, bands.get(side.name)) for side in view.every]
     columns: dict[str, Any] = {"name": tables.text("Strategy", width="medium")}
+    if any(bands.values()):
+        columns["judged"] = tables.text(
+            "Against its backtest", "the whole path inside a band that holds 90 % of such paths", width="medium"
+        )
     for name in strategies_data.SHOWN:
         definition = DEFINITIONS[name]
         columns[name] = tables.figure(
@@ -81,9 +85,6 @@ def statistics(view: View, bands: dict[str, expectation.Band | str]) -> None:
             "Backtest expects", "90 % range of the mean trade, as a part of what was paid to enter"
         )
         columns["lived"] = tables.figure("Lived", "mean trade, as a part of what was paid to enter")
-        columns["judged"] = tables.text(
-            "Against its backtest", "the whole path inside a band that holds 90 % of such paths", width="medium"
-        )
     frame = tables.frame_of(rows, list(columns))
     raw = tables.frame_of([_values(side) for side in view.every], ["name", *strategies_data.SHOWN])
     tables.heading("Side by side", "strategies", raw)
