@@ -22,8 +22,8 @@ from engine.research.study import Study
 JUDGED = {
     "broken": "This is not bad luck alone: {worse} of draws did as badly",
     "rare": "Rare, but it happens: {worse} of draws did as badly",
-    "luck": "Within what its backtest expects: {worse} of draws did as badly",
-    "good": "Better than the middle of what its backtest expects: {worse} of draws did no better",
+    "luck": "Within what {whose} expects: {worse} of draws did as badly",
+    "good": "Better than the middle of what {whose} expects: {worse} of draws did no better",
 }
 
 
@@ -101,7 +101,9 @@ def luck(view: View, placed: Place | str, against: str) -> None:
     if isinstance(placed, str):
         st.caption(f"Cannot be said: {placed}. Run the same strategies as a backtest and save it.")
         return
-    said = JUDGED[placed.judged].format(worse=_share(placed.share))
+    said = JUDGED[placed.judged].format(
+        worse=_share(placed.share), whose="its past" if against.startswith("its own") else "its backtest"
+    )
     st.text(f"{said}.")
     colors = view.page.colors
     marks = [
@@ -130,9 +132,8 @@ def waterfall(view: View, slippage: Any) -> None:
     made = attribution.waterfall(trades.pnl[inside], trades.fees[inside], slippage[inside], trades.funding[inside])
     with tables.section("From gross to net", "review_costs", "Closed trades; gross is at the prices before slippage"):
         view.attempt("costs")
-    names = ["gross", "fees", "slippage", "funding", "AI", "net"]
-    steps = [made.gross, made.fees, made.slippage, made.funding, made.ai, made.net]
-    figure = result_shapes.waterfall(names, steps, view.page.colors, ending=f" {view.page.quote}")
+    steps = attribution.steps(made)
+    figure = result_shapes.waterfall(list(steps), list(steps.values()), view.page.colors, ending=f" {view.page.quote}")
     st.plotly_chart(
         figure,
         theme=None,
@@ -172,7 +173,7 @@ def causes(view: View) -> None:
     by = {formats.slot(s["strategy"], s["symbol"], s["label"]): s for s in view.found.slots}
     for k, name in enumerate(dict.fromkeys(shown["name"])):
         slot = by.get(str(name))
-        if slot is not None:
+        if slot is not None and view.study is not None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"cause_{k}"):
                 st.text(str(name))
                 view.attempt(f"cause_{k}", str(slot["strategy"]), (str(slot["symbol"]),))

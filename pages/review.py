@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, result_data, review_data, review_views, ui
+from app import data, report_view, result_data, review_data, review_views, ui
 from app.read import research_runs
 from app.read import review as read
 from app.tiles import halves
@@ -17,9 +17,14 @@ def main(page: ui.Page) -> None:
         ui.empty("Nothing to review yet", why if page.trading else "This run stored no curve: it failed or had no bar.")
         return
     found = result_data.result(page.engine, page.run_id)
-    chosen()
     curve = found.account.curve
-    span = review_data.span(curve.begun, int(curve.ts[-1]))
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="review_choices"
+    ):
+        chosen()
+        span = review_data.span(curve.begun, int(curve.ts[-1]))
+        strategies = list(dict.fromkeys(str(slot["strategy"]) for slot in found.slots))
+        report_view.button(page.engine, page.run, strategies, "review", span.since, span.until)
     now = review_data.week(page.engine, found, page.run, span.since, span.until)
     if now.account is None:
         ui.empty(

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import compare_view, data, formats, jobs, notes, promote_view, tables, ui, whatif_view
+from app import compare_view, data, formats, jobs, notes, promote_view, report_view, tables, ui, whatif_view
 from app.palette import Palette
 from app.read import research_runs
 from app.rooms import FOLDER
@@ -124,6 +124,7 @@ def detail(run: dict[str, Any]) -> None:
                 if st.button(label, key=f"open_{page}", help=f"open this run on the page {label}"):
                     st.session_state["run"] = run["name"]
                     st.switch_page(str(FOLDER / f"{page}.py"), query_params={"run": run["name"]})
+            report_view.button(data.database(), run, _named(run), f"run_{run['id']}")
             if run["kind"] != "imported" and st.button(
                 "Rerun on newest data",
                 key="rerun",
@@ -141,6 +142,11 @@ def detail(run: dict[str, Any]) -> None:
             written(run)
         with right:
             note_form(run)
+
+
+def _named(run: dict[str, Any]) -> list[str]:
+    """Its strategies."""
+    return [name for name in str(run["strategies"]).split(", ") if name]
 
 
 def comparison(run: dict[str, Any], found: list[dict[str, Any]], colors: Palette) -> None:

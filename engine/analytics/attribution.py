@@ -33,6 +33,12 @@ def waterfall(pnl: Floats, fees: Floats, slippage: Floats, funding: Floats, ai: 
     return Waterfall(float(pnl.sum()) + paid + slipped + funded, -paid, -slipped, -funded, -ai)
 
 
+def steps(made: Waterfall) -> dict[str, float]:
+    """From gross to net by name; a cost that was nothing is left out."""
+    costs = {"fees": made.fees, "slippage": made.slippage, "funding": made.funding, "AI": made.ai}
+    return {"gross": made.gross, **{name: value for name, value in costs.items() if value}, "net": made.net}
+
+
 @dataclass(frozen=True, eq=False)
 class Pivot:
     """`rows` and `columns` are names; `total`, `count` and `wins` float64/int64[rows, columns] of the trades of each cell."""

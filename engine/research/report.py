@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from engine import __version__
-from engine.analytics.attribution import Waterfall
+from engine.analytics.attribution import steps as steps_of
 from engine.analytics.table import DEFINITIONS
 from engine.analytics.values import Figure
 from engine.research import report_charts as charts
@@ -154,17 +154,11 @@ def distribution(report: Told) -> str:
 
 
 def attribution(report: Told) -> str:
-    steps = parts(report.waterfall)
+    steps = steps_of(report.waterfall)
     figure = charts.waterfall(list(steps), list(steps.values()), report.quote)
     spoken = ", ".join(f"{name} {words.number(value, sign=True)}" for name, value in steps.items())
     note = f"Closed trades, {report.quote}: {spoken}. Gross is at the prices before slippage."
     return html.section("From gross to net", html.chart("waterfall", figure, spoken), note=note)
-
-
-def parts(made: Waterfall) -> dict[str, float]:
-    """The steps by name; a cost that was nothing is left out."""
-    costs = {"fees": made.fees, "slippage": made.slippage, "funding": made.funding, "AI": made.ai}
-    return {"gross": made.gross, **{name: value for name, value in costs.items() if value}, "net": made.net}
 
 
 def trades(report: Told) -> str:

@@ -107,6 +107,12 @@ def _uuid(plan: Mapping[str, Any], end: int) -> str:
     )
 
 
+def newest(engine: Engine, run_id: int) -> int:
+    """The end (ms UTC) of the newest point that a run has stored; 0 without one."""
+    found = rows(engine, "SELECT max(ts) AS ts FROM equity WHERE run_id = :run AND slot_id = 0", {"run": run_id})
+    return int(found[0]["ts"] or 0)
+
+
 def ask_of(plan: Mapping[str, Any], end: int) -> Ask:
     """What a plan asks for up to `end` (ms UTC; 0 = as far as there is)."""
     days = int(plan["days"])
@@ -118,7 +124,7 @@ def write(engine: Engine, plan: Mapping[str, Any], end: int) -> Path:
     """The report of one period in its folder, and its summary beside it; where the report is."""
     made = told(engine, ask_of(plan, end))
     name = re.sub(r"[^A-Za-z0-9]+", "-", str(plan["name"])).strip("-").lower() or "report"
-    out = folder_of(plan) / f"{name}-{day(end - 1)}.html"
+    out = folder_of(plan) / f"{name}-{day(max(end - 1, 0))}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     _whole(out, report.written(made))
     _whole(out.with_suffix(".txt"), summary_of(engine, made))

@@ -69,3 +69,15 @@ def test_a_try_is_the_runs_own_configuration() -> None:
     week = review_try.over(found, NOW - 7 * DAY, NOW)
     assert (week.period, week.first, week.last) == ("custom", "2025-12-29", "2026-01-05")
     assert review_try.settings_of(study, "sma_cross", ("ETH/USD",)).symbols == ("ETH/USD",)
+
+
+def test_a_report_is_kept_from_the_page(open_page: Open, database: Engine) -> None:
+    test = open_page("review")
+    test.text_input(key="report_name_review").input("Sundays")
+    test.selectbox(key="report_every_review").select("weekly")
+    next(one for one in test.button if one.label == "Keep it").click().run()
+    assert [error.value for error in test.exception] == []
+    with database.connect() as connection:
+        kept = connection.execute(text("SELECT name, run_id, days, every, sections FROM report_plan")).one()
+    assert tuple(kept) == ("Sundays", 1, 7, "weekly", "")
+    assert "Sundays: a week, every Monday" in said(test)
