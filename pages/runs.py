@@ -17,7 +17,7 @@ from engine.research.compare import MOST, CompareError
 
 PAGE = {"group": "Research", "title": "Runs", "place": 2, "needs_run": False}
 
-KINDS = {"": "every kind", "backtest": "backtests", "paper": "paper", "live": "live"}
+KINDS = {"": "every kind", "backtest": "backtests", "paper": "paper", "live": "live", "imported": "imported"}
 COLUMNS = {
     "name": tables.text("Run", width="medium"),
     "kind": tables.text("Kind", width=80),

@@ -173,6 +173,11 @@ COLUMNS = {
 }
 
 
+UNSHOWN = ["entry_ts", "label", "strategy", "funding", "bars_held", "ambiguous", "exit_word", "config_version_id", "reviewed",
+           "rating"]  # fmt: skip
+"""Read for what is shown, or for the download: styling costs by the cell."""
+
+
 def shown(raw: dict[str, Any]) -> pd.DataFrame:
     """A page of trades as the table shows them."""
     frame = pd.DataFrame(raw)
@@ -207,7 +212,8 @@ def listing(page: ui.Page, chosen: trades.Filter, count: int) -> int | None:
         ui.to_url(page="" if number == 1 else number)
     raw = trades.page(page.engine, page.run_id, chosen, order, number, SIZE)
     key = f"trades_{page.run_id}_{hash((chosen, order))}_{number}"
-    shade = tables.colored(shown(raw), ["pnl", "pnl_pct", "r_multiple"], page.colors)
+    frame = shown(raw).drop(columns=UNSHOWN)
+    shade = tables.colored(frame, ["pnl", "pnl_pct", "r_multiple"], page.colors)
     row = tables.table(shade, COLUMNS, key=key, height=tables.tall(len(raw["seq"]), 14), select=True)
     seq = int(raw["seq"][row]) if row is not None and row < len(raw["seq"]) else None
     if seq is not None:
