@@ -79,10 +79,17 @@ def tape(found: dict[str, Any]) -> None:
     compared = ", ".join(f"{count:,} {name}" for name, count in found["counts"].items())
     if found["ok"]:
         st.markdown(f"**Equal to the last bit.** {found['events']:,} events replayed; compared: {compared}.")
+        _unproven(found)
         return
     st.markdown("**Not equal.** What differs first:")
     for sentence in found["differences"][:5]:
         st.text(sentence)
+    _unproven(found)
+
+
+def _unproven(found: dict[str, Any]) -> None:
+    if words := found.get("unproven"):
+        st.text(words)
 
 
 def candles(found: dict[str, Any], colors: Palette) -> None:

@@ -38,6 +38,10 @@ class BarBook:
         name = self.file_name(key)
         return self._rows.get(name, _EMPTY)[self._first.get(name, 0) : self._size.get(name, 0)]
 
+    def named(self, name: str) -> Rows:
+        """All bars of a file by its name, a view: TF_BAR[n]."""
+        return self._rows.get(name, _EMPTY)[: self._size.get(name, 0)]
+
     def cut(self, firsts: Mapping[str, int]) -> None:
         """From here on strategies see each file's bars from number `firsts[file]` on."""
         self._first.update({name: int(first) for name, first in firsts.items()})

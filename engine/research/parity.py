@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlmodel import col
 
-from db.models import BreakerEvent, Equity, Fill, Order, Run, Signal, Snapshot, Trade
+import engine as evenkeel
+from db.models import BreakerEvent, Equity, Fill, Order, Run, RunMarker, Signal, Snapshot, Trade
 from db.session import data_folder, open_engine
 from engine.core.types import TF_BAR
 from engine.ledger.context import context_of
 from engine.ledger.rows import rows_of
 from engine.market.tape import START, Position
-from engine.research.replay import Replayed, replay_tape
+from engine.research.replay import Replayed
+from engine.research.segments import Lived, Provable, replay_provable
 
 COMPARED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "signals": (Signal, ("seq",)),
@@ -34,7 +36,8 @@ SHOWN = 20
 
 @dataclass
 class ParityReport:
-    """`counts` are rows compared by table; `differences` are sentences: the 20 earliest by exchange time, the first first."""
+    """`counts` are rows compared by table; `differences` are sentences: the 20 earliest by exchange time, the first first.
+    `unproven` is a sentence about what `ok` does not speak of, empty where the whole run was replayed."""
 
     run: str
     ok: bool = True
@@ -42,6 +45,7 @@ class ParityReport:
     frames: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    unproven: str = ""
     _found: list[tuple[int, int, str]] = field(default_factory=list, repr=False)
 
     def differ(self, ts: int, text: str) -> None:
@@ -62,20 +66,25 @@ class NoSuchRun(Exception):
 
 
 def replay(run: int | str, engine: Engine | None = None, folder: Path | None = None) -> ParityReport:
-    """Replay a paper run by id or name, up to its newest snapshot; its engine may be at work.
+    """Replay a paper run by id or name, from the earliest point that can be proven up to its newest snapshot; its engine may be
+    at work.
 
-    NoSuchRun if there is none to replay, ValueError if it has no tape.
+    NoSuchRun if there is none to replay, ValueError if it has no tape, or none that the present code can prove anything from.
     """
     engine = engine or open_engine(read_only=True)
     found = _find(engine, run)
-    stored, end, bars = _as_of_one_commit(engine, found.id)
+    stored, end, bars, lived = _as_of_one_commit(engine, found)
     report = ParityReport(found.name)
     place = (folder or data_folder() / "runs") / str(found.id)
-    played = replay_tape(place, end)
+    proven = replay_provable(place, end, evenkeel.KERNEL_HASH, lived)
+    played, report.unproven = proven.replayed, proven.unproven
     report.events, report.frames = played.events, played.frames
     for name, (table, key) in COMPARED.items():
-        _compare(report, name, WHEN[table], _expected(engine, found.id, played, table), stored[name], key)
+        ours = _expected(engine, found.id, played, table)
+        _compare(report, name, WHEN[table], ours, _since(proven, table, ours, stored[name]), key)
     _compare_bars(report, place / "bars", bars, played)
+    if proven.start is not None:
+        report.counts["bars"] -= sum(proven.start.extra["bars"].values())
     report.done()
     return report
 
@@ -83,7 +92,9 @@ def replay(run: int | str, engine: Engine | None = None, folder: Path | None = N
 def _find(engine: Engine, run: int | str) -> Any:
     with engine.connect() as connection:
         column: Any = col(Run.id) if isinstance(run, int) else col(Run.name)
-        found = connection.execute(select(col(Run.id), col(Run.name), col(Run.kind)).where(column == run)).first()
+        found = connection.execute(
+            select(col(Run.id), col(Run.name), col(Run.kind), col(Run.code_hash)).where(column == run)
+        ).first()
     if found is None:
         raise NoSuchRun(f"no run {run!r} in this database; `run_engine.py status` names them")
     if found.kind == "backtest":
@@ -91,22 +102,41 @@ def _find(engine: Engine, run: int | str) -> Any:
     return found
 
 
-def _as_of_one_commit(engine: Engine, run_id: int) -> tuple[dict[str, list[dict[str, Any]]], Position, dict[str, int]]:
+Stored = dict[str, list[dict[str, Any]]]
+
+
+def _as_of_one_commit(engine: Engine, run: Any) -> tuple[Stored, Position, dict[str, int], Lived]:
     """The run's rows by name of table, the place on the tape that they belong to (its beginning before the first snapshot),
-    and how many strategy bars each of the run's files held then.
+    how many strategy bars each of the run's files held then, and which kernels had lived it.
 
     All in one transaction, so that an engine at work may go on writing: its rows and its snapshot change together.
     """
     level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    columns = (col(Snapshot.tape_day), col(Snapshot.tape_offset), col(Snapshot.tape_seq), col(Snapshot.extra))
-    newest = select(*columns).where(col(Snapshot.run_id) == run_id)
+    where = (col(Snapshot.tape_day), col(Snapshot.tape_offset), col(Snapshot.tape_seq))
+    newest = select(*where, col(Snapshot.extra), col(Snapshot.kernel_hash)).where(col(Snapshot.run_id) == run.id)
+    upgrades = select(func.max(col(RunMarker.ts))).where(
+        col(RunMarker.run_id) == run.id, col(RunMarker.kind) == "upgrade"
+    )
     with engine.connect().execution_options(**level) as connection:
         place = connection.execute(newest.order_by(col(Snapshot.id).desc()).limit(1)).first()
-        stored = {name: _stored(connection, run_id, table) for name, (table, _) in COMPARED.items()}
+        stored = {name: _stored(connection, run.id, table) for name, (table, _) in COMPARED.items()}
+        upgraded = connection.execute(upgrades).scalar()
+    last = -1 if upgraded is None else int(upgraded)
     if place is None:
-        return stored, START, {}
-    *position, extra = place
-    return stored, Position(*position), dict(extra.get("bars", {}))
+        return stored, START, {}, Lived(run.code_hash, None, last)
+    *position, extra, kernel = place
+    return stored, Position(*position), dict(extra.get("bars", {})), Lived(run.code_hash, kernel, last)
+
+
+def _since(
+    proven: Provable, table: Any, ours: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The stored rows that the replay speaks of: those after its start, and earlier ones that it changed."""
+    if proven.start is None:
+        return rows
+    (key,), newest = COMPARED_KEYS[table], proven.start.newest[str(table.__tablename__)]
+    again = {row[key] for row in ours}
+    return [row for row in rows if row[key] > newest or row[key] in again]
 
 
 def _expected(engine: Engine, run_id: int, played: Replayed, table: Any) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """A paper run's tape, taken once through the backtester: whole arrays of bars, signals once, the kernel in batches.
 
 Where `engine.runtime.trader` steps events as they come, this reads them all and lets `Machine.run` have them; commands and
-changes of setup cut the batch into segments. The two must agree to the last bit; `engine.research.parity` compares.
+changes of setup cut the batch into segments. The two must agree to the last bit; `engine.research.parity` compares, and
+`engine.research.segments` chooses where to begin.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from engine.core.machine import Frames, Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, NEVER, TF_BAR, Rows
 from engine.ledger.rows import SignalFacts
-from engine.market.barbook import BarBook, Key
+from engine.market.barbook import BarBook
 from engine.market.candles import iso
-from engine.market.tape import Position, Tape
+from engine.market.starts import Start
+from engine.market.tape import START, Position, Tape
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Signals
 from engine.strategies.decisions import decisions_of
@@ -47,7 +49,7 @@ class Segment:
     setup: Setup
     frame_ts: list[int] = field(default_factory=list)
     frames: list[Rows] = field(default_factory=list)
-    closes: dict[str, list[Close]] = field(default_factory=dict)  # by "SYMBOL timeframe"
+    closes: dict[str, list[Close]] = field(default_factory=dict)  # by the name of the bars' file
     until: int = -1
     command: tuple[str, int, dict[str, Any]] | None = None
 
@@ -65,8 +67,21 @@ class Reading:
     frames: int = 0
 
 
-def bar_name(symbol: str, timeframe: int) -> str:
-    return f"{symbol} {timeframe}"
+def _bars_of(folder: Path, name: str, count: int) -> Rows:
+    """The first `count` bars of one of the run's own files. ValueError when it is shorter."""
+    book = BarBook(folder / "bars", ())
+    book.load({name: count})
+    return book.named(name)
+
+
+class Hole(ValueError):
+    """A part of the tape up to exchange time `ts` (ms) was lost; it is whole again `behind` that."""
+
+    def __init__(self, folder: Path, ts: int, behind: Position) -> None:
+        super().__init__(
+            f"{folder}: the tape up to {iso(ts)} was lost with the disk's cache; it is no proof of that time"
+        )
+        self.ts, self.behind = ts, behind
 
 
 class _Reader:
@@ -81,13 +96,29 @@ class _Reader:
         self.firsts: dict[str, int] = {}
         self.wanted: set[str] = set()  # names of the bars that slots of the present setup look at
 
-    def read(self, end: Position | None) -> Reading:
-        for event, place in Tape(self.folder / "tape").read():
+    def read(self, end: Position | None, start: Start | None = None) -> Reading:
+        if start is not None:
+            self._go_on(start)
+        for event, place in Tape(self.folder / "tape").read(start.position if start else START):
             if end is not None and (place.day, place.offset) > (end.day, end.offset):
                 break
+            if event[0] == "lost":
+                raise Hole(self.folder, event[1], place)
             self.reading.events += 1
             self._take(event)
         return self.reading
+
+    def _go_on(self, start: Start) -> None:
+        """What the trader held in mind at a start point."""
+        extra = start.extra
+        self._next(Setup.from_json(extra["setup"]))
+        self.in_gap, self.gap_end, self.firsts = extra["in_gap"], extra["gap_end"], dict(extra["first_bars"])
+        for timeframe, stored in extra["resamplers"].items():
+            self.resamplers[int(timeframe)] = Resampler(int(timeframe))
+            self.resamplers[int(timeframe)].restore(stored)
+        self.reading.failed = [(key, 0, _NEVER) for key in extra["errors"]]
+        for name, count in extra["bars"].items():
+            self.reading.bars[name] = [_bars_of(self.folder, name, count)]
 
     def _take(self, event: list[Any]) -> None:
         kind, ts = event[0], event[1]
@@ -108,11 +139,6 @@ class _Reader:
             self._note_failures(ts, event[2], event[3])
             self._now().command = (event[2], ts, event[3])
             self._next(self._now().setup)
-        elif kind == "lost":
-            raise ValueError(
-                f"{self.folder}: the end of the tape up to {iso(ts)} was lost with the disk's cache, so the run cannot be "
-                "replayed beyond it; `run_engine.py audit` still proves its books"
-            )
         elif kind == "cut":
             self.firsts.update(event[2])
         elif kind == "setup":
@@ -134,18 +160,14 @@ class _Reader:
 
     def _next(self, setup: Setup) -> None:
         self.segment = Segment(setup)
-        self.wanted = {bar_name(slot.symbol, slot.timeframe_ms) for slot in setup.slots}
+        self.wanted = {BarBook.name_of(slot.symbol, slot.timeframe_ms) for slot in setup.slots}
         self.reading.segments.append(self.segment)
 
     def _warm(self, counts: dict[str, int], setup: Setup) -> None:
         self._next(setup)
         self.resamplers = {tf: Resampler(tf) for tf in sorted({slot.timeframe_ms for slot in setup.slots})}
-        names = tuple(instrument.symbol for instrument in setup.instruments)
-        book = BarBook(self.folder / "bars", names)
-        keys: list[Key] = [(names.index(slot.symbol), slot.timeframe_ms) for slot in setup.slots]
-        book.load(counts)
-        for symbol, timeframe in dict.fromkeys(keys):
-            self.reading.bars[bar_name(names[symbol], timeframe)] = [book.bars((symbol, timeframe)).copy()]
+        for name in self.wanted:
+            self.reading.bars[name] = [_bars_of(self.folder, name, counts.get(name, 0))]
 
     def _frame(self, ts: int, rows: Rows) -> None:
         for resampler in self.resamplers.values():
@@ -163,14 +185,14 @@ class _Reader:
 
     def _close(self, timeframe: int, symbol: int, row: Rows, seen: int) -> None:
         segment = self._now()
-        name = bar_name(segment.setup.instruments[symbol].symbol, timeframe)
+        name = BarBook.name_of(segment.setup.instruments[symbol].symbol, timeframe)
         if name not in self.wanted:
             return
         end = int(row["ts"]) + timeframe
         missed = self.in_gap and end <= self.gap_end
         known_at = segment.setup.known_at(end, seen, self.gap_end if missed else 0)
         decides = not int(row["flags"]) & FLAG_NO_DECISION
-        first = self.firsts.get(BarBook.name_of(segment.setup.instruments[symbol].symbol, timeframe), 0)
+        first = self.firsts.get(name, 0)
         segment.closes.setdefault(name, []).append(Close(end, known_at, missed, decides, first))
         segment.until = max(segment.until, end)
         self.reading.bars.setdefault(name, []).append(np.atleast_1d(row))
@@ -200,16 +222,19 @@ class Replayed:
     """The strategy bars that the tape's seconds make, by the name of the run's own file."""
 
 
-def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
-    """Run the tape in `folder` (a run's own: tape/ and bars/) up to `end` through the batch kernel.
+def replay_tape(folder: Path, end: Position | None = None, start: Start | None = None) -> Replayed:
+    """Run the tape in `folder` (a run's own: tape/ and bars/) from `start`, or its beginning, up to `end` through the kernel.
 
-    ValueError if it has no beginning."""
-    reading = _Reader(folder).read(end)
+    ValueError if it has no beginning, Hole if a part of it was lost."""
+    reading = _Reader(folder).read(end, start)
     if not reading.segments:
         raise ValueError(f"{folder} holds no tape: the run has not traded yet, or its data folder was moved")
     bars = {name: np.concatenate(parts) for name, parts in reading.bars.items()}
     machine = reading.segments[0].setup.machine()
     signals = 0
+    if start is not None:
+        machine.restore(start.state, start.layout)
+        signals = start.extra["signals"]
     parts: list[tuple[Setup, Reports, dict[int, SignalFacts]]] = []
     asked: dict[int, list[_Slot]] = {}
     for segment in reading.segments:
@@ -223,13 +248,7 @@ def replay_tape(folder: Path, end: Position | None = None) -> Replayed:
         if segment.command is not None:
             reports.append(_command(machine, segment))
         parts.append((segment.setup, Reports.concatenate(reports), facts))
-    files = {BarBook.name_of(*_symbol_and_timeframe(name)): rows for name, rows in bars.items()}
-    return Replayed(parts, reading.events, reading.frames, machine, files)
-
-
-def _symbol_and_timeframe(name: str) -> tuple[str, int]:
-    symbol, _, timeframe = name.rpartition(" ")
-    return symbol, int(timeframe)
+    return Replayed(parts, reading.events, reading.frames, machine, bars)
 
 
 def _follow(machine: Machine, setup: Setup, parts: list[Any]) -> Machine:
@@ -285,7 +304,7 @@ class _Slot:
 
     def __init__(self, setup: Setup, i: int, bars: dict[str, Rows], failed: list[tuple[str, int, int]]) -> None:
         self.setup, self.i, self.spec = setup, i, setup.slots[i]
-        self.name = bar_name(self.spec.symbol, self.spec.timeframe_ms)
+        self.name = BarBook.name_of(self.spec.symbol, self.spec.timeframe_ms)
         self.rows = bars.get(self.name, np.zeros(0, TF_BAR))
         self.failed = [(start, end) for key, start, end in failed if key == self.spec.key]
         self.said: dict[tuple[int, int], _Said] = {}

@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 
+from engine.market.starts import Starts
 from engine.market.tape import Tape
 
 log = logging.getLogger("evenkeel.housekeeping")
 
 
 class Housekeeping:
-    """Packs the tape's finished days and drops those beyond `keep_days`."""
+    """Packs the tape's finished days and drops those beyond `keep_days`, with their start points."""
 
-    def __init__(self, tape: Tape, keep_days: int) -> None:
-        self.tape, self.keep_days = tape, keep_days
+    def __init__(self, tape: Tape, starts: Starts, keep_days: int) -> None:
+        self.tape, self.starts, self.keep_days = tape, starts, keep_days
         self._done = ""
         self._thread: threading.Thread | None = None
 
@@ -38,5 +39,7 @@ class Housekeeping:
     def _tidy(self, day: str) -> None:
         try:
             self.tape.tidy(day, self.keep_days)
+            for oldest in self.tape.days()[:1]:
+                self.starts.drop_before(oldest)
         except OSError as error:
             log.warning("the tape of the days before %s is left as it is until tomorrow: %s", day, error)

@@ -104,7 +104,7 @@ class _Loop:
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
-        self.housekeeping = Housekeeping(session.tape, config.storage.tape_days)
+        self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
         self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
         self._connect()
 

@@ -6,6 +6,7 @@ The tape and the bars are on the disk before the transaction that depends on the
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -21,10 +22,14 @@ from db.models import Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot
 from engine.core.machine import Reports
 from engine.ledger import rows as ledger_rows
 from engine.ledger import write as ledger_write
+from engine.ledger.newest import newest_rows
 from engine.ledger.rows import Context
+from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
 from engine.runtime.crash import point
 from engine.runtime.trader import Step, Trader
+
+log = logging.getLogger("evenkeel.recorder")
 
 SNAPSHOTS_KEPT = 3
 HOUR_MS = 3_600_000
@@ -52,10 +57,14 @@ class Vitals:
 class Recorder:
     """Writes one run's ledger."""
 
-    def __init__(self, engine: Engine, context: Context, tape: Tape) -> None:
+    def __init__(self, engine: Engine, context: Context, tape: Tape, starts: Starts) -> None:
         self.engine = engine
         self.context = context
         self.tape = tape
+        self.starts = starts
+        newest = starts.newest()
+        self.segment = (newest.position.day, newest.kernel_hash) if newest else ("", "")
+        """UTC day and kernel of the newest start point; a commit under another day or kernel writes the next."""
         self._hour = 0
         self.markers: list[tuple[int, str, str]] = []
         self.alerts: list[dict[str, Any]] = []
@@ -66,10 +75,14 @@ class Recorder:
         point("tape.synced")
         trader.book.save()
         point("bars.saved")
+        segment = (self.tape.position.day, evenkeel.KERNEL_HASH)
+        newest: dict[str, int] = {}
         try:
             with self.engine.execution_options(write=True).begin() as connection:
                 point("commit.begun")
                 self._write(connection, trader, step, vitals)
+                if segment != self.segment:
+                    newest = newest_rows(connection, self.context.run_id)
                 point("commit.written")
         except OperationalError as error:
             if is_locked(error):
@@ -79,7 +92,21 @@ class Recorder:
         self.markers.clear()
         self.alerts.clear()
         self._hour = trader.now // HOUR_MS
+        if segment != self.segment:
+            self._begin_segment(trader, newest)
+            self.segment = segment
         return True
+
+    def _begin_segment(self, trader: Trader, newest: dict[str, int]) -> None:
+        """A start point of what is in the ledger now. Trading goes on without: a replay then begins at another one."""
+        machine = trader.machine
+        start = Start(
+            self.tape.position, evenkeel.KERNEL_HASH, machine.snapshot(), machine.layout(), trader.extra(), newest
+        )
+        try:
+            self.starts.write(start)
+        except OSError as error:
+            log.warning("no start point could be written; parity begins at an earlier or a later one: %s", error)
 
     def _write(self, connection: Connection, trader: Trader, step: Step, vitals: Vitals) -> None:
         run_id = self.context.run_id

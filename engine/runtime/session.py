@@ -25,6 +25,7 @@ from engine.ledger.context import context_of
 from engine.market.barbook import BarBook
 from engine.market.candles import iso
 from engine.market.instruments import instruments
+from engine.market.starts import Starts
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
 from engine.runtime.build import setup_of, symbols_of, with_orphans
@@ -101,7 +102,7 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     folder = run_folder(config, run_id)
     trader = Trader(former, BarBook(folder / "bars", _names(former)), time.perf_counter)
     tape = Tape(folder / "tape")
-    recorder = Recorder(engine, context_of(patient, run_id, former), tape)
+    recorder = Recorder(engine, context_of(patient, run_id, former), tape, Starts(folder / "starts"))
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
     session.off = switched_off(config, setup) | orphans
@@ -218,6 +219,8 @@ def _start_on_tape(session: Session, position: Position) -> Position:
     whole, ts = tape.whole_until(position)
     if whole == position:
         return position
+    session.recorder.starts.drop_behind(whole)
+    session.recorder.segment = ("", "")  # the first commit begins another behind the hole
     tape.open(whole)
     tape.append(now, ["lost", now, ts])
     tape.sync()
