@@ -138,6 +138,16 @@ def _placed(stamp: tuple[Any, ...], _engine: Engine, _found: Result) -> tuple[Pl
         return str(why), ""
 
 
+def blocked(engine: Engine, found: Result, run_id: int, since: int, until: int) -> list[dict[str, Any]]:
+    """Signals of this time that led to nothing; counted anew when one was given or followed up. See read.review.blocked."""
+    return _blocked((found.stamp[0], run_id, *read.blocked_stamp(engine, run_id), since, until), engine)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _blocked(stamp: tuple[Any, ...], _engine: Engine) -> list[dict[str, Any]]:
+    return read.blocked(_engine, int(stamp[1]), int(stamp[-2]), int(stamp[-1]))
+
+
 def versions(engine: Engine, found: Result, changes: list[read.Change]) -> list[Version]:
     """All closed trades by the version of configuration and code they were opened under, in order of first use."""
     return _versions((*found.stamp[:3], len(changes)), engine, found, changes)

@@ -44,7 +44,7 @@ def main(page: ui.Page) -> None:
         review_views.worst(view)
     left, right = halves("held")
     with left:
-        review_views.signals(view, read.blocked(page.engine, page.run_id, span.since, span.until))
+        review_views.signals(view, review_data.blocked(page.engine, found, page.run_id, span.since, span.until))
     with right:
         review_views.breakers(view, read.breakers(page.engine, page.run_id, span.since, span.until))
     changes = read.changes(page.engine, page.run_id)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
-from db.queries import Column, columns, rows
+from db.queries import Column, columns, rows, scalar
 
 BLOCKED = """
 SELECT g.status, g.reason, count(*) AS signals, count(o.result) AS followed, avg(o.result) AS mean, min(g.decided_ts) AS first
@@ -41,6 +41,13 @@ class Change:
     hash: str
     source: str
     diff: str
+
+
+def blocked_stamp(engine: Engine, run_id: int) -> tuple[int, int]:
+    """Changes with each signal and each outcome."""
+    given = scalar(engine, "SELECT max(seq) FROM signal WHERE run_id = :run", {"run": run_id})
+    followed = scalar(engine, "SELECT max(updated_ts) FROM signal_outcome WHERE run_id = :run", {"run": run_id})
+    return int(given or 0), int(followed or 0)
 
 
 def blocked(engine: Engine, run_id: int, since: int, until: int) -> list[dict[str, Any]]:

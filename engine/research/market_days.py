@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,11 +106,12 @@ def together(names: Sequence[str], table: Column, least: float = 0.6) -> tuple[l
 
 def held(table: Column, first: int) -> Curve | None:
     """One unit put in equal parts into the columns of `table` float64[days, symbols] on the first day that knows all of them,
-    and never touched; `first` is the UTC day (since 1970) of the first row. None where no day knows them all."""
-    known = np.isfinite(table).all(axis=1) if table.shape[1] else np.zeros(0, bool)
-    if not known.any():
+    and never touched, up to the last day that does; `first` is the UTC day (since 1970) of the first row. None where no day
+    knows them all."""
+    known = np.flatnonzero(np.isfinite(table).all(axis=1)) if table.shape[1] else np.zeros(0, np.int64)
+    if not known.size:
         return None
-    begun = int(np.argmax(known))
-    grown = (table[begun:] / table[begun]).mean(axis=1)
-    ts = (first + 1 + np.arange(begun, len(table))) * MS_DAY
+    begun, over = int(known[0]), int(known[-1]) + 1
+    grown = (table[begun:over] / table[begun]).mean(axis=1)
+    ts = (first + 1 + np.arange(begun, over)) * MS_DAY
     return Curve(ts[1:], grown[1:], 1.0, int(ts[0]), int(ts[-1]))

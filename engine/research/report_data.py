@@ -173,7 +173,7 @@ def _beside(
 ) -> tuple[Account, str]:
     """The account beside its symbols held in equal parts, and what they are called."""
     symbols = tuple(dict.fromkeys(str(slot["symbol"]) for slot in slots if int(slot["id"]) in chosen))
-    first, last = (account.curve.begun - 1) // MS_DAY, account.curve.ended // MS_DAY
+    first, last = (account.curve.begun - 1) // MS_DAY, (account.curve.ended - 1) // MS_DAY
     found = market_days.closes(data_folder(), int(run["id"]), str(run["exchange"]), symbols, first, last)
     if not found:
         return account, ""

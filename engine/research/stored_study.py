@@ -18,7 +18,8 @@ from engine.research.compare_config import setup_of_run
 from engine.research.study import Source, Study
 
 _RUN = "SELECT name, kind, exchange, params, started_ts, ended_ts FROM run WHERE id = :run"
-_SPAN = "SELECT min(ts) AS first, max(ts) AS last FROM equity WHERE run_id = :run AND slot_id = 0"
+_SPAN = """SELECT (SELECT min(ts) FROM equity WHERE run_id = :run AND slot_id = 0) AS first,
+    (SELECT max(ts) FROM equity WHERE run_id = :run AND slot_id = 0) AS last"""  # asked together they would scan the curve
 
 
 def study_of_run(engine: Engine, run_id: int) -> Study:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from app import review_try, settings
+from app.read import review as read
 from app.settings import Settings
+from engine.research import stored_study
 from engine.strategies import catalog
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import DAY, NOW
@@ -81,3 +83,11 @@ def test_a_report_is_kept_from_the_page(open_page: Open, database: Engine) -> No
         kept = connection.execute(text("SELECT name, run_id, days, every, sections FROM report_plan")).one()
     assert tuple(kept) == ("Sundays", 1, 7, "weekly", "")
     assert "Sundays: a week, every Monday" in said(test)
+
+
+def test_no_question_scans_a_big_table(database: Engine) -> None:
+    asked = {"run": 1, "since": 0, "until": NOW}
+    with database.connect() as connection:
+        for sql in (read.BLOCKED, read.BREAKERS, read.VERSIONS, read.MARKERS, read.UNDER, stored_study._SPAN):
+            plan = [str(row[3]) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"), asked)]
+            assert [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step] == [], sql

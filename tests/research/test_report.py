@@ -144,3 +144,14 @@ def test_a_file_is_written_whole(database: Engine, tmp_path: Path) -> None:
     out = report.write(database, Ask(1), tmp_path / "new" / "r.html")
     assert out.read_text(encoding="utf-8").endswith("</html>")
     assert [path.name for path in out.parent.iterdir()] == ["r.html"]
+
+
+def test_the_market_ends_where_its_candles_end() -> None:
+    from engine.research.market_days import held
+
+    table = np.array([[np.nan, 5.0], [10.0, 5.0], [20.0, 5.0], [20.0, np.nan]])
+    curve = held(table, 100)
+    assert curve is not None
+    assert curve.equity.tolist() == [1.5]
+    assert (curve.begun, curve.ended) == (102 * DAY, 103 * DAY)
+    assert held(np.full((3, 1), np.nan), 0) is None
