@@ -28,6 +28,7 @@ KINDS = {
     "compare": "Compare",
     "versus": "Backtest vs paper",
     "report": "Report",
+    "outcomes": "Signals followed up",
     "promote": "Promote to config",
 }
 

@@ -13,7 +13,7 @@ import streamlit as st
 from app import charts, formats, signals_charts, signals_words, tables, trade_filters, ui
 from app.palette import Palette
 from app.signals_data import Judged
-from app.tiles import Tile, tiles
+from app.tiles import Tile, halves, tiles
 from engine.analytics.signals_ledger import Rule
 from engine.analytics.signals_score import Between, Calibration, Record
 from engine.research.signal_book import OWN, SignalBook
@@ -155,10 +155,12 @@ LEDGER_COLUMNS = {
     "win_between": tables.figure("90 %", "Wilson's interval"),
     "mean": tables.fraction("Mean", "what a blocked signal would have returned, net", digits=3, sign=True),
     "mean_between": tables.figure("90 % ", "of the mean"),
-    "saved": tables.amount("Saved", "what the losing ones would have lost, at the slot's usual size"),
-    "missed": tables.amount("Missed", "what the winning ones would have made"),
+    "saved": tables.COLUMN.NumberColumn(
+        "Saved", format="localized", help="what the losing ones would have lost, at the slot's usual size"
+    ),
+    "missed": tables.COLUMN.NumberColumn("Missed", format="localized", help="what the winning ones would have made"),
     "net": tables.amount("Saved less missed", "above zero: the rule paid", sign=True),
-    "verdict": tables.text("Verdict", width="medium"),
+    "verdict": tables.text("Verdict", "it paid or it cost: the mean's interval lies on one side of zero", "medium"),
 }
 
 
@@ -192,9 +194,19 @@ def _rule(one: Rule) -> dict[str, Any]:
         "name": signals_words.rule(one.rule), "signals": one.signals, "followed": one.followed,
         "win": None if one.would_win.value is None else one.would_win.value * 100, "win_between": between(one.would_win) or "",
         "mean": None if one.mean.value is None else one.mean.value * 100,
-        "mean_between": between(one.mean, digits=3, sign=True) or "", "saved": one.saved, "missed": one.missed, "net": one.net,
+        "mean_between": between(one.mean, digits=3, sign=True) or "", "net": one.net,
+        "saved": round(one.saved, 2), "missed": round(one.missed, 2),
         "verdict": verdict,
     }  # fmt: skip
+
+
+BIN_COLUMNS = {
+    "said": tables.text("Confidence"),
+    "signals": tables.COLUMN.NumberColumn("Signals", format="localized"),
+    "confidence": tables.fraction("Said on average", digits=1),
+    "right": tables.fraction("Was right", "above zero after costs", digits=1),
+    "between": tables.figure("90 %", "Wilson's interval"),
+}
 
 
 # ---- calibration --------------------------------------------------------------------------------------------------------
@@ -208,8 +220,16 @@ def calibration(made: Calibration | str, colors: Palette) -> None:
     if isinstance(made, str):
         st.caption(f"{made[0].upper()}{made[1:]}.")
         return
+    left, right = halves("calibration")
     figure = signals_charts.reliability(made, colors)
-    st.plotly_chart(figure, theme=None, key="reliability", config=charts.CONFIG, alt=_said(made))
+    left.plotly_chart(figure, theme=None, key="reliability", config=charts.CONFIG, alt=_said(made))
+    with right:
+        frame = _bins(made)
+        frame["said"] = [f"{low:.0%} to {high:.0%}" for low, high in zip(frame["from"], frame["to"], strict=True)]
+        for name in ("confidence", "right"):
+            frame[name] = frame[name] * 100
+        frame["between"] = [between(one.right) or "" for one in made.bins]
+        tables.table(frame, BIN_COLUMNS, key="calibration", height=tables.tall(len(frame), 12))
     st.caption(_said(made))
 
 

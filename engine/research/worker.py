@@ -23,7 +23,7 @@ from sqlmodel import col
 
 from db.models import Job
 from db.session import data_folder, write_session
-from engine.research import nightly, report_plans
+from engine.research import nightly, outcomes_due, report_plans
 from engine.research.jobs import SILENT_MS, wall_ms
 from engine.research.save import fail_broken
 from engine.research.work_kinds import KINDS, Context, Interrupted, sentence
@@ -32,7 +32,7 @@ LOOK_S = 0.4
 """Seconds between looks for a new job, and at most so often is progress written."""
 BEAT_S = 2.0
 CHORE_S = 60.0
-"""So often what comes by itself (nightly comparisons, reports) is looked for."""
+"""So often what comes by itself (nightly comparisons, reports, outcomes) is looked for."""
 ATTEMPTS = 3
 """A job that ended its worker so often is not tried again."""
 
@@ -125,8 +125,9 @@ def _chores(engine: Engine) -> None:
     try:
         nightly.ask_due(engine, wall_ms())
         report_plans.ask_due(engine, wall_ms())
+        outcomes_due.ask_due(engine, wall_ms())
     except SQLAlchemyError as error:  # a busy database: again in a minute
-        log.warning("the nightly comparisons and reports could not be asked for: %s", error)
+        log.warning("comparisons, reports and outcomes could not be asked for: %s", error)
 
 
 def claim(engine: Engine, worker: str) -> Mapping[str, Any] | None:

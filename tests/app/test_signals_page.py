@@ -79,7 +79,7 @@ def test_a_hundred_thousand_signals(open_page: Open, many: Engine) -> None:
     assert test.metric[2].value == f"{won * 100:.1f} %"
     rules = next(frame for frame in tables(test) if "verdict" in frame)
     assert rules["signals"].sum() == 50_000
-    assert (np.abs(rules["net"] - (rules["saved"] - rules["missed"])) < 1e-6).all()
+    assert (np.abs(rules["net"] - (rules["saved"] - rules["missed"])) < 0.02).all()
     began = time.process_time()
     test.run()
     assert time.process_time() - began < 1.0

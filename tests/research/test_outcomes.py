@@ -19,7 +19,7 @@ from engine.core.setup import Setup
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.market.candles import Candles
 from engine.market.store import Store
-from engine.research import lab, outcomes
+from engine.research import lab, outcomes, outcomes_due
 from engine.research.outcomes_market import NoSuchRun
 from engine.research.study import Source, Study
 from tests.research.conftest import MINUTE, START, walk
@@ -258,3 +258,13 @@ def test_a_worker_follows_up(engine: Engine, home: Path) -> None:
     done = jobs.job_of(engine, uuid)
     assert done is not None
     assert (done.state, done.result["written"]) == ("done", scalar(engine, "SELECT count(*) FROM signal_outcome"))
+
+
+def test_a_running_run_that_is_behind_is_asked_about_once_an_hour(engine: Engine, home: Path) -> None:
+    run, hour = _as_paper(engine, home, study(home, 800)), outcomes_due.HOUR_MS
+    assert len(outcomes_due.ask_due(engine, START)) == 1
+    assert outcomes_due.ask_due(engine, START + hour - 1) == []
+    assert len(outcomes_due.ask_due(engine, START + hour)) == 1
+    with write_session(engine) as session:
+        session.execute(text("UPDATE run SET status = 'stopped' WHERE id = :run"), {"run": run})
+    assert outcomes_due.ask_due(engine, START + 2 * hour) == []

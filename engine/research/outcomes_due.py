@@ -1,0 +1,51 @@
+"""Which running runs have signals to follow up, and asking for it: once an hour while a worker lives, so at least every night.
+
+The job's uuid names run and hour, so that no two ever ask for the same. What is done is engine.research.outcomes'.
+"""
+
+from __future__ import annotations
+
+import uuid as uuids
+from typing import Any
+
+from sqlalchemy import Engine, insert
+from sqlalchemy.exc import IntegrityError
+
+from db.models import Job
+from db.queries import rows, scalar
+from db.session import write_session
+
+HOUR_MS = 3_600_000
+_RUNNING = "SELECT id, name FROM run WHERE kind IN ('paper', 'live') AND status = 'running' ORDER BY id"
+_BEHIND = """SELECT coalesce((SELECT max(seq) FROM signal WHERE run_id = :run), 0) >
+    coalesce((SELECT max(signal_seq) FROM signal_outcome WHERE run_id = :run), 0)
+    OR EXISTS (SELECT 1 FROM signal_outcome WHERE run_id = :run AND NOT resolved)"""
+_ASKED = "SELECT count(*) FROM job WHERE uuid = :uuid"
+
+
+def ask_due(engine: Engine, now: int) -> list[str]:
+    """Ask for each running run that is behind, one job an hour of the wall clock `now` (ms UTC); the uuids asked for here."""
+    asked = []
+    for run in rows(engine, _RUNNING):
+        uuid = _uuid(run, now)
+        if scalar(engine, _ASKED, {"uuid": uuid}) or not scalar(engine, _BEHIND, {"run": run["id"]}):
+            continue
+        row = {
+            "uuid": uuid,
+            "kind": "outcomes",
+            "title": f"signals of {run['name']}",
+            "args": {"run_id": run["id"]},
+            "source": "cli",
+            "created_ts": now,
+        }
+        try:
+            with write_session(engine) as session:
+                session.execute(insert(Job), row)
+        except IntegrityError:  # another process asked in this very moment
+            continue
+        asked.append(uuid)
+    return asked
+
+
+def _uuid(run: dict[str, Any], now: int) -> str:
+    return str(uuids.uuid5(uuids.NAMESPACE_OID, f"evenkeel outcomes {run['id']} {run['name']} {now // HOUR_MS}"))
