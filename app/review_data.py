@@ -133,7 +133,7 @@ def _placed(stamp: tuple[Any, ...], _engine: Engine, _found: Result) -> tuple[Pl
         past = trades.returns[trades.exit_ts < since]
         return review.place(
             trades.returns[inside], past
-        ), "its own trades before, for not every slot has a stored backtest"
+        ), "its own trades before this time, for no other backtest of every slot is stored"
     except Undefined as why:
         return str(why), ""
 

@@ -190,7 +190,11 @@ def worst(view: View) -> None:
             "ended": [formats.exit_reason(str(code)) for code in own["exit_reason"][which]],
         }
     )  # fmt: skip
-    tables.heading("Five trades that cost most", "worst", raw, "Select one to open it on the page Trades")
+    with tables.section("Five trades that cost most", "worst", "Select one to open it on the page Trades"):
+        if which.size:
+            slot = next(one for one in view.found.slots if one["id"] == int(own["slot_id"][which[0]]))
+            view.attempt("worst", str(slot["strategy"]), (str(slot["symbol"]),))
+        tables.downloads(raw, "worst")
     if raw.empty:
         st.caption("No trade lost in this time.")
         return
@@ -218,7 +222,8 @@ def signals(view: View, found: list[dict[str, Any]]) -> None:
     with tables.section(
         "Signals missed and blocked", "blocked", "Refused by a rule, or passed while the engine could not act"
     ):
-        view.attempt("blocked")
+        if found:
+            view.attempt("blocked")
         tables.downloads(raw, "blocked")
     if raw.empty:
         st.caption("None: every entry signal of this time became an order.")
@@ -240,7 +245,8 @@ def breakers(view: View, found: list[dict[str, Any]]) -> None:
     """What held the account back, with the numbers that caused it."""
     raw = tables.frame_of(found, ["ts", "breaker", "action", "level", "value", "threshold", "reason"])
     with tables.section("Breakers", "review_breakers", "Trips, releases and ends in this time"):
-        view.attempt("breakers")
+        if found:
+            view.attempt("breakers")
         tables.downloads(raw, "breakers")
     if raw.empty:
         st.caption("None tripped.")
