@@ -43,7 +43,7 @@ def button(
             "Download", lambda: _made(engine, ask), f"evenkeel-{_plain(run['name'])}.html", "text/html", on_click="ignore",
             key=f"report_get_{key}", type="primary", width="stretch",
         )  # fmt: skip
-        st.caption("A megabyte or five, a second or two; nothing in it asks the network.")
+        st.caption("About 5 MB, made in a second or two; nothing in it asks the network.")
         _keep(engine, ask, key)
         _kept(engine, int(run["id"]), key)
 
