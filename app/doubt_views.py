@@ -169,7 +169,7 @@ def evidence(done: StudyResult, made: Doubt, found: Lineage | None, colors: Pale
     if found is not None:
         origins = ", ".join(f"{count:,} by {formats.words(name)}" for name, count in found.origins.items())
         st.caption(
-            f"{found.trials:,} variants tried on this data ({origins}); {found.elsewhere:,} on other data. "
+            f"{formats.many(found.trials, 'variant')} tried on this data ({origins}); {found.elsewhere:,} on other data. "
             f"{seal.sentence(made.openings)}"
         )
     _figures(made)

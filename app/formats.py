@@ -77,6 +77,11 @@ def when(ts: float | None, *, seconds: bool = False) -> str:
     return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def many(n: int, what: str) -> str:
+    """3 trades, 1 trade."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def timeframe(ms: int) -> str:
     """60000 as 1m, as exchanges write it."""
     for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")):

@@ -39,7 +39,7 @@ def base(colors: Palette, height: int) -> go.Figure:
 def coverage(strips: Mapping[str, Any], colors: Palette) -> go.Figure:
     """One strip a series on a shared time axis: full days in the accent, thinner ones towards the colour of losses."""
     labels = strips["label"]
-    figure = base(colors, 60 + 22 * len(labels))
+    figure = base(colors, 78 + 22 * len(labels))
     share = np.asarray(strips["share"]) * 100
     scale = [[0.0, colors.loss], [0.8, colors.outage], [0.999, colors.accent], [1.0, colors.accent]]
     figure.add_heatmap(

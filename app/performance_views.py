@@ -37,6 +37,8 @@ SHOWN = (
     "cvar_95",
 )
 WINDOWS = (20, 30, 60, 90, 180)
+WEEK_DAYS, WEEKS_DAYS = 7, 14
+"""From how many days on the week's hours and the calendars say something; before, they are empty cells."""
 
 T = TypeVar("T")
 
@@ -189,7 +191,9 @@ def moving(view: View) -> None:
         )
     ui.to_url(window="" if picked == 30 else picked)
     if returns.size <= picked:
-        st.caption(f"{returns.size} days are there; a window of {picked} needs more of them.")
+        st.caption(
+            f"A window of {picked} days needs more than {picked} of them; {formats.many(returns.size, 'day')} so far."
+        )
         return
     sharpe, figure = view.kept("rolling", lambda: _rolling(view, picked), picked)
     known = sharpe[np.isfinite(sharpe)]
@@ -216,6 +220,10 @@ def calendars(view: View) -> None:
     returns, days = view.account.returns, view.account.curve.days
     if not np.isfinite(returns).all() or not days.size:
         st.caption("The account was used up: its days have no returns.")
+        return
+    if days.size < WEEKS_DAYS:
+        tables.section("Months and days", "months", "Returns of UTC months and days, linked and free of deposits")
+        st.caption(f"Calendars are drawn from {WEEKS_DAYS} days on; {formats.many(days.size, 'day')} so far.")
         return
     made = calendar.months(days, returns)
     frame = tables.frame_of(
@@ -269,7 +277,7 @@ def spread_of_days(view: View) -> None:
         alt=f"{returns.size} days, VaR {formats.percent(risk)}",
     )
     if returns.size < MIN_DAYS:
-        st.caption(f"{returns.size} days: the tail of so few is one or two of them.")
+        st.caption(f"{formats.many(returns.size, 'day')}: the tail of so few is one or two of them.")
 
 
 def held(view: View) -> None:
@@ -349,6 +357,10 @@ def by_hour(view: View) -> None:
         st.caption(
             "No trade was closed in this time." if not len(trades) else "No trade had a stop, so nothing has an R."
         )
+        return
+    if view.account.returns.size < WEEK_DAYS:
+        so_far = formats.many(view.account.returns.size, "day")
+        st.caption(f"A week's hours are drawn from {WEEK_DAYS} days on; {so_far} so far.")
         return
     figure = view.kept("hours", lambda: _hours(view, trades.entry_ts[known], results[known]))
     st.plotly_chart(figure, theme=None, key="hours", config=charts.CONFIG, alt="Mean result by weekday and hour")

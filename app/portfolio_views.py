@@ -100,7 +100,9 @@ def head(view: View) -> None:
     }
     tiles([Tile(name, value, note, WORDS[name]) for name, (value, note) in found.items()], "portfolio")
     if view.account.size < MIN_DAYS:
-        st.caption(f"{view.account.size} days in this window: below {MIN_DAYS} such numbers say little.")
+        st.caption(
+            f"{formats.many(view.account.size, 'day')} in this window: below {MIN_DAYS} such numbers say little."
+        )
 
 
 def _beta(view: View) -> float:

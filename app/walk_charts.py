@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app import charts
+from app import charts, formats
 from app.lab_charts import base
 from app.palette import Palette
 
@@ -32,10 +32,11 @@ def stitched(
         begin = str(charts.moments(fold["test_from"]))
         middle = str(charts.moments((fold["test_from"] + fold["test_to"]) // 2))
         figure.add_vline(x=begin, line={"color": colors.border, "width": 1})
-        gained = fold["test_return"]
+        gained = round(float(fold["test_return"]), 3)
+        color = colors.gain if gained > 0 else colors.loss if gained < 0 else colors.muted
         figure.add_annotation(
-            x=middle, y=1.0, yref="paper", yanchor="bottom", showarrow=False, text=f"{number}: {gained * 100:+.1f} %",
-            font={"size": 11, "color": colors.gain if gained > 0 else colors.loss},
+            x=middle, y=1.0, yref="paper", yanchor="bottom", showarrow=False,
+            text=f"{number}: {formats.percent(gained, 1, sign=True)}", font={"size": 11, "color": color},
         )  # fmt: skip
     figure.update_layout(margin={"t": 26})
     return figure

@@ -44,6 +44,8 @@ def main() -> None:
         ui.to_url(**settings.to_address(chosen))
     with middle, st.container(key="lab_middle"):
         pending()
+        if not good:
+            ui.empty("Nothing to show yet", "What the form marks has to be put right first.")
         done = result(chosen, found, store) if good else None
         if done is not None:
             known = doubt_views.tried(done)

@@ -108,7 +108,7 @@ def totals(found: list[Stocked]) -> None:
     below = sum(quality.grade > "B" for quality in qualities)
     tiles(
         [
-            Tile("Series", f"{len(found):,}", f"{len({one.series.symbol for one in found})} symbols"),
+            Tile("Series", f"{len(found):,}", formats.many(len({one.series.symbol for one in found}), "symbol")),
             Tile("Candles", f"{sum(quality.rows for quality in qualities):,}"),
             Tile("Size", f"{sum(one.size for one in found) / 1e6:,.1f} MB", "on disk"),
             Tile(
@@ -127,7 +127,7 @@ def strips(covered: dict[str, Coverage], colors: Any) -> None:
     if not made["label"]:
         return
     tables.section("Coverage", "coverage", "each cell is a day or more: full colour where every bar is there")
-    words = "; ".join(f"{name}: {len(cover.holes)} holes" for name, cover in list(covered.items())[:8])
+    words = "; ".join(f"{name}: {formats.many(len(cover.holes), 'hole')}" for name, cover in list(covered.items())[:8])
     st.plotly_chart(lab_charts.coverage(made, colors), theme=None, key="coverage", config=CONFIG, alt=words)
 
 
@@ -139,7 +139,7 @@ def listing(found: list[Stocked]) -> Stocked | None:
     shown["from"], shown["to"] = tables.utc(frame["from_ts"]), tables.utc(frame["to_ts"])
     shown["missing"], shown["hash"] = frame["missing"] * 100, [text[:12] for text in frame["hash"]]
     tables.heading("Series", "series", frame)
-    row = tables.table(shown, COLUMNS, key="series", select=True, height=min(38 + 29 * len(frame), 420))
+    row = tables.table(shown, COLUMNS, key="series", select=True, height=tables.tall(len(frame), 13))
     names = [":".join(one.key) for one in found]
     if row is not None and row < len(found):
         ui.to_url(series=names[row])
@@ -282,6 +282,9 @@ def request(exchange: str, symbols: list[str], timeframe: str, days: int, addres
     pairs, wrong = settings.pairs(symbols)
     if wrong or not pairs or not exchange:
         st.warning(wrong or "Name an exchange and at least one pair.")
+        return
+    if address and not address.startswith(("http://", "https://")):
+        st.warning(f"Another address begins with http:// or https://, as in http://{address}.")
         return
     end = now_ms()
     args = {"exchange": exchange, "symbols": pairs, "timeframe": timeframe, "start": end - days * DAY_MS, "end": end}

@@ -106,8 +106,8 @@ def listing(kept: list[dict[str, Any]], found: list[dict[str, Any]]) -> dict[str
         shown[name] = tables.utc(raw[source])
     for name in ("total_return", "max_drawdown", "win_rate"):
         shown[name] = pd.to_numeric(raw[name]) * 100
-    tables.heading(f"{len(kept):,} run{'s' if len(kept) != 1 else ''}", "runs", raw)
-    row = tables.table(shown, COLUMNS, key=f"runs_{len(kept)}", select=True, height=min(40 + 29 * len(kept), 430))
+    tables.heading(formats.many(len(kept), "run"), "runs", raw)
+    row = tables.table(shown, COLUMNS, key=f"runs_{len(kept)}", select=True, height=tables.tall(len(kept), 13))
     names = [str(one["name"]) for one in found]
     if row is not None and row < len(kept):
         ui.to_url(open=kept[row]["name"])

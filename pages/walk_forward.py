@@ -242,12 +242,12 @@ def figures(made: Any) -> None:
                 between(doubt, "sharpe"),
                 "of the stitched account's days; 90 % interval",
             ),
-            Tile("Drawdown", percent(made["max_drawdown"]), None, "deepest of the stitched account"),
         ],
         "walk",
     )
     numbers(
         [
+            Tile("Drawdown", percent(made["max_drawdown"]), None, "deepest of the stitched account"),
             Tile("Better than", formats.DASH if ahead is None else formats.percent(ahead, 0), "of the other sets",
                  "of all sets, those that the chosen one left behind in the tests, on average; 50 % is what chance gives"),
             Tile("Deflated Sharpe", number(doubt["deflated_sharpe"]), f"{doubt['trials']:,} tried",

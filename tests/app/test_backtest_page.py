@@ -230,6 +230,7 @@ def test_a_constraint_is_said_beside_the_field_and_nothing_is_run(open_page: Ope
     test = open_page("backtest")
     test.slider(key="lab_sma_cross_fast").set_value(80).run()
     assert "must be below slow" in said(test)
+    assert "Nothing to show yet" in said(test)
     assert not test.get("plotly_chart")
     assert [error.value for error in test.exception] == []
 

@@ -106,6 +106,9 @@ def test_a_pair_that_is_none_is_a_sentence(open_page: Open, data_folder: Path) -
     assert "is not a pair" in said(test)
     _fetch(test, [])
     assert "at least one pair" in said(test)
+    test.text_input(key="fetch_address").set_value("127.0.0.1:8765")
+    _fetch(test, ["BTC/USD"])
+    assert "as in http://127.0.0.1:8765" in said(test)
     assert not (data_folder / "evenkeel.db").exists()
 
 

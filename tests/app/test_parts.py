@@ -39,6 +39,8 @@ ROOT = Path(__file__).resolve().parents[2]
         (formats.duration(3_600_500), "1 h"),
         (formats.when(0), "1970-01-01 00:00"),
         (formats.timeframe(900_000), "15m"),
+        (formats.many(1, "day"), "1 day"),
+        (formats.many(1_200, "trade"), "1,200 trades"),
         (formats.slot("sma_cross", "BTC/USD"), "SMA cross on BTC/USD"),
         (formats.slot("macd_trend", "ETH/USD", "slow"), "MACD trend on ETH/USD (slow)"),
         (formats.exit_reason("trail"), "trailing stop"),

@@ -78,6 +78,12 @@ def test_performance_shows_what_is_reckoned(open_page: Open, database: Engine) -
     assert "4 days: too few below 60" in said(test) or "5 days: too few below 60" in said(test)
 
 
+def test_calendars_wait_until_there_are_days_for_them(open_page: Open, database: Engine) -> None:
+    words = said(open_page("performance", **{"from": period.written(NOW - DAY // 4)}))
+    assert "Calendars are drawn from 14 days on; 1 day so far." in words
+    assert "A window of 30 days needs more than 30 of them; 1 day so far." in words
+
+
 def test_a_time_in_the_address_is_the_whole_pages(open_page: Open, database: Engine) -> None:
     since = NOW - 2 * DAY
     test = open_page("performance", **{"from": period.written(since)})
