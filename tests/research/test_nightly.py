@@ -97,7 +97,7 @@ def test_the_worker_asks_and_the_engine_only_wakes_it(engine: Engine, monkeypatc
     assert work(engine, once=True) == 1
     (job,) = jobs_of(engine)
     assert (job.kind, job.state) == ("versus", "failed"), "this run has no tape, and the job says so"
-    assert "tape" in str(job.error)
+    assert "can be proven by a replay" in str(job.error)
     assert not look()
     assert woken == [1]
     with engine.connect() as connection:
