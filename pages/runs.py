@@ -7,12 +7,25 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import compare_view, data, formats, jobs, notes, promote_view, report_view, tables, ui, whatif_view
+from app import (
+    compare_view,
+    data,
+    formats,
+    jobs,
+    notes,
+    promote_view,
+    report_view,
+    result_data,
+    tables,
+    ui,
+    whatif_view,
+)
 from app.palette import Palette
 from app.read import research_runs
 from app.rooms import FOLDER
 from app.tiles import Tile, halves, numbers
 from db.errors import StorageError
+from engine.analytics.table import figures as figures_of
 from engine.research.compare import MOST, CompareError
 
 PAGE = {"group": "Research", "title": "Runs", "place": 2, "needs_run": False}
@@ -25,7 +38,7 @@ COLUMNS = {
     "symbols": tables.text("Symbols"),
     "timeframe": tables.text("Bars", width=60),
     "total_return": tables.fraction("Return", "of the starting cash, net", sign=True),
-    "sharpe": tables.amount("Sharpe", "of daily returns, 365 days a year"),
+    "sharpe": tables.amount("Sharpe", "of daily returns, 365 days a year; of a run that goes on, until now"),
     "max_drawdown": tables.fraction("Drawdown", "deepest, on every stored point"),
     "trades": tables.COLUMN.NumberColumn("Trades", format="localized"),
     "profit_factor": tables.amount("Profit factor"),
@@ -36,6 +49,9 @@ COLUMNS = {
     "params": tables.text("Parameters"),
     "made": tables.moment("Made"),
 }
+ALIVE = 6
+"""So many living runs are reckoned at once: each reads its whole curve the first time."""
+LIVING = ("sharpe", "max_drawdown", "profit_factor", "win_rate")
 OPEN = {"trades": "Trades", "overview": "Overview"}
 
 
@@ -54,6 +70,7 @@ def main() -> None:
             "Save a backtest on the page Backtest, or start the engine: each is a run.",
         )
         return
+    found = alive(found)
     kept = filtered(found)
     if not kept:
         ui.empty("No run fits these filters", "Widen them; they are kept in the address of this page.")
@@ -73,6 +90,22 @@ def working() -> None:
             jobs.watch(job.uuid)
     if newest and newest[0].state == "failed":
         jobs.ended(newest[0])
+
+
+def alive(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs that stored no figures, because they go on, with those of their equity and trades up to now: the newest few."""
+    waiting = [run for run in found if run["sharpe"] is None and run["trades"] and run["kind"] in ("paper", "live")]
+    now = {run["id"]: _until_now(run) for run in waiting[:ALIVE]}
+    return [{**run, **now.get(run["id"], {})} for run in found]
+
+
+def _until_now(run: dict[str, Any]) -> dict[str, Any]:
+    """Only what has a value; what has none keeps its dash."""
+    result = result_data.result(data.database(), int(run["id"]))
+    made = result_data.kept(
+        ("runs", *result.stamp), lambda: {name: one.value for name, one in figures_of(result.account, LIVING).items()}
+    )
+    return {name: value for name, value in made.items() if value is not None}
 
 
 def filtered(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -184,7 +217,12 @@ def figures(run: dict[str, Any]) -> None:
     numbers(
         [
             Tile("Return", formats.percent(run["total_return"], sign=True)),
-            Tile("Sharpe", formats.number(run["sharpe"])),
+            Tile(
+                "Sharpe",
+                formats.number(run["sharpe"]),
+                None,
+                "of daily returns, 365 days a year; a dash until two days of equity and a move are there",
+            ),
             Tile("Drawdown", formats.percent(run["max_drawdown"])),
             Tile("Trades", f"{run['trades']:,}"),
             Tile("Win rate", formats.percent(run["win_rate"])),

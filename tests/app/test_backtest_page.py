@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from pydantic import Field
+from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from app.forms import declared, from_text, read
 from app.read import research
 from app.settings import Settings, from_address, span, study_of, to_address
+from db.models import Job
 from db.queries import columns
-from db.session import migrate, open_engine
+from db.session import migrate, open_engine, write_session
 from engine.market.candles import Candles
 from engine.market.store import Store
 from engine.research import jobs, lab, worker_start
@@ -352,3 +354,31 @@ def test_a_broken_strategy_of_the_persons_own(
     monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "my"))
     words: Any = said(open_page("backtest", strategies="mine"))
     assert "nothing_like_this" in words
+
+
+def test_what_a_run_met_becomes_the_costs(open_page: Open, store: Store, data_folder: Path) -> None:
+    """The newest comparison of a run is offered; one click fills slippage, spread and the fees that were paid."""
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
+    migrate(engine)
+    for number, bps in enumerate((9.0, 3.25, None)):
+        met = {"slippage_bps": bps, "taker": 0.006, "maker": None, "fills": 12}
+        run_id = 1 if number < 2 else 2
+        result = {"candles": {"run": f"paper-{run_id}", "run_id": run_id, "costs_met": met}}
+        row = {
+            "uuid": f"u{number}",
+            "kind": "versus",
+            "args": {"run_id": run_id},
+            "source": "cli",
+            "created_ts": number,
+        }
+        with write_session(engine) as session:
+            session.execute(insert(Job).values(**row, state="done", done_ts=number, result=result))
+    engine.dispose()
+    test = open_page("backtest", spread="2", taker="0.001", maker="0.004")
+    offered = [button for button in test.button if button.label.startswith("As ")]
+    assert [button.label for button in offered] == ["As paper-1 met: 3.25 bp"]
+    offered[0].click().run()
+    assert [error.value for error in test.exception] == []
+    fields = {name: test.number_input(key=f"lab_{name}").value for name in ("slippage", "spread", "taker", "maker")}
+    assert fields == {"slippage": 3.25, "spread": 0.0, "taker": 0.6, "maker": 0.4}
+    assert (test.query_params["slippage"], test.query_params["taker"]) == ("3.25", "0.006")

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from app.settings import Settings, study_of
+from engine.analytics.ratios import sharpe
 from engine.market.store import Store
 from engine.research import jobs, lab, worker_start
+from engine.research.stored import account_of_run
 from engine.research.worker import work
 from tests.app.conftest import Open, said, tables
 from tests.app.test_backtest_page import DAY, START, hours
@@ -47,7 +49,11 @@ def test_every_run_is_listed(open_page: Open, database: Engine, backtest: str) -
     )
     assert row["data_grade"] == "A"
     assert row["sharpe"] == pytest.approx(row["sharpe"])
-    assert frame.set_index("name").loc["test-data"]["total_return"] != 0
+    living = frame.set_index("name").loc["test-data"]
+    assert living["total_return"] != 0
+    account = account_of_run(database, 1)
+    assert living["sharpe"] == pytest.approx(sharpe(account.returns), rel=1e-9)
+    assert living["max_drawdown"] == pytest.approx(account.deepest * 100, rel=1e-9)
 
 
 def test_filters_live_in_the_address(open_page: Open, database: Engine, backtest: str) -> None:
