@@ -49,8 +49,7 @@ COLUMNS = {
     "params": tables.text("Parameters"),
     "made": tables.moment("Made"),
 }
-ALIVE = 6
-"""So many living runs are reckoned at once: each reads its whole curve the first time."""
+ALIVE = 6  # reckoned at once: each reads its whole curve the first time
 LIVING = ("sharpe", "max_drawdown", "profit_factor", "win_rate")
 OPEN = {"trades": "Trades", "overview": "Overview"}
 
