@@ -48,6 +48,7 @@ def coverage(strips: Mapping[str, Any], colors: Palette) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(
         hovermode="closest",
+        margin={"b": 44},  # two lines: the day, and the year below the first
         yaxis={"autorange": "reversed", "side": "left", "showgrid": False, "type": "category", "ticksuffix": "  "},
     )
     return figure

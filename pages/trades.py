@@ -175,7 +175,7 @@ COLUMNS = {
 
 UNSHOWN = ["entry_ts", "label", "strategy", "funding", "bars_held", "ambiguous", "exit_word", "config_version_id", "reviewed",
            "rating"]  # fmt: skip
-"""Read for what is shown, or for the download: styling costs by the cell."""
+# read for what is shown, or for the download: styling costs by the cell
 
 
 def shown(raw: dict[str, Any]) -> pd.DataFrame:

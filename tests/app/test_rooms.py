@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from app.rooms import GROUPS, rooms
+from app.rooms import FOLDER, GROUPS, rooms
 
 
 def test_every_page_says_what_it_is() -> None:
@@ -15,6 +16,16 @@ def test_every_page_says_what_it_is() -> None:
     assert [room.name for room in found if room.group == "Now"] == ["overview", "positions"]
     assert len({room.title for room in found}) == len(found)
     assert [GROUPS.index(room.group) for room in found] == sorted(GROUPS.index(room.group) for room in found)
+
+
+def test_no_page_prints_a_bare_string() -> None:
+    """Streamlit shows every string that stands alone in a page's module, so what explains a constant is a comment there."""
+    pages = sorted(FOLDER.glob("*.py"))
+    assert pages
+    for page in pages:
+        later = ast.parse(page.read_text()).body[1:]
+        bare = [one.lineno for one in later if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
+        assert not bare, f"{page.name}, line {bare[0]}: write a comment instead"
 
 
 def test_a_new_file_is_a_new_page(tmp_path: Path) -> None:
