@@ -225,12 +225,13 @@ def figures(run: dict[str, Any]) -> None:
             Tile("Drawdown", formats.percent(run["max_drawdown"])),
             Tile("Trades", f"{run['trades']:,}"),
             Tile("Win rate", formats.percent(run["win_rate"])),
-            Tile("Data", str(run["data_grade"] or formats.DASH), (run["data_hash"] or "")[:12] or None),
         ],
         "run",
     )
     if run["params"]:
         st.text(run["params"])
+    if run["data_grade"]:
+        st.caption(f"Candles of grade {run['data_grade']}, content {(run['data_hash'] or '')[:12]}")
 
 
 def written(run: dict[str, Any]) -> None:
