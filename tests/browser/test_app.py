@@ -155,9 +155,9 @@ def test_a_download_is_the_whole_table(tab: Any, address: str) -> None:
     tab.goto(f"{address}/trades?run=test-data")
     tab.locator(".st-key-download_trades button:visible").click()
     with tab.expect_download() as waiting:
-        tab.locator(".st-key-download_trades_csv button:visible").click()
+        tab.locator(".st-key-download_evenkeel-trades-csv button:visible").click()
     lines = Path(waiting.value.path()).read_text().splitlines()
-    assert lines[0].startswith("seq,entry_ts,exit_ts,symbol")
+    assert lines[0].startswith("run,seq,strategy,label,symbol,timeframe_ms,side")
     assert len(lines) == 121
 
 
