@@ -95,7 +95,7 @@ class Cluster:
         waiting: dict[int, Any] = {}
         try:
             while True:
-                room = 0 if stopped() else max(1, AHEAD * self._width) - len(waiting)
+                room = 0 if stopped() else max(0, max(1, AHEAD * self._width) - len(waiting))
                 for number, piece in itertools.islice(pieces, room):
                     waiting[number] = self._client.submit(run_piece, sent, piece, pure=False, retries=3)
                     waiting[number].add_done_callback(lambda future, n=number: ended.put((n, future)))

@@ -228,7 +228,7 @@ class Engine:
         while process.poll() is None and time.monotonic() < deadline:
             if until_ms is not None and self.place.now() > until_ms:
                 break
-            time.sleep(0.01)
+            time.sleep(0.01 if until_ms is None else 0.1)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -121,7 +121,7 @@ def test_the_scenes_hold_what_they_are_for() -> None:
     """Trades, stops in doubtful bars, short positions and refusals must be among what is compared."""
     seen = {"trades": 0, "ambiguous": 0, "shorts": 0, "open": 0, "many": 0, "overflows": 0}
 
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(scenes())
     def look(scene: Scene) -> None:
         row = scene.run(short=True).tallies[0]
