@@ -68,6 +68,7 @@ class Trader:
         self.put_out: set[str] = (
             set()
         )  # keys of slots a person has switched off; a configuration does not switch them on
+        self.said: dict[str, dict[str, Any]] = {}  # slot key -> what its strategy made of its newest bar
         self._configure(setup)
         self.resamplers = {tf: Resampler(tf) for tf in self.timeframes}
 
@@ -184,6 +185,8 @@ class Trader:
             self.fail(i, end, f"{type(error).__name__}: {error}", step)
             return _NO_DECISION_ROWS
         self.spent[slot.key] = self.stopwatch() - begun
+        warm = _warmup_of(self.strategies[i])
+        self.said[slot.key] = {"end": end, "bars": len(bars), "warmup": warm, "checks": _checks(signals)}
         if row.size:
             missed = self.in_gap and end <= self.gap_end
             row = row.copy()
@@ -258,11 +261,18 @@ class Trader:
             "signals": self.signals,
             "errors": self.errors,
             "put_out": sorted(self.put_out),
+            "said": {slot.key: self.said[slot.key] for slot in self.setup.slots if slot.key in self.said},
+            "blocked_until": self._blocked(),
             "resamplers": {str(tf): resampler.state() for tf, resampler in self.resamplers.items()},
             "bars": self.book.counts(),
             "first_bars": self.book.firsts(),
             "setup": self.setup.to_json(),
         }
+
+    def _blocked(self) -> dict[str, int]:
+        """Slots in their cool-down: until when, exchange ms."""
+        until = self.machine.slots["blocked_until"].tolist()
+        return {slot.key: ts for slot, ts in zip(self.setup.slots, until, strict=True) if ts > self.now}
 
     def restore(self, state: bytes, layout: dict[str, object], extra: Mapping[str, Any]) -> None:
         """Take a snapshot back. The setup may have changed: what has the same name keeps its state."""
@@ -271,6 +281,7 @@ class Trader:
             setattr(self, name, extra[name])
         self.errors = dict(extra["errors"])
         self.put_out = set(extra.get("put_out", ()))
+        self.said = dict(extra.get("said", {}))
         for timeframe, stored in extra["resamplers"].items():
             if int(timeframe) in self.resamplers:
                 self.resamplers[int(timeframe)].restore(stored)
@@ -302,4 +313,4 @@ def _tag(signals: Any, code: int) -> str:
 
 
 def _checks(signals: Any) -> dict[str, bool]:
-    return {name: bool(values[-1]) for name, values in signals.checks.items()}
+    return {str(name): bool(values[-1]) for name, values in signals.checks.items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 
+from engine.core.types import Protection
 from engine.runtime import trader as traders
 from engine.runtime.budget import PATIENCE
 from tests.runtime.desk_session import STEP_MS, Life, frames, setup_of, slot
@@ -69,6 +71,32 @@ def test_a_long_life_leaves_its_oldest_bars_behind_at_midnight(tmp_path: Path, m
     life.go(market)
     assert life.desk.trader.book.firsts() == life.tape("cut")[-1][2]
     assert life.same_as_replayed()["trades"] > 20
+
+
+def test_a_snapshot_tells_what_each_strategy_made_of_its_newest_bar_and_who_cools_down(tmp_path: Path) -> None:
+    """Bar by bar, signal or not: what an open chart says about a slot comes from here."""
+    cooling = replace(slot("sma_cross"), protection=Protection(stop=0.0005), cooldown_ms=20 * 60_000)
+    setup = setup_of(cooling, slot("sma_cross", "ETH/USD"), params=(FAST, FAST))
+    key, trader = setup.slots[0].key, (life := Life.begin(tmp_path, setup)).desk.trader
+    market, seen, cooled = frames(5, 200 * 3, 2), set(), 0
+    for _ in range(190):
+        life.go(islice(market, 3))
+        told = trader.extra()
+        bars = trader.book.bars((0, 60_000))
+        if bars.size:
+            fast, slow = (bars["close"][-n:].mean() for n in (3, 8))
+            said = told["said"][key]
+            assert (said["bars"], said["warmup"], said["end"]) == (bars.size, 8, int(bars["ts"][-1]) + 60_000)
+            assert said["checks"] == {"fast mean above slow mean": bars.size >= 8 and bool(fast > slow)}
+            seen.add(said["checks"]["fast mean above slow mean"])
+        until = told["blocked_until"].get(key)
+        cooled += until is not None
+        assert until is None or trader.now < until <= trader.now + 20 * 60_000
+    assert seen == {True, False}
+    assert cooled > 10
+    before = trader.extra()
+    life.die_and_recover()
+    assert life.desk.trader.extra() == before
 
 
 @pytest.mark.usefixtures("moody")
