@@ -83,7 +83,19 @@ def _signals(trades: dict[str, Any]) -> dict[str, Any]:
         "kind": np.full(n, "entry"),
         "status": np.full(n, "taken"),
         "tag": TAGS[np.arange(n) % len(TAGS)],
+        "order_seq": trades["seq"],
+        "strength": strengths(n),
     }
+
+
+def sure(n: int) -> Any:
+    """float64[n]: how sure each signal is; what came after it knows a little of it."""
+    return np.round(np.random.default_rng(29).random(n), 3)
+
+
+def strengths(n: int) -> Any:
+    """object[n]: what it says of that: nothing, for every second."""
+    return np.where(np.arange(n) % 2 == 1, sure(n).astype(object), None)
 
 
 def _equity(n: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from db.session import open_engine
-from tests.app import big
+from tests.app import big, big_signals
 from tests.app.seed import NOW, seed
 
 Open = Callable[..., AppTest]
@@ -42,8 +44,25 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hundred thousand trades, made once; to be read only."""
-    return big.make(tmp_path_factory.mktemp("big") / "evenkeel.db", 100_000, points=2_000)
+    """A hundred thousand trades and half as many signals more, made once for all workers of the suite; to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "a_hundred_thousand"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            big_signals.add(big.make(folder / "evenkeel.db", 100_000, points=2_000))
+            (folder / "made").touch()
+    return folder / "evenkeel.db"
+
+
+@pytest.fixture
+def many(data_folder: Path, big_file: Path) -> Iterator[Engine]:
+    """That file as the app's, and a reader of it."""
+    (data_folder / "evenkeel.db").symlink_to(big_file)
+    engine = open_engine(f"sqlite:///{big_file}", read_only=True)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

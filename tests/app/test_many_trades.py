@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from sqlalchemy import Engine, event
 
 from app.read import journal, trades
 from app.read.journal import Subject
 from app.read.trades import Filter
 from db.queries import columns
-from db.session import open_engine
 from engine.ledger import export
-from tests.app.big import make
 from tests.app.conftest import tables
 
-N = 100_000
 BIG = {"trade", "t", "u", "signal", "g", "fill", "f", "orders", "o", "equity", "e2", "stop_move"}
-
-
-@pytest.fixture(scope="module")
-def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("big") / "evenkeel.db", N, points=2_000)
-
-
-@pytest.fixture
-def big(big_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Read-only: nothing here writes."""
-    monkeypatch.setenv("EVENKEEL_DATA", str(big_file.parent))
-    monkeypatch.setenv("EVENKEEL_CLOCK_MS", "1767600000000")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    engine = open_engine(f"sqlite:///{big_file}", read_only=True)
-    yield engine
-    engine.dispose()
-    st.cache_resource.clear()
 
 
 FILTERS = [
@@ -64,35 +40,35 @@ def _asked(engine: Engine) -> tuple[list[tuple[str, Any]], Any]:
     return seen, note
 
 
-def test_no_query_scans_a_big_table(big: Engine) -> None:
-    seen, note = _asked(big)
+def test_no_query_scans_a_big_table(many: Engine) -> None:
+    seen, note = _asked(many)
     for chosen in FILTERS:
-        trades.totals(big, 1, chosen)
-        trades.running(big, 1, chosen)
+        trades.totals(many, 1, chosen)
+        trades.running(many, 1, chosen)
         for order in trades.ORDERS:
-            trades.page(big, 1, chosen, order, 1, 50)
+            trades.page(many, 1, chosen, order, 1, 50)
     for by in trades.GROUPS:
-        trades.groups(big, 1, Filter(symbol="SOL/USD"), by)
-    trades.choices(big, 1)
+        trades.groups(many, 1, Filter(symbol="SOL/USD"), by)
+    trades.choices(many, 1)
     from app.read import trade_detail
 
-    found = trade_detail.detail(big, 1, 70_000)
+    found = trade_detail.detail(many, 1, 70_000)
     assert found is not None
-    trade_detail.fills_of(big, 1, {**found, "entry_order_seq": 1, "exit_order_seq": 2})
-    trade_detail.stops_of(big, 1, found)
-    journal.recent(big, 1)
-    journal.reviewed(big, 1)
-    journal.days(big, 1, 1_764_547_200_000, 1_767_225_600_000)
-    journal.span(big, 1)
-    journal.entry(big, Subject(1, trade_seq=5))
-    journal.found(big, 1, "word", "#tag", True)
-    journal.costs_of_mistakes(big, 1)
+    trade_detail.fills_of(many, 1, {**found, "entry_order_seq": 1, "exit_order_seq": 2})
+    trade_detail.stops_of(many, 1, found)
+    journal.recent(many, 1)
+    journal.reviewed(many, 1)
+    journal.days(many, 1, 1_764_547_200_000, 1_767_225_600_000)
+    journal.span(many, 1)
+    journal.entry(many, Subject(1, trade_seq=5))
+    journal.found(many, 1, "word", "#tag", True)
+    journal.costs_of_mistakes(many, 1)
     for name in export.TABLES:
-        export.table(big, name, [1], since=1_767_500_000_000)
-    event.remove(big, "before_cursor_execute", note)
+        export.table(many, name, [1], since=1_767_500_000_000)
+    event.remove(many, "before_cursor_execute", note)
     assert len(seen) > 100
     scans = set()
-    with big.connect() as connection:
+    with many.connect() as connection:
         for statement, parameters in dict.fromkeys((s, tuple(p) if isinstance(p, list) else p) for s, p in seen):
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             steps = [
@@ -123,27 +99,27 @@ def _numpy(every: dict[str, Any], chosen: Filter) -> Any:
 
 
 @pytest.mark.parametrize("chosen", FILTERS[:4], ids=["all", "facets", "dates", "ranges"])
-def test_a_filter_is_what_it_says(big: Engine, chosen: Filter) -> None:
+def test_a_filter_is_what_it_says(many: Engine, chosen: Filter) -> None:
     sql = """SELECT t.seq, t.entry_ts, t.exit_ts, t.symbol, t.exit_reason, t.config_version_id, t.direction, t.pnl, t.r_multiple,
              s.strategy, g.tag FROM trade t JOIN slot s ON s.id = t.slot_id
              LEFT JOIN signal g ON g.run_id = t.run_id AND g.seq = t.signal_seq WHERE t.run_id = 1 AND t.seq % 19 = 0"""
-    every = columns(big, sql)
+    every = columns(many, sql)
     mine = every["seq"][_numpy(every, chosen)]
-    got = trades.running(big, 1, chosen)["seq"]
+    got = trades.running(many, 1, chosen)["seq"]
     assert set(mine.tolist()) == set(got[got % 19 == 0].tolist())
     assert len(mine) > 20
-    sums = trades.totals(big, 1, chosen)
+    sums = trades.totals(many, 1, chosen)
     for by in ("exit", "month", "strategy"):
-        parts = trades.groups(big, 1, chosen, by)
+        parts = trades.groups(many, 1, chosen, by)
         assert sum(part["trades"] for part in parts) == sums["trades"] == len(got)
         assert sum(part["pnl"] for part in parts) == pytest.approx(sums["pnl"], abs=1e-6)
 
 
-def test_pages_of_every_order_are_the_whole_in_order(big: Engine) -> None:
+def test_pages_of_every_order_are_the_whole_in_order(many: Engine) -> None:
     chosen = Filter(symbol="BTC/USD", reason="stop", since=1_760_000_000_000)
-    count = int(trades.totals(big, 1, chosen)["trades"])
+    count = int(trades.totals(many, 1, chosen)["trades"])
     for order, column in (("best", "pnl"), ("worst_r", "r_multiple"), ("oldest", "exit_ts"), ("costliest", "fees")):
-        parts = [trades.page(big, 1, chosen, order, n, 100) for n in range(1, count // 100 + 2)]
+        parts = [trades.page(many, 1, chosen, order, n, 100) for n in range(1, count // 100 + 2)]
         values = np.concatenate([part[column] for part in parts])
         assert len({int(seq) for part in parts for seq in part["seq"]}) == count
         steps = np.diff(values)
@@ -159,10 +135,7 @@ def test_pages_of_every_order_are_the_whole_in_order(big: Engine) -> None:
         ("journal", {"view": "calendar", "month": "2025-03"}),
     ],
 )
-def test_the_pages_open(
-    big: Engine, open_page: Any, big_file: Path, monkeypatch: Any, page: str, query: dict[str, str]
-) -> None:
-    monkeypatch.setenv("EVENKEEL_DATA", str(big_file.parent))
+def test_the_pages_open(open_page: Any, many: Engine, page: str, query: dict[str, str]) -> None:
     test = open_page(page, **query)
     for name, value in query.items():
         assert test.query_params[name] in (value, [value])

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
-import pytest
 from sqlalchemy import Engine, text
 
 from app import signals_data
-from db.session import open_engine
 from engine.research import signal_book
-from tests.app import big_signals
 from tests.app.conftest import Open, said, tables
 
 BIG = {"signal", "signal_outcome", "trade", "orders", "equity", "breaker_event"}
-
-
-@pytest.fixture(scope="module")
-def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return big_signals.make(tmp_path_factory.mktemp("signals") / "evenkeel.db")
-
-
-@pytest.fixture
-def many(data_folder: Path, big_file: Path) -> Engine:
-    (data_folder / "evenkeel.db").symlink_to(big_file)
-    return open_engine(f"sqlite:///{big_file}")
 
 
 def test_no_database_says_what_to_do(open_page: Open) -> None:
@@ -74,7 +59,7 @@ def test_a_hundred_thousand_signals(open_page: Open, many: Engine) -> None:
     """What is shown are the sums of the rows; a script run that has read them is quick."""
     test = open_page("signals", measure="r24")
     book = signal_book.read(many, 1)
-    assert test.metric[0].value == "100,000"
+    assert test.metric[0].value == "150,000"
     won = np.nanmean(book.raw["r24"] > 0)
     assert test.metric[2].value == f"{won * 100:.1f} %"
     rules = next(frame for frame in tables(test) if "verdict" in frame)
