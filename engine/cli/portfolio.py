@@ -49,9 +49,9 @@ class Outs:
 
 def study_of(config: Path, period: Period, execution: str | None, auto_ack: str | None) -> Study:
     """What the configuration would have traded in the period: known at the bar's end, as a backtest on candles is."""
+    from engine.config.reading import load
     from engine.research.study import Source, Study
     from engine.runtime.build import setup_of, symbols_of
-    from engine.runtime.config import load
 
     read = load(config)
     exchange, symbols = read.run.exchange, symbols_of(read)

@@ -39,7 +39,7 @@ def load_dotenv() -> None:
 
 def init() -> None:
     """Ask five questions and write my/config.toml."""
-    from engine.runtime.config import home
+    from engine.config.reading import home
     from engine.runtime.init import write
 
     path = write(home(), lambda question, default: str(typer.prompt(question, default=default, err=True)))
@@ -87,7 +87,7 @@ def _defaults(params: type) -> str:
 
 def new_strategy(name: Annotated[str, typer.Argument(help="lower-case letters, digits and underscores")]) -> None:
     """Write a strategy that runs into my/strategies, and its test, to start from."""
-    from engine.runtime.config import home
+    from engine.config.reading import home
     from engine.runtime.init import new_strategy as write
 
     path = write(home(), name)
@@ -101,9 +101,9 @@ def config_check(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Read the configuration as the engine would, and say what is wrong with it. Ends with 78 when something is."""
-    from engine.runtime.config import find, load
-    from engine.runtime.config_check import check_slots
-    from engine.runtime.config_errors import ConfigError
+    from engine.config.check import check_slots
+    from engine.config.errors import ConfigError
+    from engine.config.reading import find, load
 
     path = file or find()
     try:

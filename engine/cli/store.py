@@ -20,7 +20,7 @@ def point_to_data() -> None:
     """Let db.session find what the configuration names; what --data-dir or the environment says wins."""
     if os.environ.get("EVENKEEL_DATA") or os.environ.get("DATABASE_URL"):
         return
-    from engine.runtime.config import find, load
+    from engine.config.reading import find, load
 
     path = find()
     if path.exists():

@@ -15,7 +15,7 @@ def make_strategy(name: str, params: list[str]) -> Strategy:
     """The strategy `name` with its parameters set; Fail (2) names what is unknown, wrong, and what is near."""
     from pydantic import ValidationError
 
-    from engine.runtime.config_errors import explain, nearest
+    from engine.config.errors import explain, nearest
     from engine.strategies import catalog
 
     known = sorted(catalog.available())

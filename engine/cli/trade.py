@@ -16,7 +16,7 @@ from engine.cli.failures import USAGE, Fail
 from engine.cli.output import say, say_compiling
 
 if TYPE_CHECKING:
-    from engine.runtime.config import Config
+    from engine.config.model import Config
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,7 @@ def run(
     source, settings = _configuration(config, new)
     if supervise:
         raise typer.Exit(_supervised(config, once, demo))
-    from engine.runtime.config_text import bare
+    from engine.config.text import bare
     from engine.runtime.logs import Terminal, start_logging
 
     start_logging(Path(settings.storage.data_dir), settings.log.level)
@@ -63,9 +63,9 @@ def run(
 
 def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
     """Its file and the checked configuration, or ConfigError before anything is touched; --new is written into the file."""
-    from engine.runtime.config import find, load, parse
-    from engine.runtime.config_check import check_slots
-    from engine.runtime.config_edit import with_setting, write_atomically
+    from engine.config.check import check_slots
+    from engine.config.edit import with_setting, write_atomically
+    from engine.config.reading import find, load, parse
 
     source = path or find()
     settings = load(source)

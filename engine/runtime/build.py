@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from engine.config.model import Config
+from engine.config.sections import LimitsSection, SlotSection
 from engine.core.setup import Setup
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.market.symbols import timeframe_ms
-from engine.runtime.config import Config, LimitsSection, SlotSection
 
 
 def symbols_of(config: Config) -> list[str]:

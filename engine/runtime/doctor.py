@@ -96,9 +96,9 @@ def _sqlite() -> Iterator[Finding]:
 
 
 def _config() -> Iterator[Finding]:
-    from engine.runtime.config import find, load
-    from engine.runtime.config_check import check_slots
-    from engine.runtime.config_errors import ConfigError
+    from engine.config.check import check_slots
+    from engine.config.errors import ConfigError
+    from engine.config.reading import find, load
 
     path = find()
     if not path.exists():
@@ -127,8 +127,8 @@ def _strategies() -> Iterator[Finding]:
 
 
 def _data_dir() -> Path:
-    from engine.runtime.config import find, load
-    from engine.runtime.config_errors import ConfigError
+    from engine.config.errors import ConfigError
+    from engine.config.reading import find, load
 
     if os.environ.get("EVENKEEL_DATA"):
         return Path(os.environ["EVENKEEL_DATA"])

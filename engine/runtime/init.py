@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.runtime.config import Config, parse
-from engine.runtime.config_edit import write_atomically
-from engine.runtime.config_errors import ConfigError
-from engine.runtime.config_text import commented, toml
+from engine.config.edit import write_atomically
+from engine.config.errors import ConfigError
+from engine.config.model import Config
+from engine.config.reading import parse
+from engine.config.text import commented, toml
 from engine.runtime.templates import STRATEGY, TEST
 
 Ask = Callable[[str, str], str]

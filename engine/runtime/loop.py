@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from db.models import Command
+from engine.config.model import Config
 from engine.core.bars import Frame
 from engine.core.machine import Machine
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR, Instrument
@@ -32,7 +33,6 @@ from engine.market.instruments import instruments
 from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue, open_venue
 from engine.runtime.budget import SlotBudget
-from engine.runtime.config import Config
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.housekeeping import Housekeeping

@@ -17,15 +17,17 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db import queries
+from engine.config.check import check_slots
+from engine.config.edit import Slot, with_setting, with_slot, write_atomically
+from engine.config.errors import ConfigError
+from engine.config.model import Config
+from engine.config.reading import find, load, parse
+from engine.config.sections import LimitsSection
 from engine.core.setup import Setup
 from engine.core.types import SlotSpec
 from engine.market.symbols import timeframe_name
 from engine.research.compare_config import setup_of_run
 from engine.research.work_kinds import Context
-from engine.runtime.config import Config, LimitsSection, find, load, parse
-from engine.runtime.config_check import check_slots
-from engine.runtime.config_edit import Slot, with_setting, with_slot, write_atomically
-from engine.runtime.config_errors import ConfigError
 from engine.strategies import catalog
 from engine.strategies.base import StrategyError
 

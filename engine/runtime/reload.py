@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config.check import check_slots
+from engine.config.diff import Change, changes, effective
+from engine.config.model import Config
+from engine.config.reading import parse
 from engine.core.types import Instrument
 from engine.runtime.build import symbols_of
-from engine.runtime.config import Config, parse
-from engine.runtime.config_check import check_slots
-from engine.runtime.config_diff import Change, changes, effective
 from engine.runtime.watch import FileWatch
 
 log = logging.getLogger("evenkeel.reload")

@@ -18,6 +18,7 @@ from sqlmodel import col
 import engine as evenkeel
 from db.models import Run, Snapshot
 from db.session import check_schema, migrate, open_engine, write_session
+from engine.config.model import Config
 from engine.core.setup import Setup
 from engine.core.types import Instrument
 from engine.ledger import write as ledger_write
@@ -29,7 +30,6 @@ from engine.market.starts import Starts
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
 from engine.runtime.build import setup_of, symbols_of, with_orphans
-from engine.runtime.config import Config
 from engine.runtime.crash import point
 from engine.runtime.lock import EngineLock
 from engine.runtime.recorder import Recorder, Vitals, wall_ms

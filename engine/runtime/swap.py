@@ -1,6 +1,6 @@
 """Takes over what a configuration asks for: as events of the tape, so that a replay does the same at the same place.
 
-Used by the loop at a start and at a bar's close after an edit. What an edit means is decided in reload.py and config_diff.py;
+Used by the loop at a start and at a bar's close after an edit. What an edit means is decided in reload.py and engine/config/diff.py;
 the feed is the loop's.
 """
 
@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from db.models import Run
 from db.session import write_session
+from engine.config.text import bare
 from engine.core import codes
 from engine.core.setup import Setup
 from engine.ledger.context import context_of
 from engine.runtime.build import setup_of, with_orphans
 from engine.runtime.causality import looking_ahead
-from engine.runtime.config_text import bare
 from engine.runtime.desk import Desk
 from engine.runtime.recorder import is_locked
 from engine.runtime.reload import Candidate

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from sqlalchemy.orm import Session
 
 from db.models import Run
+from engine.config.model import Config
 from engine.core.setup import Setup
 from engine.ledger import write as ledger_write
-from engine.runtime.config import Config
 from engine.strategies import catalog
 
 

@@ -294,9 +294,9 @@ def _live(engine: Engine, point: str, count: int) -> None:
         out = os.open(engine.folder / "engine.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(out, 1)
         os.dup2(out, 2)
+        from engine.config.reading import load
+        from engine.config.text import bare
         from engine.runtime import crash
-        from engine.runtime.config import load
-        from engine.runtime.config_text import bare
         from engine.runtime.loop import run_engine
 
         crash.arm(point, count)
@@ -326,9 +326,9 @@ def warm_up(place: Market) -> None:
     import shutil
     import tempfile
 
+    from engine.config.reading import load
+    from engine.config.text import bare
     from engine.market.venue import open_venue
-    from engine.runtime.config import load
-    from engine.runtime.config_text import bare
     from engine.runtime.loop import run_engine
 
     folder = Path(tempfile.mkdtemp(prefix="evenkeel-warm-"))

@@ -18,9 +18,9 @@ from typer.main import get_command
 from engine.cli.app import app
 from engine.cli.failures import Fail, describe
 from engine.cli.output import plain, show, when
+from engine.config.edit import with_setting
+from engine.config.reading import parse
 from engine.market.candles import DataError
-from engine.runtime.config import parse
-from engine.runtime.config_edit import with_setting
 from tests.house.conftest import Cli
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.config import Config, SlotSection, find, load, parse
-from engine.runtime.config_errors import ConfigError
-from engine.runtime.config_text import bare, commented, example
+from engine.config.errors import ConfigError
+from engine.config.model import Config
+from engine.config.reading import find, load, parse
+from engine.config.sections import SlotSection
+from engine.config.text import bare, commented, example
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOT = "[[slots]]\n"
@@ -35,7 +37,7 @@ def test_a_slot_alone_gets_the_defaults_of_a_small_account() -> None:
 
 def test_the_example_file_is_the_schema() -> None:
     text = (ROOT / "config.example.toml").read_text()
-    assert text == example(), "run: python -m engine.runtime.config_text > config.example.toml"
+    assert text == example(), "run: python -m engine.config.text > config.example.toml"
     assert parse(text) == Config(slots=(SlotSection(),))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.reading import parse
 from engine.runtime import demo
-from engine.runtime.config import parse
 
 
 @pytest.fixture

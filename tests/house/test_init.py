@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.errors import ConfigError
+from engine.config.reading import load
 from engine.runtime import init
-from engine.runtime.config import load
-from engine.runtime.config_errors import ConfigError
 from tests.house.conftest import Cli
 
 ROOT = Path(__file__).resolve().parents[2]

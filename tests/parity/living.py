@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 
 from db.session import open_engine
+from engine.config.reading import parse
+from engine.config.text import bare
 from engine.core.bars import Beat, Quote, Tick
 from engine.ledger.audit import audit
 from engine.market import feeds
@@ -27,8 +29,6 @@ from engine.market.events import Connected, Disconnected
 from engine.market.wire import to_qty
 from engine.research.parity import ParityReport, replay
 from engine.runtime import loop
-from engine.runtime.config import parse
-from engine.runtime.config_text import bare
 from engine.sandbox.server import Sandbox
 
 RUN = "parity"

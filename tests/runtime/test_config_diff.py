@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.runtime.config import Config, LimitsSection, SlotSection, parse
-from engine.runtime.config_diff import changes, effective, loosens
-from engine.runtime.config_errors import ConfigError
-from engine.runtime.config_text import bare
+from engine.config.diff import changes, effective, loosens
+from engine.config.errors import ConfigError
+from engine.config.model import Config
+from engine.config.reading import parse
+from engine.config.sections import LimitsSection, SlotSection
+from engine.config.text import bare
 
 BASE = Config(slots=(SlotSection(),))
 

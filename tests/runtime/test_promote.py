@@ -17,14 +17,15 @@ from typer.testing import CliRunner
 
 from db.session import open_engine
 from engine.cli.app import app
+from engine.config.edit import Slot, with_slot
+from engine.config.reading import load
+from engine.config.sections import LimitsSection
 from engine.core.setup import Setup
 from engine.core.types import AccountSpec, Instrument, SlotSpec
 from engine.research.jobs import ask, job_of
 from engine.research.work_kinds import KINDS, Kind
 from engine.research.worker import work
 from engine.runtime.build import breakers_of
-from engine.runtime.config import LimitsSection, load
-from engine.runtime.config_edit import Slot, with_slot
 from engine.runtime.promote import CannotPromote, _limits, _reach, job, promotion, write
 from tests.research.conftest import csv, walk
 

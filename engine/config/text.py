@@ -1,8 +1,8 @@
 """A Config as TOML text: the commented example that people copy, and the bare form that is stored with a run.
 
-    python -m engine.runtime.config_text > config.example.toml
+    python -m engine.config.text > config.example.toml
 
-The words come from the settings' own declarations in config.py; none are written here but the heading.
+The words come from the settings' own declarations in sections.py; none are written here but the heading.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from engine.runtime.config import Config, SlotSection
+from engine.config.model import Config
+from engine.config.sections import SlotSection
 
 HEADING = """\
 # Evenkeel's configuration: every setting, its default, what it means. Copy what you change to my/config.toml;

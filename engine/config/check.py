@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from engine.runtime.config import Config, SlotSection
-from engine.runtime.config_errors import ConfigError, explain, nearest
+from engine.config.errors import ConfigError, explain, nearest
+from engine.config.model import Config
+from engine.config.sections import SlotSection
 
 
 def check_slots(config: Config, source: str = "config.toml") -> None:

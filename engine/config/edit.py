@@ -15,8 +15,8 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from engine.config.errors import ConfigError
 from engine.market.symbols import canonical
-from engine.runtime.config_errors import ConfigError
 
 
 @dataclass(frozen=True)

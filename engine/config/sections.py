@@ -1,32 +1,26 @@
-"""The configuration: one frozen object, made from TOML and the environment, or refused in words.
+"""The settings, a class for each table of the file: type, bounds, default and the words that config.example.toml prints.
 
-A config is swapped whole, never changed in place. Every setting is declared here once: type, bounds, default and the words
-that config.example.toml prints. Reading files is in `load`; wording of errors in config_errors.py; nothing here opens a
-database, a socket or a strategy (config_check.py looks at strategies).
+Each is declared here once and nowhere else. No file is read and nothing is opened here; a rule between two tables is the
+whole object's (model.py).
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.market.symbols import canonical, timeframe_ms
-from engine.runtime.config_errors import ConfigError, explain
 
 DAY_MS = 86_400_000
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
 
-class RunSection(_Section):
+class RunSection(Section):
     """Which account's history this is, and where prices come from."""
 
     name: str = Field(
@@ -44,7 +38,7 @@ class RunSection(_Section):
     ws_url: str = Field("", pattern=r"^(wss?://.+)?$", description="WebSocket address; empty: the exchange's own")
 
 
-class AccountSection(_Section):
+class AccountSection(Section):
     """One cash account in one quote currency."""
 
     cash: Decimal = Field(
@@ -54,7 +48,7 @@ class AccountSection(_Section):
     allow_short: bool = Field(False, description="allow short positions, each using its full notional")
 
 
-class CostsSection(_Section):
+class CostsSection(Section):
     """What trading costs; fractions of the notional. 0 has to be typed, and is badged on every result."""
 
     maker: Decimal | None = Field(
@@ -71,7 +65,7 @@ class CostsSection(_Section):
     )
 
 
-class SizingSection(_Section):
+class SizingSection(Section):
     """How much an entry buys."""
 
     kind: Literal["share", "fixed", "risk", "volatility"] = Field(
@@ -87,7 +81,7 @@ class SizingSection(_Section):
         return self
 
 
-class LimitsSection(_Section):
+class LimitsSection(Section):
     """What stops trading. Fractions of equity; 0 switches a limit off."""
 
     max_positions: int = Field(4, ge=1, le=1000, description="open positions at once")
@@ -118,7 +112,7 @@ class LimitsSection(_Section):
         return self
 
 
-class SlotSection(_Section):
+class SlotSection(Section):
     """One strategy on one or more symbols; each symbol becomes a slot of its own. Slots are served in this order."""
 
     strategy: str = Field(
@@ -162,7 +156,7 @@ class SlotSection(_Section):
         return timeframe_ms(self.timeframe)
 
 
-class StorageSection(_Section):
+class StorageSection(Section):
     """Where what happens is kept."""
 
     data_dir: str = Field("data", min_length=1, description="folder of database, candles, tape and logs")
@@ -174,13 +168,13 @@ class StorageSection(_Section):
     tape_days: int = Field(90, ge=1, le=36_500, description="days the tape is kept")
 
 
-class LogSection(_Section):
+class LogSection(Section):
     """What the log file and the terminal tell."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is written")
 
 
-class EngineSection(_Section):
+class EngineSection(Section):
     """How the engine keeps time."""
 
     grace_ms: int = Field(1000, ge=0, le=60_000, description="exchange time a second stays open for late prints")
@@ -194,121 +188,3 @@ class EngineSection(_Section):
         le=60_000,
         description="time a slot's strategy may take for a bar; above it three times in a row: stopped",
     )
-
-
-class Config(_Section):
-    """Everything a run is told. Frozen."""
-
-    run: RunSection = RunSection()
-    account: AccountSection = AccountSection()
-    costs: CostsSection = CostsSection()
-    sizing: SizingSection = SizingSection()
-    limits: LimitsSection = LimitsSection()
-    storage: StorageSection = StorageSection()
-    log: LogSection = LogSection()
-    engine: EngineSection = EngineSection()
-    slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
-
-    @model_validator(mode="after")
-    def _one_quote_and_no_twins(self) -> Self:
-        if not self.slots:
-            raise ValueError(
-                "[[slots]] is empty: an engine without a strategy has nothing to do; add one [[slots]] table"
-            )
-        seen: set[tuple[str, str, str, str]] = set()
-        for number, slot in enumerate(self.slots, 1):
-            for symbol in slot.symbols:
-                if symbol.partition("/")[2].partition(":")[0] != self.account.quote:
-                    raise ValueError(
-                        f"[[slots]] {number}: {symbol} is not quoted in {self.account.quote}; an account has one quote currency. "
-                        f"Change the symbol, or quote in [account]"
-                    )
-                twin = (slot.strategy, symbol, slot.timeframe, slot.label)
-                if twin in seen:
-                    raise ValueError(
-                        f"[[slots]] {number}: {slot.strategy} on {symbol} at {slot.timeframe} "
-                        "stands there twice; give one a label"
-                    )
-                seen.add(twin)
-        return self
-
-    def database_url(self) -> str:
-        """The database's address; SQLite in the data folder unless another is named."""
-        return self.storage.database_url or f"sqlite:///{Path(self.storage.data_dir) / 'evenkeel.db'}"
-
-
-def load(path: Path | str, env: Mapping[str, str] | None = None) -> Config:
-    """Read `path` and lay the environment over it (os.environ unless given). ConfigError names key, value and remedy."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} does not exist. `run_engine.py init` writes one, or copy config.example.toml there."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. It must be a text file in UTF-8.") from None
-    return parse(text, source=str(path), env=os.environ if env is None else env)
-
-
-def parse(text: str, source: str = "config.toml", env: Mapping[str, str] | None = None) -> Config:
-    """TOML text to a Config; `env` as in `load` (none unless given)."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{source} is not valid TOML: {error}. Look at that line; config.example.toml shows the form."
-        ) from None
-    overlay(data, env or {})
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(explain(error, Config, source)) from None
-
-
-def overlay(data: dict[str, Any], env: Mapping[str, str]) -> None:
-    """Lay EVENKEEL_<SECTION>_<KEY>, EVENKEEL_DATA and DATABASE_URL over the file's values, in place."""
-    for short, (section, key) in {
-        "EVENKEEL_DATA": ("storage", "data_dir"),
-        "DATABASE_URL": ("storage", "database_url"),
-    }.items():
-        if env.get(short):
-            _put(data, section, key, env[short])
-    for name in sorted(env):
-        section, _, key = name.removeprefix("EVENKEEL_").lower().partition("_")
-        if name.startswith("EVENKEEL_") and key and section in Config.model_fields and section != "slots":
-            _put(data, section, key, _value(env[name], section, key))
-
-
-def _put(data: dict[str, Any], section: str, key: str, value: Any) -> None:
-    table = data.setdefault(section, {})
-    if isinstance(table, dict):
-        table[key] = value
-
-
-def _value(text: str, section: str, key: str) -> Any:
-    """A number or true/false as TOML reads them where the setting is no text; everything else as it stands."""
-    owner = Config.model_fields[section].annotation
-    field = owner.model_fields.get(key) if isinstance(owner, type) and issubclass(owner, BaseModel) else None
-    if field is not None and field.annotation is str:
-        return text
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return value if isinstance(value, (bool, int, float)) else text
-
-
-def home() -> Path:
-    """The person's own folder: EVENKEEL_HOME, or my/ beside the program."""
-    return Path(os.environ.get("EVENKEEL_HOME") or Path(__file__).resolve().parents[2] / "my")
-
-
-def find() -> Path:
-    """The configuration in force: EVENKEEL_CONFIG, else config.toml in the person's folder, else in this folder."""
-    named = os.environ.get("EVENKEEL_CONFIG")
-    if named:
-        return Path(named)
-    own = home() / "config.toml"
-    here = Path("config.toml")
-    return here if not own.exists() and here.exists() else own

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from engine.runtime.config import Config, SlotSection
-from engine.runtime.config_errors import ConfigError, explain
+from engine.config.errors import ConfigError, explain
+from engine.config.model import Config
+from engine.config.sections import SlotSection
 
 When = Literal["now", "next bar", "when flat", "restart", "new run"]
 

@@ -1,0 +1,65 @@
+"""The configuration: one frozen object, swapped whole, never changed in place. Its tables are in sections.py.
+
+Rules between tables stand here. Reading files is reading.py's; nothing here opens a file, a database or a strategy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from engine.config.sections import (
+    AccountSection,
+    CostsSection,
+    EngineSection,
+    LimitsSection,
+    LogSection,
+    RunSection,
+    Section,
+    SizingSection,
+    SlotSection,
+    StorageSection,
+)
+
+
+class Config(Section):
+    """Everything a run is told. Frozen."""
+
+    run: RunSection = RunSection()
+    account: AccountSection = AccountSection()
+    costs: CostsSection = CostsSection()
+    sizing: SizingSection = SizingSection()
+    limits: LimitsSection = LimitsSection()
+    storage: StorageSection = StorageSection()
+    log: LogSection = LogSection()
+    engine: EngineSection = EngineSection()
+    slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
+
+    @model_validator(mode="after")
+    def _one_quote_and_no_twins(self) -> Self:
+        if not self.slots:
+            raise ValueError(
+                "[[slots]] is empty: an engine without a strategy has nothing to do; add one [[slots]] table"
+            )
+        seen: set[tuple[str, str, str, str]] = set()
+        for number, slot in enumerate(self.slots, 1):
+            for symbol in slot.symbols:
+                if symbol.partition("/")[2].partition(":")[0] != self.account.quote:
+                    raise ValueError(
+                        f"[[slots]] {number}: {symbol} is not quoted in {self.account.quote}; an account has one quote currency. "
+                        f"Change the symbol, or quote in [account]"
+                    )
+                twin = (slot.strategy, symbol, slot.timeframe, slot.label)
+                if twin in seen:
+                    raise ValueError(
+                        f"[[slots]] {number}: {slot.strategy} on {symbol} at {slot.timeframe} "
+                        "stands there twice; give one a label"
+                    )
+                seen.add(twin)
+        return self
+
+    def database_url(self) -> str:
+        """The database's address; SQLite in the data folder unless another is named."""
+        return self.storage.database_url or f"sqlite:///{Path(self.storage.data_dir) / 'evenkeel.db'}"
