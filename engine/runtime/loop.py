@@ -32,6 +32,7 @@ from engine.market.history import candles
 from engine.market.instruments import instruments
 from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue, open_venue
+from engine.runtime.beside import Beside, Doors
 from engine.runtime.budget import SlotBudget
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
@@ -39,13 +40,14 @@ from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.recorder import is_locked, wall_ms
 from engine.runtime.reload import Reloader
 from engine.runtime.said import say_step, status_of, words_of
+from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
 
 log = logging.getLogger("evenkeel.loop")
 
-COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S = 10.0, 1.0, 0.1, 0.05
+COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S, STOP_S = 10.0, 1.0, 0.1, 0.05, 2.0
 BATCH = 256
 QUEUE, QUEUE_FAST = 8_192, 32
 """Items that may wait: beyond that the feed waits too, which an accelerated exchange notices and slows down for."""
@@ -105,6 +107,8 @@ class _Loop:
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
+        self.doors = Doors()
+        self.beside = Beside(services(config, session, self.doors))
         self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
         self._connect()
 
@@ -142,6 +146,7 @@ class _Loop:
         compile_kernel(self.trader.setup.machine())
         self.session.vitals.state = "running"
         self.feed.start()
+        self.beside.start()
         if self.reloader is not None:
             self.reloader.watch.start()
         try:
@@ -154,6 +159,8 @@ class _Loop:
                 self.reloader.watch.stop()
             self._close_feed()
         self._stop()
+        self.beside.stop(STOP_S)
+        self.session.recorder.beat(self.trader if self.trader.now else None, self.session.vitals, self.doors)
 
     def _close_feed(self) -> None:
         """End the feed's thread, which may be waiting for room in the queue: what it still holds is asked for again later."""
@@ -174,6 +181,9 @@ class _Loop:
         """One turn: events that wait, commands, then a commit or a heartbeat if one is due."""
         for item in self._waiting():
             self._take(item)
+        if self.trader.now:
+            for kind, *words in self.doors.take():
+                self.desk.event(self.trader.now, [kind, self.trader.now, *words])
         now = time.monotonic()
         if now - self.asked >= COMMANDS_S:
             self.asked = now
@@ -270,6 +280,7 @@ class _Loop:
             reloader.put_back(candidate, running)
             return
         self.config = candidate.config
+        self.beside.reconfigured(self.config)
         self.desk.budget.budget_ms = candidate.config.engine.slot_budget_ms
         logging.getLogger("evenkeel").setLevel(candidate.config.log.level.upper())
         if self.session.setup.instruments == self.trader.setup.instruments or self._same_symbols():
@@ -327,7 +338,7 @@ class _Loop:
         """Write what happened; False while another process locks the database."""
         self.committed = time.monotonic()
         self._note_vitals()
-        if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals):
+        if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
             if not self.locked:
                 log.warning("the database is locked by another process: the ledger waits, nothing is lost")
             self.locked = True
@@ -338,12 +349,13 @@ class _Loop:
         say_step(self.desk.step, self.trader)
         self.desk.step = Step()
         self.housekeeping.committed()
+        self.beside.committed()
         return True
 
     def _beat(self) -> None:
         self._note_vitals()
         if not self.locked:
-            self.session.recorder.beat(self.trader, self.session.vitals)
+            self.session.recorder.beat(self.trader, self.session.vitals, self.doors)
         if self.on_event is not None:
             self.on_event(*status_of(self.session))
 
@@ -357,6 +369,7 @@ class _Loop:
             "events": self.desk.taken,
             "queue": self.items.qsize(),
             "evaluation_ms": self.desk.budget.spent_ms,
+            **self.beside.vitals(),
         }
         words = [f"{key}: {text}" for key, text in self.trader.errors.items()]
         vitals.message = "; ".join([*words, *filter(None, [self.reloader.words() if self.reloader else ""])])

@@ -26,6 +26,7 @@ from engine.ledger.newest import newest_rows
 from engine.ledger.rows import Context
 from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
+from engine.runtime.beside import Doors, write_all
 from engine.runtime.crash import point
 from engine.runtime.trader import Step, Trader
 
@@ -69,8 +70,10 @@ class Recorder:
         self.markers: list[tuple[int, str, str]] = []
         self.alerts: list[dict[str, Any]] = []
 
-    def commit(self, trader: Trader, step: Step, vitals: Vitals) -> bool:
-        """Write everything that `step` holds and the snapshot behind it. False if the database is locked: try again."""
+    def commit(self, trader: Trader, step: Step, vitals: Vitals, doors: Doors | None = None) -> bool:
+        """Write everything that `step` holds, what services hand in, and the snapshot behind it. False if the database is
+        locked: try again."""
+        handed_in = doors.waiting() if doors else []
         self.tape.sync()
         point("tape.synced")
         trader.book.save()
@@ -81,6 +84,7 @@ class Recorder:
             with self.engine.execution_options(write=True).begin() as connection:
                 point("commit.begun")
                 self._write(connection, trader, step, vitals)
+                write_all(connection, handed_in)
                 if segment != self.segment:
                     newest = newest_rows(connection, self.context.run_id)
                 point("commit.written")
@@ -89,6 +93,8 @@ class Recorder:
                 return False
             raise
         point("commit.done")
+        if doors:
+            doors.written(len(handed_in))
         self.markers.clear()
         self.alerts.clear()
         self._hour = trader.now // HOUR_MS
@@ -193,15 +199,19 @@ class Recorder:
         connection.execute(delete(Snapshot).where(mine, col(Snapshot.id).not_in(newest)))
 
     # ---- the heartbeat ---------------------------------------------------------------------------------------------------
-    def beat(self, trader: Trader | None, vitals: Vitals) -> bool:
-        """The heartbeat alone; False if the database is locked."""
+    def beat(self, trader: Trader | None, vitals: Vitals, doors: Doors | None = None) -> bool:
+        """The heartbeat and what services hand in; False if the database is locked."""
+        handed_in = doors.waiting() if doors else []
         try:
             with self.engine.execution_options(write=True).begin() as connection:
                 self._beat(connection, trader, vitals)
+                write_all(connection, handed_in)
         except OperationalError as error:
             if is_locked(error):
                 return False
             raise
+        if doors:
+            doors.written(len(handed_in))
         return True
 
     def _beat(self, connection: Connection, trader: Trader | None, vitals: Vitals) -> None:

@@ -1,7 +1,7 @@
 """Takes over what a configuration asks for: as events of the tape, so that a replay does the same at the same place.
 
-Used by the loop at a start and at a bar's close after an edit. What an edit means is decided in reload.py and engine/config/diff.py;
-the feed is the loop's.
+Used by the loop at a start and at a bar's close after an edit. What an edit means is decided in reload.py and
+engine/config/diff.py; the feed is the loop's.
 """
 
 from __future__ import annotations

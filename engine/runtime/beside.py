@@ -1,0 +1,116 @@
+"""What runs beside the loop: services with threads of their own that deliver, ask, answer and look after things.
+
+A service never touches the trader, the tape or the ledger. It reads the database over a connection of its own, hears of
+commits, and has two doors back: an event for the loop's next turn, and rows for its next transaction. What services there
+are stands in services.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from engine.config.model import Config
+
+log = logging.getLogger("evenkeel.beside")
+
+Write = Callable[[Connection], None]
+
+
+class Service(Protocol):
+    """One service. `committed`, `reconfigured` and `vitals` are called on the loop's thread and return at once."""
+
+    name: str
+
+    def start(self) -> None:
+        """Begin; the doors are open and the run is recovered."""
+
+    def committed(self) -> None:
+        """A transaction has landed: its rows can be read."""
+
+    def reconfigured(self, config: Config) -> None:
+        """Another configuration is in force."""
+
+    def vitals(self) -> Mapping[str, Any]:
+        """Numbers for the engine's status row, by name."""
+
+    def stop(self, seconds: float) -> None:
+        """End within about `seconds`; what is not done is done after the next start."""
+
+
+class Doors:
+    """The ways from a service's thread to the loop. Every method may be called on any thread and returns at once."""
+
+    def __init__(self) -> None:
+        self._events: deque[list[Any]] = deque()
+        self._writes: deque[Write] = deque()
+
+    def event(self, kind: str, *words: Any) -> None:
+        """An event of the tape, taken at the loop's next turn as [kind, its exchange time, *words] (plain JSON values)."""
+        self._events.append([kind, *words])
+
+    def write(self, work: Write) -> None:
+        """`work` is called with the connection of the loop's next transaction: at the next commit or heartbeat, within about
+        a second. It runs again from the start if that transaction does not land; it must not wait for anything."""
+        self._writes.append(work)
+
+    # ---- the loop's side --------------------------------------------------------------------------------------------------
+    def take(self) -> Iterator[list[Any]]:
+        """The events that wait, oldest first; they are gone from here."""
+        while self._events:
+            yield self._events.popleft()
+
+    def waiting(self) -> list[Write]:
+        """The writes that wait, oldest first; they stay until `written`."""
+        return list(self._writes)
+
+    def written(self, done: int) -> None:
+        """The oldest `done` writes have landed."""
+        for _ in range(done):
+            self._writes.popleft()
+
+
+def write_all(connection: Connection, writes: Iterable[Write]) -> None:
+    """Each in a savepoint: rows that the schema refuses are dropped and told, the ledger's own transaction goes on."""
+    for work in writes:
+        try:
+            with connection.begin_nested():
+                work(connection)
+        except IntegrityError:
+            log.exception("rows of a service do not fit the schema and were dropped; please report this")
+
+
+class Beside:
+    """All services of a running engine as one; a failing one is told and does not disturb the loop or another."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self.services = list(services)
+
+    def start(self) -> None:
+        self._each(lambda service: service.start(), "start")
+
+    def committed(self) -> None:
+        self._each(lambda service: service.committed(), "hear of a commit")
+
+    def reconfigured(self, config: Config) -> None:
+        self._each(lambda service: service.reconfigured(config), "take over the configuration")
+
+    def vitals(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        self._each(lambda service: found.update(service.vitals()), "say how it is")
+        return found
+
+    def stop(self, seconds: float) -> None:
+        self._each(lambda service: service.stop(seconds), "stop")
+
+    def _each(self, act: Callable[[Service], object], words: str) -> None:
+        for service in self.services:
+            try:
+                act(service)
+            except Exception:  # whatever a service does wrong, the loop trades on
+                log.exception("%s could not %s", service.name, words)

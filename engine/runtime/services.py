@@ -1,0 +1,12 @@
+"""Which services run beside the loop, made from the configuration. One line a service; each lives in a room of its own."""
+
+from __future__ import annotations
+
+from engine.config.model import Config
+from engine.runtime.beside import Doors, Service
+from engine.runtime.session import Session
+
+
+def services(config: Config, session: Session, doors: Doors) -> list[Service]:
+    """The services of this run, not started yet."""
+    return []
