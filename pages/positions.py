@@ -10,7 +10,7 @@ from app.confirm import asking, note
 from app.read import overview, positions
 from app.tiles import Tile, halves, numbers
 
-PAGE = {"group": "Now", "title": "Positions", "place": 2}
+PAGE = {"group": "Now", "title": "Positions", "place": 3}
 
 
 def main(page: ui.Page) -> None:
