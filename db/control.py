@@ -1,13 +1,16 @@
-"""How processes speak to each other: commands to the engine, its heartbeat, its snapshots."""
+"""How processes speak to each other: commands to the engine, its heartbeat, its snapshots, what it did by the clock."""
 
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field
 
-from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_of, real, words
+from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_of, part_of_key, real, words
 
 COMMANDS = ("pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release")
+SOURCES = ("app", "cli", "api", "chat", "engine")
+"""Where a command or a job was asked for."""
+SCHEDULED_STATES = ("waiting", "running", "done", "failed")
 ENGINE_STATES = ("starting", "recovering", "running", "paused", "reduce_only", "halted", "killed", "stopped")
 
 
@@ -17,7 +20,7 @@ class Command(Table, table=True):
     __table_args__ = (
         UniqueConstraint("uuid"),
         one_of("kind", COMMANDS),
-        one_of("source", ("app", "cli")),
+        one_of("source", SOURCES),
         one_of("state", ("new", "done", "refused")),
         Index(None, "state", "id"),
         Index(None, "run_id", "id"),
@@ -62,6 +65,21 @@ class EngineStatus(Table, table=True):
     lag_ms: float | None = real(nullable=True)
     rss_mb: float | None = real(nullable=True)
     counters: dict[str, Any] = mapping()
+    message: str = words()
+
+
+class Scheduled(Table, table=True):
+    """What is done by the clock, one row a kind of work: the newest time it was due (`due_ts`), how that went, and when it is
+    due again. A start catches up what was due and has no `done_ts`."""
+
+    __table_args__ = (one_of("state", SCHEDULED_STATES),)
+
+    name: str = part_of_key(Text)
+    due_ts: int = moment()
+    started_ts: int | None = moment(nullable=True)
+    done_ts: int | None = moment(nullable=True)
+    next_ts: int | None = moment(nullable=True)
+    state: str = words("done")
     message: str = words()
 
 

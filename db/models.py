@@ -1,7 +1,7 @@
 """All tables in one place: importing this fills the metadata. Nothing is defined here."""
 
 from db.base import Table
-from db.control import Command, EngineStatus, Snapshot
+from db.control import Command, EngineStatus, Scheduled, Snapshot
 from db.journal import ImportedTrade, JournalConflict, JournalEntry, JournalWord, SavedFilter
 from db.orders import Fill, Order
 from db.reports import ReportPlan
@@ -36,6 +36,7 @@ __all__ = [
     "Run",
     "RunMarker",
     "SavedFilter",
+    "Scheduled",
     "SealOpening",
     "Signal",
     "SignalOutcome",

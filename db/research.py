@@ -6,6 +6,7 @@ from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field
 
 from db.base import Table, above_zero, at_least_zero, flag, key, link, mapping, moment, number, one_of, real, words
+from db.control import SOURCES
 
 JOB_STATES = ("new", "running", "done", "failed", "cancelled")
 
@@ -16,7 +17,7 @@ class Job(Table, table=True):
     __table_args__ = (
         UniqueConstraint("uuid"),
         one_of("state", JOB_STATES),
-        one_of("source", ("app", "cli")),
+        one_of("source", SOURCES),
         *at_least_zero("progress", "attempts"),
         Index(None, "state", "id"),
     )

@@ -69,6 +69,7 @@ ROWS: dict[str, dict[str, Any]] = {
         **{**RUN, "created_ts": T, "exchange_ts": T, "tape_day": "2023-11-14", "tape_offset": 0, "tape_seq": 0},
         **{"kernel_hash": "k", "state": b"\x00\x01"},
     },
+    "scheduled": {"name": "backup", "due_ts": T},
     "job": {"id": 1, "uuid": "j1", "kind": "backtest", "source": "app", "created_ts": T},
     "trial": {
         **{"strategy": "sma_cross", "data_hash": "abc", "created_ts": T, "count": 1},

@@ -50,6 +50,8 @@ BAD = [
     ("alert", "severity", "loud"),
     ("command", "kind", "dance"),
     ("command", "state", "seen"),
+    ("command", "source", "rumour"),
+    ("scheduled", "state", "late"),
     ("engine_status", "state", "fine"),
     ("engine_status", "mode", "backtest"),
     ("run_marker", "kind", "note"),
@@ -89,6 +91,7 @@ def test_the_words_of_each_list_are_accepted(filled: Engine) -> None:
         ("orders", "purpose", ("entry", "wiped_out", "outage", "manual")),
         ("engine_status", "state", ("recovering", "killed", "stopped")),
         ("command", "kind", ("tighten_stop", "slot_off", "release")),
+        ("command", "source", ("api", "chat", "engine")),
     ):
         for word in words:
             assert not _refused(filled, table, column, word)
@@ -118,7 +121,7 @@ def test_a_run_takes_its_rows_with_it(filled: Engine) -> None:
     with filled.connect() as connection:
         left = {t: connection.execute(text(f"SELECT count(*) FROM {t}")).scalar() for t in metadata.tables}
     assert {table for table, count in left.items() if count} == {
-        *{"instrument", "alert", "job", "trial", "seal_opening"},
+        *{"instrument", "alert", "job", "trial", "seal_opening", "scheduled"},
         "saved_filter",
     }
 
