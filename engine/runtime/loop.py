@@ -15,11 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
-from sqlmodel import col
 
-from db.models import Command
 from engine.config.model import Config
 from engine.core.bars import Frame
 from engine.core.machine import Machine
@@ -32,12 +28,13 @@ from engine.market.history import candles
 from engine.market.instruments import instruments
 from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue, open_venue
+from engine.runtime import inbox
 from engine.runtime.beside import Beside, Doors
 from engine.runtime.budget import SlotBudget
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.housekeeping import Housekeeping
-from engine.runtime.recorder import is_locked, wall_ms
+from engine.runtime.recorder import wall_ms
 from engine.runtime.reload import Reloader
 from engine.runtime.said import say_step, status_of, words_of
 from engine.runtime.services import services
@@ -311,25 +308,10 @@ class _Loop:
     def _read_commands(self) -> None:
         if not self.trader.now:
             return
-        run_id = self.session.run_id
-        query = (
-            select(col(Command.id), col(Command.kind), col(Command.args))
-            .where(col(Command.state) == "new", (col(Command.run_id) == run_id) | (col(Command.run_id).is_(None)))
-            .order_by(col(Command.id))
-        )
-        try:
-            with self.session.engine.connect() as connection:
-                rows = connection.execute(query).all()
-        except OperationalError as error:
-            if is_locked(error):
-                return
-            raise
         acting = {ack[0] for ack in self.desk.step.acks if ack[0]}
-        for row_id, kind, args in rows:
-            if row_id in acting:
-                continue
+        for row_id, kind, args in inbox.waiting(self.session.engine, self.session.run_id, acting):
             point("command.read")
-            self.desk.event(self.trader.now, ["command", self.trader.now, kind, dict(args or {}), row_id])
+            self.desk.event(self.trader.now, ["command", self.trader.now, kind, args, row_id])
             self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {words_of(args)}".strip()))
             log.warning("command: %s %s", kind, words_of(args))
 
