@@ -4,14 +4,14 @@ none is alive; a page that is closed or reloaded loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import data, formats
+from app import data, formats, ui
 from app.clock import now_ms
 from db.errors import MissingDatabase, StorageError
 from db.session import database_url, migrate, open_engine, sqlite_file
@@ -84,6 +84,24 @@ def recent(*kinds: str, only_open: bool = False, limit: int = 20) -> list[JobVie
         return jobs.jobs_of(data.database(), kinds, only_open=only_open, limit=limit)
     except StorageError:
         return []
+
+
+def choose(kind: str, label: str, called: Callable[[JobView], str], nothing: tuple[str, str]) -> JobView | None:
+    """The job of this kind that the address names, else the newest; what is being done shows how far it is. None where there is
+    none: `nothing` says so and what to do."""
+    found = recent(kind)
+    if not found:
+        ui.empty(*nothing)
+        return None
+    by = {one.uuid: one for one in found}
+    wanted = ui.in_url("job", found[0].uuid, by.__contains__)
+    uuid = st.selectbox(
+        label, list(by), list(by).index(wanted), format_func=lambda u: called(by[u]), label_visibility="collapsed",
+        key=f"{kind}_job_{by[wanted].id}_{by[wanted].state}",
+    )  # fmt: skip
+    ui.to_url(job=uuid)
+    watch(uuid)
+    return by[uuid]
 
 
 def watch(uuid: str) -> None:

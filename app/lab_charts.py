@@ -18,22 +18,7 @@ STYLE = Path(__file__).parent / "lab.css"
 
 def base(colors: Palette, height: int) -> go.Figure:
     """An empty figure in the app's look."""
-    figure = go.Figure()
-    axis = {
-        "gridcolor": colors.grid,
-        "zerolinecolor": colors.border,
-        "linecolor": colors.border,
-        "tickfont": {"size": 11},
-    }
-    figure.update_layout(
-        template="none", height=height, margin={"l": 8, "r": 8, "t": 8, "b": 28}, showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", hovermode="x unified", dragmode="zoom",
-        font={"family": charts.FONT, "size": 12, "color": colors.muted},
-        hoverlabel={"bgcolor": colors.panel, "bordercolor": colors.border, "font": {"color": colors.text, "size": 12}},
-        xaxis={**axis, "showgrid": False, "showline": True, "hoverformat": "%d %b %Y %H:%M", "automargin": True},
-        yaxis={**axis, "side": "right", "automargin": True, "zeroline": False},
-    )  # fmt: skip
-    return figure
+    return charts._figure(colors, height)
 
 
 def coverage(strips: Mapping[str, Any], colors: Palette) -> go.Figure:

@@ -20,6 +20,11 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+ACROSS = {"side": "top", "showline": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickangle": 0}
+DOWN = {"autorange": "reversed", "side": "left", "ticks": "", "showgrid": False, "ticksuffix": "  ", "fixedrange": True}
+"""The axes of a table of cells."""
+
+
 def diverging(colors: Palette) -> list[list[Any]]:
     """From loss over nothing to gain."""
     return [
@@ -93,24 +98,8 @@ def matrix(
         hovermode="closest",
         dragmode=False,
         margin={"t": 24 if top else 8, "b": 8 if top else 40},
-        xaxis={
-            "side": "top" if top else "bottom",
-            "type": "category",
-            "showline": False,
-            "zeroline": False,
-            "ticks": "",
-            "fixedrange": True,
-            "tickangle": 0 if top else None,
-        },
-        yaxis={
-            "autorange": "reversed",
-            "side": "left",
-            "ticks": "",
-            "type": "category",
-            "showgrid": False,
-            "ticksuffix": "  ",
-            "fixedrange": True,
-        },
+        xaxis={**ACROSS, "side": "top" if top else "bottom", "type": "category", "tickangle": 0 if top else None},
+        yaxis={**DOWN, "type": "category"},
     )
     return figure
 
@@ -158,25 +147,12 @@ def year_of_days(days: Any, values: Any, colors: Palette, *, ending: str, sign: 
         dragmode=False,
         margin={"t": 22, "b": 4},
         xaxis={
-            "side": "top",
+            **ACROSS,
             "range": [-0.5, max(weeks, 40) - 0.5],
             "tickvals": starts[::every].tolist(),
             "ticktext": [_month(month[i]) for i in starts[::every]],
-            "showline": False,
-            "zeroline": False,
-            "ticks": "",
-            "fixedrange": True,
-            "tickangle": 0,
         },
-        yaxis={
-            "autorange": "reversed",
-            "side": "left",
-            "ticks": "",
-            "showgrid": False,
-            "ticksuffix": "  ",
-            "tickvals": ["Mon", "Wed", "Fri", "Sun"],
-            "fixedrange": True,
-        },
+        yaxis={**DOWN, "tickvals": ["Mon", "Wed", "Fri", "Sun"]},
     )
     return figure
 
@@ -209,24 +185,7 @@ def hours(made: Week, values: Any, colors: Palette, *, ending: str, what: str) -
         hovermode="closest",
         dragmode=False,
         margin={"t": 22, "b": 4},
-        xaxis={
-            "side": "top",
-            "type": "category",
-            "showline": False,
-            "zeroline": False,
-            "ticks": "",
-            "fixedrange": True,
-            "tickangle": 0,
-            "dtick": 2,
-        },
-        yaxis={
-            "autorange": "reversed",
-            "side": "left",
-            "ticks": "",
-            "type": "category",
-            "showgrid": False,
-            "ticksuffix": "  ",
-            "fixedrange": True,
-        },
+        xaxis={**ACROSS, "type": "category", "dtick": 2},
+        yaxis={**DOWN, "type": "category"},
     )
     return figure

@@ -18,7 +18,7 @@ from engine.analytics import certainty, chance, expectation
 from engine.analytics.calendar import daily_sums
 from engine.analytics.curve import Curve
 from engine.analytics.definitions import Account
-from engine.analytics.span import choose_trades
+from engine.analytics.span import choose_trades, of_trades
 from engine.analytics.table import figures
 from engine.analytics.values import Figure, Floats, Undefined
 
@@ -75,10 +75,7 @@ def _sides(stamp: tuple[Any, ...], _found: Result, by: str, since: int, until: i
 
 
 def _side(name: str, trades: Any, curve: Curve, since: int, until: int, slots: tuple[int, ...]) -> Side:
-    begun = max(since, curve.begun)
-    ts = np.append(trades.exit_ts, max(until, int(trades.exit_ts[-1])))
-    equity = np.append(curve.start + np.cumsum(trades.pnl), curve.start + trades.pnl.sum())
-    account = Account(Curve(ts, equity, curve.start, min(begun, int(ts[0])), int(ts[-1])), trades)
+    account = of_trades(trades, curve, since, until)
     return Side(name, account, figures(account, SHOWN), _intervals(account), slots)
 
 

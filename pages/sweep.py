@@ -147,23 +147,12 @@ def _study(start: Settings, store: Store) -> Study:
 
 
 def chosen_job() -> JobView | None:
-    """The sweep in the URL, else the newest; what is being done shows how far it is."""
-    found = jobs.recent("sweep", limit=20)
-    if not found:
-        ui.empty(
-            "Nothing was swept yet",
-            "Choose what to vary. The sets are run by a worker; this page may be closed meanwhile.",
-        )
-        return None
-    by = {job.uuid: job for job in found}
-    wanted = ui.in_url("job", found[0].uuid, by.__contains__)
-    uuid = st.selectbox(
-        "Sweep", list(by), list(by).index(wanted), format_func=lambda u: _job_label(by[u]), key=f"sweep_job_{wanted}",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    ui.to_url(job=uuid)
-    jobs.watch(uuid)
-    return by[uuid]
+    """The one in the address, else the newest."""
+    nothing = (
+        "Nothing was swept yet",
+        "Choose what to vary. The sets are run by a worker; this page may be closed meanwhile.",
+    )
+    return jobs.choose("sweep", "Sweep", _job_label, nothing)
 
 
 def _job_label(job: JobView) -> str:

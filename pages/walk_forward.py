@@ -173,23 +173,12 @@ def begin(study: Study, axes: list[str], how: Ask, title: str) -> None:
 
 # ---- the result --------------------------------------------------------------------------------------------------------
 def chosen_job() -> JobView | None:
-    """The walk in the address, else the newest; what is being done shows how far it is."""
-    found = jobs.recent("walk_forward", limit=20)
-    if not found:
-        ui.empty(
-            "Nothing was walked yet",
-            "Choose what to vary. A worker does it; this page may be closed meanwhile, and goes on where it was if it is ended.",
-        )
-        return None
-    by = {job.uuid: job for job in found}
-    wanted = ui.in_url("job", found[0].uuid, by.__contains__)
-    uuid = st.selectbox(
-        "Walk", list(by), list(by).index(wanted), format_func=lambda u: _job_label(by[u]), label_visibility="collapsed",
-        key=f"walk_job_{by[wanted].id}_{by[wanted].state}",
-    )  # fmt: skip
-    ui.to_url(job=uuid)
-    jobs.watch(uuid)
-    return by[uuid]
+    """The one in the address, else the newest."""
+    nothing = (
+        "Nothing was walked yet",
+        "Choose what to vary. A worker does it; this page may be closed meanwhile, and goes on where it was if it is ended.",
+    )
+    return jobs.choose("walk_forward", "Walk", _job_label, nothing)
 
 
 def _job_label(job: JobView) -> str:

@@ -43,6 +43,15 @@ def choose_trades(trades: Trades, which: object) -> Trades:
     return Trades(**{item.name: getattr(trades, item.name)[which] for item in fields(Trades)})
 
 
+def of_trades(trades: Trades, curve: Curve, since: int, until: int) -> Account:
+    """Closed trades, in order of exit, as an account of their own from `since` to `until` (ms UTC, the last exit if that is
+    later): the capital of `curve`, and every result at its exit."""
+    begun, over = max(since, curve.begun), max(until, int(trades.exit_ts[-1]) if len(trades) else until)
+    ts = np.append(trades.exit_ts, over)
+    equity = np.append(curve.start + np.cumsum(trades.pnl), curve.start + trades.pnl.sum())
+    return Account(Curve(ts, equity, curve.start, min(begun, int(ts[0])), over), trades)
+
+
 def cut(account: Account, since: int, until: int) -> Account:
     """The account from `since` to `until`, ms UTC: curve, closed trades and market; fees are those of the trades closed then.
 

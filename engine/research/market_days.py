@@ -13,6 +13,7 @@ import numpy as np
 from db.queries import Column
 from engine.analytics.curve import Curve
 from engine.core.types import MS_DAY, TF_BAR
+from engine.market.candles import DataError
 from engine.market.store import Store
 
 DOLLARS = ("USD", "USDT", "USDC")
@@ -47,6 +48,20 @@ def closes(
         if best is not None and best[0].size > 1:
             found[symbol] = best
     return found
+
+
+def longest(folder: Path, symbol: str) -> tuple[Column, Column]:
+    """(days int64[d] since 1970, the last close of each): the stored series of the symbol, whatever dollar it is quoted in, that
+    knows most days; empty without one."""
+    store, best = Store(folder / "candles"), (np.zeros(0, np.int64), np.zeros(0))
+    for name, pair, timeframe in _candidates(_stored(folder / "candles"), "", symbol):
+        try:
+            candles = store.read(name, pair, timeframe)
+        except (DataError, ValueError):
+            continue
+        made = last_of_day(candles.ts + candles.timeframe_ms, candles.close)
+        best = made if made[0].size > best[0].size else best
+    return best
 
 
 def _stored(root: Path) -> list[tuple[str, str, str]]:

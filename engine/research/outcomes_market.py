@@ -17,12 +17,12 @@ from sqlmodel import col
 from db.models import Run, Snapshot
 from db.queries import rows
 from engine.analytics import signals_regime
-from engine.analytics.values import Floats, Ints
 from engine.core.setup import Setup
 from engine.core.types import MS_DAY, TF_BAR, Instrument, Rows, SlotSpec
 from engine.market.candles import Candles, DataError
 from engine.market.store import Store
 from engine.research.loading import load
+from engine.research.market_days import last_of_day, longest
 from engine.research.play import longer, ticks_of
 from engine.research.study import Study
 from engine.research.trade_bars import trade_bars
@@ -31,8 +31,6 @@ _RUN = "SELECT id, name, kind, exchange, quote, status FROM run WHERE id = :run"
 _SLOTS = "SELECT id, key, strategy, symbol, label, timeframe_ms FROM slot WHERE run_id = :run ORDER BY position, id"
 _GRID = "SELECT * FROM instrument WHERE exchange = :exchange AND symbol = :symbol"
 _DECIMALS = ("tick", "lot", "quantum", "min_qty", "min_notional", "maker", "taker")
-_QUICK = ("1h", "4h", "1d", "30m", "15m", "5m", "1m")
-"""The quickest to read that still ends at midnight comes first."""
 
 
 class NoSuchRun(LookupError):
@@ -131,36 +129,8 @@ class Bars:
 
     def regimes(self) -> dict[int, str]:
         """BTC's regime by UTC day, from the store or, without one, from the candles of the run itself."""
-        days, closes = btc_days(Store(self.folder / "candles"))
+        days, closes = longest(self.folder, "BTC/USD")
         own = next((one for symbol, one in self._played.items() if symbol.startswith("BTC/")), None)
         if own is not None and (not days.size or own.ts[-1] // MS_DAY > days[-1]):
             days, closes = last_of_day(own.ts + own.timeframe_ms, own.close)
         return signals_regime.regimes(days, closes)
-
-
-def btc_days(store: Store) -> tuple[Ints, Floats]:
-    """(UTC days int64[d] since 1970, BTC's last close of each): the stored dollar series that knows most days; empty without."""
-    best: tuple[Ints, Floats] = (np.zeros(0, np.int64), np.zeros(0))
-    found = sorted(store.root.glob("*/*/BTC-USD*.arrow"), key=lambda path: (_rank(path.parent.name), str(path)))
-    for path in found:
-        if path.parent.name not in _QUICK:
-            continue
-        try:
-            candles = store.read(path.parent.parent.name, path.stem.replace("-", "/"), path.parent.name)
-        except (DataError, ValueError):
-            continue
-        made = last_of_day(candles.ts + candles.timeframe_ms, candles.close)
-        if made[0].size > best[0].size:
-            best = made
-    return best
-
-
-def _rank(timeframe: str) -> int:
-    return _QUICK.index(timeframe) if timeframe in _QUICK else len(_QUICK)
-
-
-def last_of_day(ends: Ints, closes: Floats) -> tuple[Ints, Floats]:
-    """(days int64[d], the last close of each): `ends` int64[n] are the bars' ends, ms UTC, in order."""
-    day = (np.asarray(ends, np.int64) - 1) // MS_DAY
-    last = np.flatnonzero(np.diff(day, append=day[-1] + 1)) if day.size else np.zeros(0, np.int64)
-    return day[last], np.asarray(closes, np.float64)[last]

@@ -18,12 +18,10 @@ from db import queries
 from db.session import data_folder
 from engine.analytics import attribution
 from engine.analytics.attribution import Waterfall
-from engine.analytics.curve import Curve
 from engine.analytics.definitions import Account
 from engine.analytics.intervals import Intervals, intervals
-from engine.analytics.span import choose_trades, cut, cut_curve
+from engine.analytics.span import choose_trades, cut, cut_curve, of_trades
 from engine.analytics.table import figures
-from engine.analytics.trades import Trades
 from engine.analytics.values import Figure, Undefined
 from engine.analytics.verdict import Verdict
 from engine.core.types import MS_DAY
@@ -158,14 +156,6 @@ def _part(whole: Account, ask: Ask, inside: Any, since: int, until: int) -> Acco
         return cut(whole, since, until)
     except Undefined as why:
         raise ReportError(f"{why}: choose another --from and --to") from None
-
-
-def of_trades(trades: Trades, curve: Curve, since: int, until: int) -> Account:
-    """Closed trades as an account of their own: the capital of `curve`, and every result at its exit."""
-    begun = max(since, curve.begun)
-    ts = np.append(trades.exit_ts, until)
-    equity = np.append(curve.start + np.cumsum(trades.pnl), curve.start + trades.pnl.sum())
-    return Account(Curve(ts, equity, curve.start, min(begun, int(ts[0])), int(ts[-1])), trades)
 
 
 def _beside(
