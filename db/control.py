@@ -7,7 +7,12 @@ from sqlmodel import Field
 
 from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_of, part_of_key, real, words
 
-COMMANDS = ("pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release")
+COMMANDS = (
+    "pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release",
+    "alert_test", "alert_ack", "alert_resend",
+)  # fmt: skip
+ALERT_COMMANDS = ("alert_test", "alert_ack", "alert_resend")
+"""These ask the alerts, not the machine: they are no events of the tape."""
 SOURCES = ("app", "cli", "api", "chat", "engine")
 """Where a command or a job was asked for."""
 SCHEDULED_STATES = ("waiting", "running", "done", "failed")

@@ -7,7 +7,7 @@ from db.orders import Fill, Order
 from db.reports import ReportPlan
 from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
-from db.safety import Alert, Breaker, BreakerEvent, Outage
+from db.safety import Alert, AlertChannel, AlertDelivery, Breaker, BreakerEvent, Outage
 from db.signals import Signal, SignalOutcome
 from db.trades import Position, StopMove, Trade
 
@@ -15,6 +15,8 @@ metadata = Table.metadata
 
 __all__ = [
     "Alert",
+    "AlertChannel",
+    "AlertDelivery",
     "Breaker",
     "BreakerEvent",
     "Command",

@@ -1,4 +1,4 @@
-"""What went wrong and what held: breakers and their trips, outages, alerts."""
+"""What went wrong and what held: breakers and their trips, outages, alerts and their delivery."""
 
 from typing import Any
 
@@ -94,7 +94,8 @@ class Outage(Table, table=True):
 
 
 class Alert(Table, table=True):
-    """The outbox: what a person should hear."""
+    """The outbox: what a person should hear. `state` is new while a delivery is under way, sent when all are over (or none was
+    wanted), dead when no channel took it; `acked_by` says where it was acknowledged."""
 
     __table_args__ = (
         UniqueConstraint("dedupe_key"),
@@ -113,3 +114,47 @@ class Alert(Table, table=True):
     dedupe_key: str | None = None
     state: str = words("new")
     created_ts: int = moment()
+    acked_ts: int | None = moment(nullable=True)
+    acked_by: str = words()
+    escalated_ts: int | None = moment(nullable=True)
+
+
+DELIVERIES = ("new", "failed", "held", "sent", "dead", "summed")
+OPEN_DELIVERIES = ("new", "failed", "held")
+
+
+class AlertDelivery(Table, table=True):
+    """An alert on its way through one channel: new and failed are tried at `next_ts`, held is summed up then; `answer` is what
+    the provider said last."""
+
+    __table_args__ = (
+        UniqueConstraint("alert_id", "channel"),
+        one_of("state", DELIVERIES),
+        *at_least_zero("tries"),
+        Index(None, "state", "id"),
+    )
+
+    id: int | None = key()
+    alert_id: int = link("alert.id")
+    channel: str
+    state: str = words("new")
+    tries: int = number()
+    next_ts: int = moment()
+    sent_ts: int | None = moment(nullable=True)
+    answer: str = words()
+    created_ts: int = moment()
+
+
+class AlertChannel(Table, table=True):
+    """A channel as the running engine has it: ready, or what it lacks in `note`. No secret is ever in here. `cursor` is how far
+    a channel that listens has read."""
+
+    __table_args__ = (one_of("state", ("ready", "missing", "refused")),)
+
+    name: str = part_of_key(Text)
+    title: str = words()
+    state: str
+    note: str = words()
+    sent_ts: int | None = moment(nullable=True)
+    updated_ts: int = moment()
+    cursor: int | None = moment(nullable=True)

@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from engine.config.alerts import AlertsSection
 from engine.config.sections import (
     AccountSection,
     CostsSection,
@@ -35,6 +36,7 @@ class Config(Section):
     storage: StorageSection = StorageSection()
     log: LogSection = LogSection()
     engine: EngineSection = EngineSection()
+    alerts: AlertsSection = AlertsSection()
     slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
 
     @model_validator(mode="after")

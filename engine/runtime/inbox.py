@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
+from db.control import ALERT_COMMANDS
 from db.models import Command
 from engine.runtime.recorder import is_locked
 
@@ -18,6 +19,7 @@ def waiting(engine: Engine, run_id: int, taken: Container[int]) -> list[tuple[in
     query = (
         select(col(Command.id), col(Command.kind), col(Command.args))
         .where(col(Command.state) == "new", (col(Command.run_id) == run_id) | (col(Command.run_id).is_(None)))
+        .where(col(Command.kind).not_in(ALERT_COMMANDS))
         .order_by(col(Command.id))
     )
     try:

@@ -60,7 +60,9 @@ ROWS: dict[str, dict[str, Any]] = {
         },
     },
     "outage": {**RUN, "seq": 1, "from_ts": T},
-    "alert": {"ts": T, "severity": "warning", "kind": "breaker", "title": "halted", "created_ts": T},
+    "alert": {"id": 1, "ts": T, "severity": "warning", "kind": "breaker", "title": "halted", "created_ts": T},
+    "alert_delivery": {"alert_id": 1, "channel": "slack", "next_ts": T, "created_ts": T},
+    "alert_channel": {"name": "slack", "state": "ready", "updated_ts": T},
     "command": {**RUN, "uuid": "u-1", "kind": "pause", "source": "app", "created_ts": T},
     "engine_status": {
         **{**RUN, "pid": 1, "mode": "paper", "state": "running", "started_ts": T, "heartbeat_ts": T},

@@ -121,7 +121,7 @@ def test_a_run_takes_its_rows_with_it(filled: Engine) -> None:
     with filled.connect() as connection:
         left = {t: connection.execute(text(f"SELECT count(*) FROM {t}")).scalar() for t in metadata.tables}
     assert {table for table, count in left.items() if count} == {
-        *{"instrument", "alert", "job", "trial", "seal_opening", "scheduled"},
+        *{"instrument", "alert", "alert_delivery", "alert_channel", "job", "trial", "seal_opening", "scheduled"},
         "saved_filter",
     }
 
