@@ -115,7 +115,7 @@ class Alert(Table, table=True):
     state: str = words("new")
     created_ts: int = moment()
     acked_ts: int | None = moment(nullable=True)
-    acked_by: str = words()
+    acked_by: str | None = words(nullable=True)
     escalated_ts: int | None = moment(nullable=True)
 
 

@@ -18,7 +18,7 @@ AFTER = BEFORE[:-1] + ", 'alert_test', 'alert_ack', 'alert_resend')"
 def upgrade() -> None:
     for column in (
         sa.Column("acked_ts", sa.BigInteger(), nullable=True),
-        sa.Column("acked_by", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("acked_by", sa.Text(), nullable=True),
         sa.Column("escalated_ts", sa.BigInteger(), nullable=True),
     ):
         op.add_column("alert", column)
