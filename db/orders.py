@@ -11,7 +11,8 @@ ORDER_STATES = ("queued", "sent", "partial", "filled", "cancelled", "refused", "
 
 
 class Order(Table, table=True):
-    """An order, written before anything is sent. `refused` is our own check, `rejected` the venue's."""
+    """An order, written before anything is sent; `config_version_id` is the one it was asked for under. `refused` is our own check,
+    `rejected` the venue's."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -45,6 +46,7 @@ class Order(Table, table=True):
     known_ts: int = moment()
     done_ts: int | None = moment(nullable=True)
     client_order_id: str | None = None
+    config_version_id: int | None = link("config_version.id", nullable=True)
 
 
 class Fill(Table, table=True):

@@ -64,14 +64,15 @@ def run(
 def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
     """Its file and the checked configuration, or ConfigError before anything is touched; --new is written into the file."""
     from engine.config.check import check_slots
-    from engine.config.edit import with_setting, write_atomically
+    from engine.config.door import opened, write
+    from engine.config.edit import with_setting
     from engine.config.reading import find, load, parse
 
     source = path or find()
     settings = load(source)
-    text = None
+    read, text = opened(source), None
     if new:
-        text = with_setting(source.read_text(encoding="utf-8"), "run", "name", new)
+        text = with_setting(read.text, "run", "name", new)
         settings = parse(text, str(source), {**os.environ, "EVENKEEL_RUN_NAME": new})
     check_slots(settings, str(source))
     os.environ["EVENKEEL_DATA"] = settings.storage.data_dir
@@ -79,7 +80,7 @@ def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
         os.environ["DATABASE_URL"] = settings.storage.database_url
     if new and text:
         _refuse_known(new)
-        write_atomically(source, text)
+        write(source, text, read.digest, "run --new")
     return source, settings
 
 

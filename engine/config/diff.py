@@ -17,6 +17,8 @@ from engine.config.model import Config
 from engine.config.sections import SlotSection
 
 When = Literal["now", "next bar", "when flat", "restart", "new run"]
+WAITS = ("restart", "new run")
+"""What an edit alone never brings about."""
 
 _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
@@ -45,12 +47,13 @@ def changes(running: Config, wanted: Config) -> list[Change]:
 
 def effective(running: Config, wanted: Config) -> Config:
     """`wanted`, with the running value where a difference waits for a start. ConfigError if that does not fit together."""
-    waiting = [change for change in _settings(running, wanted) if change.when in ("restart", "new run")]
+    waiting = [change for change in _settings(running, wanted) if change.when in WAITS]
     sections: dict[str, dict[str, Any]] = {}
     for change in waiting:
         section, _, key = change.key.partition(".")
         sections.setdefault(section, {})[key] = change.before
     data = {name: getattr(wanted, name) for name in Config.model_fields}
+    data["slots"] = tuple(_no_new_shorts(running, wanted))
     try:
         for name, values in sections.items():
             section = getattr(wanted, name)
@@ -62,6 +65,27 @@ def effective(running: Config, wanted: Config) -> Config:
         raise ConfigError(
             f"{reason} ({keys} can only change at a start: stop and start the engine for this edit)"
         ) from None
+
+
+def _no_new_shorts(running: Config, wanted: Config) -> Iterator[SlotSection]:
+    """The slots of `wanted`; one that would begin to go short keeps its running word, in a table of its own if need be."""
+    old = _by_name(running)
+    for section in wanted.slots:
+        former = [old.get(_name(section, symbol)) for symbol in section.symbols]
+        if not any(_begins_to_short(running, wanted, before, section) for before in former):
+            yield section
+            continue
+        for symbol, before in zip(section.symbols, former, strict=True):
+            held = _begins_to_short(running, wanted, before, section)
+            word = (before.allow_short if before else None) if held else section.allow_short
+            yield section.model_copy(update={"symbols": (symbol,), "allow_short": word})
+
+
+def _begins_to_short(running: Config, wanted: Config, before: SlotSection | None, after: SlotSection) -> bool:
+    """True where a slot's own word lets it go short that may not now. The account's word is a change of its own."""
+    may_now = running.account.allow_short if before is None or before.allow_short is None else before.allow_short
+    account = running.account.allow_short and wanted.account.allow_short
+    return (account if after.allow_short is None else after.allow_short) and not may_now
 
 
 def loosens(key: str, before: float, after: float) -> bool:
@@ -106,18 +130,21 @@ def _slots(running: Config, wanted: Config) -> Iterator[Change]:
         for key in _FOR_ONE_SLOT:
             before, after = getattr(section, key), getattr(new[name], key)
             if before != after:
-                yield Change(f"{name}: {key}", before, after, "next bar")
-    for name in new:
+                waits = key == "allow_short" and _begins_to_short(running, wanted, section, new[name])
+                yield Change(f"{name}: {key}", before, after, "restart" if waits else "next bar")
+    for name, section in new.items():
         if name not in old:
             yield Change(name, "none", "added", "next bar")
+            if _begins_to_short(running, wanted, None, section):
+                yield Change(f"{name}: allow_short", None, section.allow_short, "restart")
 
 
 def _by_name(config: Config) -> dict[str, SlotSection]:
-    return {
-        f"{slot.strategy} on {symbol} at {slot.timeframe}{f' ({slot.label})' if slot.label else ''}": slot
-        for slot in config.slots
-        for symbol in slot.symbols
-    }
+    return {_name(slot, symbol): slot for slot in config.slots for symbol in slot.symbols}
+
+
+def _name(slot: SlotSection, symbol: str) -> str:
+    return f"{slot.strategy} on {symbol} at {slot.timeframe}{f' ({slot.label})' if slot.label else ''}"
 
 
 def _said(value: Any) -> str:

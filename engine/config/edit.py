@@ -1,15 +1,13 @@
-"""Changes settings of a person's configuration file and leaves every comment where it stands. Writes atomically.
+"""Changes settings in the text of a person's configuration and leaves every comment where it stands. Pure: text in, text out.
 
-Nothing here knows what a setting means; whoever edits has the text parsed and checked before it is written.
+Nothing here knows what a setting means; whoever edits has the text parsed and checked before it is written (door.py).
 """
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -113,18 +111,3 @@ def _set_mapping(table: Any, key: str, value: Mapping[str, Any]) -> None:
     for name, one in value.items():
         if _plain(own.get(name)) != one or name not in own:
             own[name] = one
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """All of `text` or what was there before, whatever happens meanwhile."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -14,36 +14,39 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from engine.config.errors import ConfigError, explain
+from engine.config.files import text_of
 from engine.config.model import Config
 
 
 def load(path: Path | str, env: Mapping[str, str] | None = None) -> Config:
     """Read `path` and lay the environment over it (os.environ unless given). ConfigError names key, value and remedy."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} does not exist. `run_engine.py init` writes one, or copy config.example.toml there."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. It must be a text file in UTF-8.") from None
+    text = text_of(path)
     return parse(text, source=str(path), env=os.environ if env is None else env)
 
 
 def parse(text: str, source: str = "config.toml", env: Mapping[str, str] | None = None) -> Config:
     """TOML text to a Config; `env` as in `load` (none unless given)."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{source} is not valid TOML: {error}. Look at that line; config.example.toml shows the form."
-        ) from None
+    data = tables_of(text, source)
     overlay(data, env or {})
     try:
         return Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError(explain(error, Config, source)) from None
+
+
+def tables_of(text: str, source: str = "config.toml") -> dict[str, Any]:
+    """The text's tables as plain values. ConfigError names the line where it is no TOML."""
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{source} is not valid TOML: {error}. Look at that line; config.example.toml shows the form."
+        ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists within lists without end
+        raise ConfigError(
+            f"{source} is not valid TOML: {str(error).partition(';')[0]}. No setting needs that."
+        ) from None
 
 
 def overlay(data: dict[str, Any], env: Mapping[str, str]) -> None:

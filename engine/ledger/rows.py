@@ -73,6 +73,7 @@ def _order(context: Context, row: Row) -> Row:
         "created_ts": row["created"],
         "known_ts": row["known_at"],
         "done_ts": row["ts"] if state in ("filled", "cancelled", "refused", "rejected") else None,
+        "config_version_id": context.config_version_id,
     }
 
 

@@ -23,6 +23,8 @@ UPSERTED: dict[Any, tuple[str, ...]] = {
     Equity: ("run_id", "slot_id", "ts"),
 }
 """Tables whose rows may be written again, and the key that says so."""
+KEPT = {Order: ("config_version_id",)}
+"""What a row says for good the first time it is written."""
 FIRST = (Signal, Order, Fill)
 
 
@@ -45,7 +47,7 @@ def _write(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> No
         return
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *KEPT.get(table, ()))}
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
 
 

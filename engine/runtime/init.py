@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.config.edit import write_atomically
+from engine.config.door import write_atomically
 from engine.config.errors import ConfigError
 from engine.config.model import Config
 from engine.config.reading import parse

@@ -7,7 +7,6 @@ told instead. The text goes through the same parsing and checks as at an engine'
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +16,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db import queries
+from engine.config import door
 from engine.config.check import check_slots
-from engine.config.edit import Slot, with_setting, with_slot, write_atomically
+from engine.config.edit import Slot, with_setting, with_slot
 from engine.config.errors import ConfigError
 from engine.config.model import Config
-from engine.config.reading import find, load, parse
+from engine.config.reading import find, parse
 from engine.config.sections import LimitsSection
 from engine.core.setup import Setup
 from engine.core.types import SlotSpec
@@ -55,8 +55,9 @@ class Promotion:
 def promotion(engine: Engine, run_id: int, path: Path | None = None, env: Mapping[str, str] | None = None) -> Promotion:
     """What promoting a run would write. ConfigError in a sentence where it cannot be; nothing is written."""
     path, env = path or find(), os.environ if env is None else env
-    config = load(path, env)
-    before = path.read_text(encoding="utf-8")
+    read = door.opened(path)
+    before = read.text
+    config = parse(before, str(path), env)
     name, setup = _run(engine, run_id)
     text, notes = before, []
     together: dict[str, Slot] = {}
@@ -74,15 +75,13 @@ def promotion(engine: Engine, run_id: int, path: Path | None = None, env: Mappin
         text = with_setting(text, "limits", key, value)
     _checked(text, path, env)
     notes += [f"{slot} stays as it is: the run did not have it" for slot in _others(config, setup)]
-    return Promotion(path, name, _digest(before), text, _diff(before, text, path), tuple(notes))
+    return Promotion(path, name, read.digest, text, _diff(before, text, path), tuple(notes))
 
 
 def write(made: Promotion, env: Mapping[str, str] | None = None) -> None:
     """The file as `made` says. ConfigError where it was edited since it was read, or would be refused at a start."""
-    if _digest(made.path.read_text(encoding="utf-8")) != made.digest:
-        raise CannotPromote(f"{made.path} was edited meanwhile: look at the difference again")
     _checked(made.text, made.path, os.environ if env is None else env)
-    write_atomically(made.path, made.text)
+    door.write(made.path, made.text, made.digest, f"promote {made.run}")
 
 
 def job(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -101,10 +100,6 @@ def as_dict(made: Promotion) -> dict[str, Any]:
         "run": made.run, "file": str(made.path), "digest": made.digest, "diff": made.diff, "notes": list(made.notes),
         "changes": bool(made.diff),
     }  # fmt: skip
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _checked(text: str, path: Path, env: Mapping[str, str]) -> None:

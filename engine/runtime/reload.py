@@ -1,7 +1,7 @@
-"""From an edited file to a configuration that waits for the next bar: read, check, compare. On a thread of its own.
+"""From an edited file to a configuration that waits for the next bar: read and checked on a thread of its own, compared with
+what runs when the loop takes it.
 
-The loop takes what waits here; nothing here touches the machine, the tape or the database. An edit that is wrong leaves
-what runs as it is.
+Nothing here touches the machine, the tape or the database. An edit that is wrong leaves what runs as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config.check import check_slots
-from engine.config.diff import Change, changes, effective
+from engine.config.diff import WAITS, Change, changes, effective
+from engine.config.door import written_by
+from engine.config.errors import ConfigError
 from engine.config.model import Config
 from engine.config.reading import parse
 from engine.core.types import Instrument
@@ -26,19 +28,28 @@ log = logging.getLogger("evenkeel.reload")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configuration that may be taken over: what it differs in, and the instruments of its symbols in its order."""
+    """A configuration that may be taken over: what it differs in, the instruments of its symbols in order, and who wrote it."""
 
     config: Config
     changes: tuple[Change, ...]
     instruments: tuple[Instrument, ...]
+    source: str = "edit"
 
     @property
     def acting(self) -> list[Change]:
-        return [change for change in self.changes if change.when not in ("restart", "new run")]
+        return [change for change in self.changes if change.when not in WAITS]
 
     @property
     def waiting(self) -> list[Change]:
-        return [change for change in self.changes if change.when in ("restart", "new run")]
+        return [change for change in self.changes if change.when in WAITS]
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """A file that was read and found right."""
+
+    wanted: Config
+    source: str
 
 
 class Reloader:
@@ -58,37 +69,54 @@ class Reloader:
         self.facts = {one.symbol: one for one in facts}
         self._running = running
         self._lock = threading.Lock()
-        self._pending: Candidate | None = None
+        self._pending: _Edit | None = None
+        self._taken: _Edit | None = None
         self._problem = ""
         self._untold: str | None = None
         self._waiting: tuple[Change, ...] = ()
-        self.watch = FileWatch(path, self.offer)
+        self.watch = FileWatch(path, self.offer, self.lose)
 
     # ---- the watcher's thread ----------------------------------------------------------------------------------------------
     def offer(self, text: str) -> None:
         """Another text stands in the file."""
         try:
-            candidate = self._candidate(text)
+            edit = self._read(text)
         except Exception as error:  # whatever is wrong with an edit, the engine trades on
-            words = str(error) or type(error).__name__
-            with self._lock:
-                self._pending, self._problem, self._untold = None, words, words
-            log.error("the edited configuration is refused, the old one stays: %s", words)
+            self._refuse(str(error) or type(error).__name__)
             return
         with self._lock:
-            news = tuple(candidate.waiting) != self._waiting
-            self._problem, self._waiting = "", tuple(candidate.waiting)
-            self._pending = candidate if candidate.acting or (news and candidate.waiting) else None
+            try:
+                effective(self._running, edit.wanted)
+            except ConfigError as error:
+                self._pending = None
+                self._say(str(error))
+                return
+            found = changes(self._running, edit.wanted)
+            waiting = tuple(change for change in found if change.when in WAITS)
+            news = len(found) > len(waiting) or (waiting and waiting != self._waiting)
+            self._problem, self._waiting = "", waiting
+            self._pending = edit if news else None
 
-    def _candidate(self, text: str) -> Candidate:
+    def lose(self, why: str) -> None:
+        """Nothing that could be read stands in the file."""
+        self._refuse(why)
+
+    def _refuse(self, words: str) -> None:
+        with self._lock:
+            self._pending = None
+            self._say(words)
+
+    def _say(self, words: str) -> None:
+        self._problem = self._untold = words
+        log.error("the edited configuration is refused, the old one stays: %s", words)
+
+    def _read(self, text: str) -> _Edit:
         wanted = parse(text, str(self.path), self.env)
         check_slots(wanted, str(self.path))
-        found = changes(self._running, wanted)
-        config = effective(self._running, wanted)
-        unknown = [symbol for symbol in symbols_of(config) if symbol not in self.facts]
-        if unknown:
+        unknown = [symbol for symbol in symbols_of(wanted) if symbol not in self.facts]
+        if unknown and wanted.run.exchange == self._running.run.exchange:
             self.facts |= {one.symbol: one for one in self.ask(unknown)}
-        return Candidate(config, tuple(found), tuple(self.facts[symbol] for symbol in symbols_of(config)))
+        return _Edit(wanted, written_by(self.path, text) or "edit")
 
     # ---- the loop's thread -------------------------------------------------------------------------------------------------
     @property
@@ -96,18 +124,31 @@ class Reloader:
         return self._pending is not None
 
     def take(self) -> Candidate | None:
-        """What waits, which from here on counts as running."""
+        """What waits, compared with what runs now: from here on it counts as running. An edit that was read while another was
+        being taken over may not loosen what that one tightened."""
         with self._lock:
-            candidate, self._pending = self._pending, None
-            if candidate is not None:
-                self._running = candidate.config
+            edit, self._pending = self._pending, None
+            if edit is None:
+                return None
+            try:
+                config = effective(self._running, edit.wanted)
+            except ConfigError as error:
+                self._say(str(error))
+                return None
+            found = tuple(changes(self._running, edit.wanted))
+            facts = tuple(self.facts[symbol] for symbol in symbols_of(config))
+            candidate = Candidate(config, found, facts, edit.source)
+            self._waiting = tuple(candidate.waiting)
+            self._running = config
+            self._taken = edit
             return candidate
 
     def put_back(self, candidate: Candidate, running: Config) -> None:
         """It could not be taken over yet; a newer edit wins over it."""
         with self._lock:
             self._running = running
-            self._pending = self._pending or candidate
+            if not self._problem:
+                self._pending = self._pending or self._taken
 
     def refusal(self) -> str | None:
         """What is wrong with an edit since this was last asked."""

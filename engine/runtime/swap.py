@@ -53,7 +53,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
             run = rows.get(Run, session.run_id)
             assert run is not None
             text = bare(candidate.config)
-            put_in_force(rows, run, candidate.config, text, "reload", (session.trader.setup, setup))
+            put_in_force(rows, run, candidate.config, text, candidate.source, (session.trader.setup, setup))
             version = run.config_version_id
     except OperationalError as error:
         if is_locked(error):

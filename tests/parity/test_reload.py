@@ -28,7 +28,7 @@ def test_every_kind_of_edit_is_replayed(begin: Begin) -> None:
     turns = [row[0] for row in life.rows("SELECT ts % 60000 FROM run_marker WHERE kind = 'config'")]
     assert max(turns) < 10_000, "taken over within the turn that closed a bar"
     versions = life.rows("SELECT id, source FROM config_version ORDER BY id")
-    assert versions == [(1, "start"), (2, "reload"), (3, "reload"), (4, "reload")]
+    assert versions == [(1, "start"), (2, "edit"), (3, "edit"), (4, "edit")]
     assert {row[0] for row in life.rows("SELECT DISTINCT config_version_id FROM signal")} == {1, 2, 3, 4}
     told = [row[0] for row in life.rows("SELECT text FROM run_marker WHERE kind = 'config' ORDER BY id")]
     assert "sma_cross on BTC/USD at 1m: params" in told[0]

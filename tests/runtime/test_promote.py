@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from db.session import open_engine
 from engine.cli.app import app
 from engine.config.edit import Slot, with_slot
+from engine.config.errors import ConfigError
 from engine.config.reading import load
 from engine.config.sections import LimitsSection
 from engine.core.setup import Setup
@@ -130,7 +131,7 @@ def test_no_limit_is_ever_loosened(mine: LimitsSection, ran: LimitsSection) -> N
 def test_an_edit_between_look_and_write_is_not_overwritten(engine: Engine, config: Path) -> None:
     made = promotion(engine, 1, config, {})
     config.write_text(CONFIG + "# an afterthought\n")
-    with pytest.raises(CannotPromote, match="edited meanwhile"):
+    with pytest.raises(ConfigError, match="edited meanwhile"):
         write(made, {})
     assert config.read_text() == CONFIG + "# an afterthought\n"
 
