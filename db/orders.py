@@ -11,8 +11,7 @@ ORDER_STATES = ("queued", "sent", "partial", "filled", "cancelled", "refused", "
 
 
 class Order(Table, table=True):
-    """An order, written before anything is sent; `config_version_id` is the one it was asked for under. `refused` is our own check,
-    `rejected` the venue's."""
+    """An order, written before anything is sent. `refused` is our own check, `rejected` the venue's."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -46,7 +45,7 @@ class Order(Table, table=True):
     known_ts: int = moment()
     done_ts: int | None = moment(nullable=True)
     client_order_id: str | None = None
-    config_version_id: int | None = link("config_version.id", nullable=True)
+    config_version_id: int | None = None  # asked for under; no foreign key: SQLite adds none to a table that stands
 
 
 class Fill(Table, table=True):

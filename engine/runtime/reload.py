@@ -107,6 +107,8 @@ class Reloader:
             self._say(words)
 
     def _say(self, words: str) -> None:
+        if words == self._problem:
+            return
         self._problem = self._untold = words
         log.error("the edited configuration is refused, the old one stays: %s", words)
 
