@@ -220,6 +220,7 @@ def stop_path(
         margin={"r": 58},
         xaxis={"nticks": 5, "tickangle": 0},
         yaxis={"side": "left", "nticks": 6, "zeroline": False, "tickformat": ",~f"},
+        uirevision=str(start),
     )
     return figure
 

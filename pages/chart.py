@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, slot_data, slot_figure, tables, ui, why
+from app import data, formats, live_chart, slot_data, slot_figure, tables, ui, why
 from app.clock import now_ms
 from app.read import runs, slot_chart
 from engine.research import slot_view
@@ -150,7 +150,7 @@ def drawn(page: ui.Page, slot: Slot, window: str, end: int) -> None:
         return
     figure = slot_figure.draw(picture, page.colors, f"{slot['key']} {window} {end}")
     words = f"{_name(slot)}, {formats.when(first)} to {formats.when(last)} UTC, {len(picture.trades)} closed trades"
-    st.plotly_chart(figure, theme=None, key="slot_chart", config=charts.CONFIG, alt=words)
+    live_chart.chart(figure, "slot_chart", words)
     step = formats.timeframe(int(picture.bars["step"]))
     source = slot_data.seen(page.engine, page.run, slot, stands).source
     st.caption(

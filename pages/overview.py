@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, jobs, tables, ui
+from app import charts, data, formats, jobs, live_chart, tables, ui
 from app.clock import now_ms
 from app.read import beside, events, overview, positions, runs, system
 from app.tiles import Tile, halves, tiles
@@ -170,7 +170,10 @@ def drawn(page: ui.Page, picked: str) -> None:
         benchmark=data.held(page.engine, dict(page.run), line),
         down=state.down and state.heartbeat_age is not None,
     )
-    st.plotly_chart(figure, theme=None, key="equity", config=charts.CONFIG, alt=charts.describe_curve(line, page.quote))
+    figure.update_layout(
+        uirevision=f"{page.run_id} {picked}"
+    )  # another range is another view: an old zoom is none of it
+    live_chart.chart(figure, "equity", charts.describe_curve(line, page.quote))
 
 
 def holding(page: ui.Page) -> None:

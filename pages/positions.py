@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, tables, ui
+from app import charts, data, formats, live_chart, tables, ui
 from app.clock import now_ms
 from app.confirm import asking, note
 from app.read import overview, positions
@@ -180,7 +180,7 @@ def path(page: ui.Page, position: dict[str, Any]) -> None:
     figure = charts.stop_path(position, stops, until, page.colors, price)
     entry, mark, stop = (formats.price(position[name]) for name in ("entry_price", "mark", "stop"))
     words = f"Entry {entry}, now {mark}, stop {stop}"
-    st.plotly_chart(figure, theme=None, key=f"path_{position['key']}", config=charts.CONFIG, alt=words)
+    live_chart.chart(figure, f"path_{position['key']}", words)
 
 
 def why(position: dict[str, Any]) -> None:
