@@ -67,6 +67,9 @@ REASONS = (
     "superseded",
     "venue",
     "slot_failed",
+    "order_rate",
+    "collar",
+    "sector_cap",
 )
 (
     R_NONE,
@@ -93,14 +96,53 @@ REASONS = (
     R_SUPERSEDED,
     R_VENUE,
     R_SLOT_FAILED,
-) = np.arange(24)
+    R_ORDER_RATE,
+    R_COLLAR,
+    R_SECTOR_CAP,
+) = np.arange(27)
 
-BREAKER_KINDS = ("consecutive_losses", "daily_loss", "drawdown")
-LOSSES, DAILY_LOSS, DRAWDOWN = np.arange(3)
-BREAKER_ENDS = ("cooldown", "next_day", "person")
-END_COOLDOWN, END_NEXT_DAY, END_PERSON = np.arange(3)
-
-EVENTS = ("trip", "release", "end", "stop_move", "funding", "wiped_out", "level", "cash", "outage_stop", "slot_state")
-(E_TRIP, E_RELEASE, E_END, E_STOP_MOVE, E_FUNDING, E_WIPED_OUT, E_LEVEL, E_CASH, E_OUTAGE_STOP, E_SLOT_STATE) = (
-    np.arange(10)
+BREAKER_KINDS = (
+    "consecutive_losses",
+    "daily_loss",
+    "drawdown",
+    "stale_data",
+    "feed_errors",
+    "venue_errors",
+    "ai_budget",
 )
+LOSSES, DAILY_LOSS, DRAWDOWN, STALE_DATA, FEED_ERRORS, VENUE_ERRORS, AI_BUDGET = np.arange(7)
+BREAKER_ENDS = ("cooldown", "next_day", "person", "regained")
+END_COOLDOWN, END_NEXT_DAY, END_PERSON, END_REGAINED = np.arange(4)
+FAULTS = ("feed", "venue", "ai")
+FAULT_FEED, FAULT_VENUE, FAULT_AI = np.arange(3)
+
+EVENTS = (
+    "trip",
+    "release",
+    "end",
+    "stop_move",
+    "funding",
+    "wiped_out",
+    "level",
+    "cash",
+    "outage_stop",
+    "slot_state",
+    "fault",
+    "probation",
+    "full_size",
+)
+(
+    E_TRIP,
+    E_RELEASE,
+    E_END,
+    E_STOP_MOVE,
+    E_FUNDING,
+    E_WIPED_OUT,
+    E_LEVEL,
+    E_CASH,
+    E_OUTAGE_STOP,
+    E_SLOT_STATE,
+    E_FAULT,
+    E_PROBATION,
+    E_FULL_SIZE,
+) = np.arange(13)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.core import codes, kernel
-from engine.core.types import SlotSpec
+from engine.core.types import RATE, SlotSpec
 
 if TYPE_CHECKING:
     from engine.core.machine import Machine
@@ -58,6 +60,19 @@ def _release(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
     if machine.breakers["tripped"][index] == 0:
         raise ValueError(f"breaker {name} has not tripped: nothing to release")
     machine.operate(kernel.OP_RELEASE, ts, i=index)
+
+
+def _fault(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
+    """What the runtime met, as a recorded event: `source` feed or venue with `count` failures in a row (0: it works again), or
+    ai with `used`, the fraction of its budget that is spent."""
+    source = str(args.get("source", ""))
+    if source not in codes.FAULTS:
+        raise ValueError(f"no source {source!r} of failures: one of {', '.join(codes.FAULTS)}")
+    value = float(str(args.get("used" if source == "ai" else "count", "nan")))
+    if not 0 <= value < 1e9:
+        raise ValueError(f"a failure of {source} needs its {'used' if source == 'ai' else 'count'}, 0 or above")
+    amount = round(value * int(RATE)) if source == "ai" else int(value)
+    machine.operate(kernel.OP_FAULT, ts, code=np.int64(codes.FAULTS.index(source)), amount=amount)
 
 
 def slots_named(specs: Sequence[SlotSpec], name: str) -> list[int]:
@@ -142,4 +157,5 @@ _COMMANDS: dict[str, Callable[[Machine, int, Mapping[str, object]], None]] = {
     "tighten_stop": _tighten_stop,
     "slot_state": _slot_state,
     "cash": _cash,
+    "fault": _fault,
 }

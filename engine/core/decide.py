@@ -19,6 +19,7 @@ from engine.core.codes import (
     R_NO_STOP,
     R_NONE,
     R_OPPOSITE,
+    R_ORDER_RATE,
     R_PENDING,
     R_SHORT,
     R_SUPERSEDED,
@@ -31,7 +32,7 @@ from engine.core.codes import (
 from engine.core.costs import level_below
 from engine.core.jit import ZERO, helper
 from engine.core.log import log_entry, log_signal
-from engine.core.risk import entry_block, open_count
+from engine.core.risk import count_order, entry_block, open_count, over_rate
 from engine.core.sizing import entry_lots, need_of
 from engine.core.types import NEVER
 
@@ -88,6 +89,8 @@ def _entry(account, slots, symbols, breakers, log, i, decision):
         return ZERO, S_REFUSED, block
     if slot["qty"] == 0 and open_count(slots) >= account["max_positions"]:
         return ZERO, S_REFUSED, R_MAX_POSITIONS
+    if over_rate(account, symbol, decision["decided_at"]):
+        return ZERO, S_REFUSED, R_ORDER_RATE
     return _queue_entry(account, slots, symbols, log, i, decision)
 
 
@@ -133,6 +136,7 @@ def _queue_entry(account, slots, symbols, log, i, decision):
         if reason != R_NONE:
             return ZERO, S_REFUSED, reason
         reserved = need_of(symbol, limit if limit > 0 else price, qty)
+    count_order(account, symbol, decision["decided_at"])
     account["orders"] += 1
     account["n_queued"] += 1
     account["reserved"] += reserved

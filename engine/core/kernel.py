@@ -7,7 +7,7 @@ code. Nothing here reads a clock, a file or a random number.
 import numpy as np
 
 from engine.core.book import book_fill, cancel_entry, clear_entry
-from engine.core.codes import ENTRY
+from engine.core.codes import E_FAULT, END_REGAINED, ENTRY
 from engine.core.decide import decide
 from engine.core.jit import ONE, ZERO, entry, helper
 from engine.core.log import has_room, log_entry, log_event, log_exit
@@ -25,13 +25,12 @@ from engine.core.risk import (
     check_breakers,
     end_breakers,
     flatten,
-    losses_of,
-    measure,
     next_wake,
     refresh_level,
     release,
 )
 from engine.core.types import FLAG_GAP, MS_DAY, NEVER
+from engine.core.watched import begin_day, losses_of, measure, measure_all, measure_wide, note_fault
 
 _DAY = np.int64(MS_DAY)
 
@@ -47,10 +46,11 @@ def _pass_time(account, slots, symbols, breakers, log):
     ts = account["due"]
     if account["midnight"] <= ts:
         account["day_start"] = account["equity"]
+        begin_day(account, slots, symbols)
         account["midnight"] = (ts // _DAY + 1) * _DAY
         account["wake"] = min(account["wake"], ts)
     if account["wake"] <= ts:
-        end_breakers(account, slots, breakers, log, ts)
+        end_breakers(account, slots, symbols, breakers, log, ts)
         time_stops(account, slots, symbols, log, ts)  # after a KILLED that just ended: what fell due meanwhile
         account["wake"] = next_wake(slots, breakers, ts)
     _set_due(account)
@@ -294,9 +294,14 @@ def run(account_, slots, symbols, breakers, frames, decisions, funding, until, c
         tripped = account["equity"] <= 0.0
         for b in range(breakers.size):
             breaker = breakers[b]
-            if breaker["tripped"] == 0:
+            if breaker["wide"] == 0:
                 value = measure(account, losses_of(account, slots, breaker), breaker)
-                tripped = tripped or value >= breaker["threshold"]
+            else:
+                value = measure_wide(account, slots, symbols, breaker, now)
+            if breaker["tripped"] == 0:
+                tripped = tripped or value >= breaker["threshold"] or breaker["probation_end"] > 0
+            else:
+                tripped = tripped or (breaker["end"] == END_REGAINED and value <= 0.5 * breaker["threshold"])
         if tripped:
             check_breakers(account, slots, symbols, breakers, log, now)
         _end_frame(account, now)
@@ -305,13 +310,14 @@ def run(account_, slots, symbols, breakers, frames, decisions, funding, until, c
     return complete
 
 
-OP_LEVEL, OP_FLATTEN, OP_RELEASE, OP_CANCEL_ENTRY, OP_EVENT, OP_REFRESH = np.arange(6)
+OP_LEVEL, OP_FLATTEN, OP_RELEASE, OP_CANCEL_ENTRY, OP_EVENT, OP_REFRESH, OP_FAULT, OP_DAY, OP_MEASURE = np.arange(9)
 
 
 @entry
 def operate(account_, slots, symbols, breakers, log, op, i, code, amount, ts):
     """One step of a command between frames: set the operator's level, flatten slot i (-1: all), release breaker i, cancel
-    slot i's waiting entry, log event `code` with `amount`, or re-mark. See engine.core.commands."""
+    slot i's waiting entry, log event `code` with `amount`, re-mark, take a failure of `code` (FAULTS) that stands at `amount`,
+    begin the slots' day, or write into each breaker's `value` what it watches now (of a copy). See engine.core.commands."""
     account = account_[0]
     if op == OP_LEVEL:
         account["operator"] = code
@@ -319,11 +325,19 @@ def operate(account_, slots, symbols, breakers, log, op, i, code, amount, ts):
     elif op == OP_FLATTEN:
         flatten(account, slots, symbols, log, i, code, ts)
     elif op == OP_RELEASE:
-        release(account, slots, breakers, log, i, ts)
+        release(account, slots, symbols, breakers, log, i, ts)
     elif op == OP_CANCEL_ENTRY:
         cancel_entry(account, slots[i], log, i, code, ts)
     elif op == OP_EVENT:
         log_event(account, log, ts, code, i, np.int64(-1), amount, amount, 0.0, 0.0, ZERO)
+    elif op == OP_FAULT:
+        note_fault(account, code, amount)
+        log_event(account, log, ts, E_FAULT, np.int64(-1), np.int64(-1), code, amount, 0.0, 0.0, ZERO)
+        check_breakers(account, slots, symbols, breakers, log, ts)
+    elif op == OP_DAY:
+        begin_day(account, slots, symbols)
+    elif op == OP_MEASURE:
+        measure_all(account, slots, symbols, breakers, ts)
     else:
         account["cash_value"] = account["cash"] / account["quantum_scale"]
         mark(account, slots, symbols)

@@ -12,6 +12,11 @@ ACCOUNT = np.dtype(
         ("quantum_scale", "f8"),  # quanta in one unit of the quote currency
         ("max_gross", "i8"),  # 1e-9 of equity
         ("symbol_cap", "i8"),  # 1e-9 of equity, 0 = none
+        ("sector_cap", "i8"),  # 1e-9 of equity, 0 = none
+        ("collar", "i8"),  # 1e-9 of the mark that an entry may fill away from it, 0 = none
+        ("max_symbol_minute", "i8"),  # entries of a symbol in one UTC minute, 0 = no limit
+        ("max_minute", "i8"),
+        ("max_day", "i8"),
         ("max_positions", "i8"),
         ("delay_ms", "i8"),
         ("auto_ack_ms", "i8"),
@@ -41,6 +46,13 @@ ACCOUNT = np.dtype(
         ("losses", "i8"),
         ("n_open", "i8"),
         ("n_queued", "i8"),
+        ("minute", "i8"),  # UTC minute of the last entry queued, and how many were in it
+        ("minute_orders", "i8"),
+        ("day", "i8"),
+        ("day_orders", "i8"),
+        ("feed_faults", "i8"),  # failures in a row, as recorded events tell
+        ("venue_faults", "i8"),
+        ("ai_used", "f8"),  # fraction of the AI budget spent
         # counters
         ("orders", "i8"),
         ("fills", "i8"),
@@ -128,6 +140,8 @@ SLOT = np.dtype(
         ("losses", "i8"),
         ("blocked_until", "i8"),
         ("realized", "i8"),  # quanta net of fees and funding, closed trades
+        ("day_base", "f8"),  # what the slot had made when the day began, open position at its mark
+        ("size_rate", "i8"),  # 1e-9 of its sizes on probation, 0 = whole
         ("closed", "i8"),
     ],
     align=True,
@@ -145,6 +159,7 @@ SYMBOL = np.dtype(
         ("taker", "i8"),
         ("slippage", "i8"),
         ("perp", "i8"),
+        ("sector", "i8"),  # -1 = none
         # last bar
         ("fresh", "i8"),  # 1: has a bar in this frame
         ("gap", "i8"),
@@ -157,6 +172,8 @@ SYMBOL = np.dtype(
         ("ask_open", "i8"),
         ("mark", "i8"),
         ("next_mark", "i8"),
+        ("minute", "i8"),  # as the account's
+        ("minute_orders", "i8"),
     ],
     align=True,
 )
@@ -164,16 +181,24 @@ SYMBOL = np.dtype(
 BREAKER = np.dtype(
     [
         ("kind", "i8"),
-        ("slot", "i8"),  # -1 = account
+        ("slot", "i8"),  # -1 = account or symbol
+        ("symbol", "i8"),  # -1 = account or slot
+        ("wide", "i8"),  # 1: what it watches is reckoned from slots or symbols
         ("threshold", "f8"),
         ("level", "i8"),
         ("flatten", "i8"),
         ("end", "i8"),
         ("cooldown_ms", "i8"),
+        ("probation_rate", "i8"),  # 1e-9 of its sizes after a trip
+        ("probation_trades", "i8"),  # for so many closed trades, 0 = none
+        ("trips_a_day", "i8"),  # the trip of a UTC day from which a cool-down waits for a person, 0 = never
         ("tripped", "i8"),
         ("since", "i8"),
         ("until", "i8"),
         ("value", "f8"),
+        ("day", "i8"),  # UTC day of the last trip, and how many were in it
+        ("trips", "i8"),
+        ("probation_end", "i8"),  # count of closed trades that ends the probation, 0 = on none
     ],
     align=True,
 )

@@ -6,11 +6,11 @@ Reads a machine's records and changes nothing. The numbers are those the kernel 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from engine.core import codes
 from engine.core.machine import Machine
-from engine.core.types import RATE
+from engine.core.types import MS_DAY, RATE
 
 Unit = Literal["fraction", "count", "seconds"]
 MARKED = 0.8
@@ -19,8 +19,9 @@ MARKED = 0.8
 
 @dataclass(frozen=True)
 class LimitUse:
-    """One limit now. `scope`: account, or the symbol or the key of the slot it is about; `used` and `limit` in `unit`
-    (fraction: of equity); `fraction` = used / limit, above 1 where a limit is overshot; `state`: armed or tripped."""
+    """One limit now. `scope`: account, a sector, or the symbol or the key of the slot it is about; `used` and `limit` in `unit`
+    (fraction: of equity, for the AI of its budget); `fraction` = used / limit, above 1 where a limit is overshot; `state`: armed,
+    tripped or probation."""
 
     name: str
     scope: str
@@ -52,7 +53,41 @@ def _account(machine: Machine) -> list[LimitUse]:
     uses = [_use("max_positions", "account", float(taken), float(account["max_positions"]), "count")]
     used = _share(machine, float(account["exposure"]) + float(account["reserved"]) / float(account["quantum_scale"]))
     uses.append(_use("max_gross", "account", used, float(account["max_gross"]) / float(RATE), "fraction"))
-    return uses
+    return [*uses, *_rates(machine), *_sectors(machine)]
+
+
+def _rates(machine: Machine) -> list[LimitUse]:
+    """Entries queued in this UTC minute and day."""
+    account = machine.account[0]
+    now = max(int(account["now"]), int(account["minute"]) * _MINUTE)
+    minute, day = now // _MINUTE, now // MS_DAY
+    found = []
+    if account["max_minute"]:
+        used = int(account["minute_orders"]) if account["minute"] == minute else 0
+        found.append(_use("orders_minute", "account", float(used), float(account["max_minute"]), "count"))
+    if account["max_day"]:
+        used = int(account["day_orders"]) if account["day"] == day else 0
+        found.append(_use("orders_day", "account", float(used), float(account["max_day"]), "count"))
+    if account["max_symbol_minute"]:
+        for row, instrument in zip(machine.symbols, machine.instruments, strict=True):
+            used = int(row["minute_orders"]) if row["minute"] == minute else 0
+            limit = float(account["max_symbol_minute"])
+            found.append(_use("orders_symbol_minute", instrument.symbol, float(used), limit, "count"))
+    return found
+
+
+def _sectors(machine: Machine) -> list[LimitUse]:
+    cap = float(machine.account["sector_cap"][0]) / float(RATE)
+    if not cap:
+        return []
+    members: dict[str, list[int]] = {}
+    for symbol, sector in machine.spec.sectors:
+        if symbol in machine.symbol_index:
+            members.setdefault(sector, []).append(machine.symbol_index[symbol])
+    return [
+        _use("per_sector", sector, _share(machine, _held(machine, symbols)), cap, "fraction")
+        for sector, symbols in sorted(members.items())
+    ]
 
 
 def _share(machine: Machine, amount: float) -> float:
@@ -84,14 +119,14 @@ def _held(machine: Machine, symbols: list[int]) -> float:
 
 
 def _breakers(machine: Machine) -> list[LimitUse]:
-    return [_breaker(machine, i) for i in range(len(machine.breakers))]
+    return [_breaker(machine, i, value) for i, value in enumerate(machine.watched().tolist())]
 
 
-def _breaker(machine: Machine, i: int) -> LimitUse:
+def _breaker(machine: Machine, i: int, now: float) -> LimitUse:
     row = machine.breakers[i]
     name, _, scope = machine.breaker_names[i].partition(":")
     tripped = bool(row["tripped"])
-    used = float(row["value"]) if tripped else measured(machine, i)
+    used = float(row["value"]) if tripped else now
     limit = float(row["threshold"])
     return LimitUse(
         name,
@@ -100,22 +135,15 @@ def _breaker(machine: Machine, i: int) -> LimitUse:
         limit,
         used / limit if limit else 0.0,
         _UNITS.get(codes.BREAKER_KINDS[int(row["kind"])], "fraction"),
-        "tripped" if tripped else "armed",
+        "tripped" if tripped else "probation" if row["probation_end"] > 0 else "armed",
         codes.LEVELS[int(row["level"])],
     )
 
 
-_UNITS: dict[str, Unit] = {"consecutive_losses": "count"}
-
-
-def measured(machine: Machine, i: int) -> float:
-    """What breaker `i` watches, as engine.core.risk measures it: a count of losses, or a fraction of equity lost."""
-    row, account = machine.breakers[i], machine.account[0]
-    kind = codes.BREAKER_KINDS[int(row["kind"])]
-    if kind == "consecutive_losses":
-        return float(machine.slots["losses"][row["slot"]] if row["slot"] >= 0 else account["losses"])
-    return _fallen(account["day_start"] if kind == "daily_loss" else account["peak"], account["equity"])
-
-
-def _fallen(top: Any, now: Any) -> float:
-    return float((top - now) / top) if top > 0 else 0.0
+_UNITS: dict[str, Unit] = {
+    "consecutive_losses": "count",
+    "feed_errors": "count",
+    "venue_errors": "count",
+    "stale_data": "seconds",
+}
+_MINUTE = 60_000

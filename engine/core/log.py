@@ -31,11 +31,11 @@ def rows_of_an_instant(slots: int, breakers: int) -> tuple[int, ...]:
 
     A slot's orders in one frame: its outage stop replaces an exit (cancelled, queued, sent), exit and entry fill, stop or
     target replaces an exit and fills (4), its entry is cancelled; then each flattening breaker and a wiped out account
-    replace the exit once more (3 each). Events: two stop moves, an outage stop and a funding a slot; a trip or end of each
-    breaker, a wiped out account, two changes of level.
+    replace the exit once more (3 each). Events: two stop moves, an outage stop and a funding a slot; a trip of each breaker,
+    or its end, and where its probation begins or ends; a wiped out account, two changes of level, a fault.
     """
     orders = slots * (12 + 3 * (breakers + 1))
-    return orders, 3 * slots, 2 * slots, 1, 4 * slots + 2 * breakers + 4
+    return orders, 3 * slots, 2 * slots, 1, 4 * slots + 3 * breakers + 5
 
 
 def new_log(rows: tuple[int, ...], spare: tuple[int, ...]) -> npt.NDArray[np.int64]:

@@ -131,7 +131,9 @@ class Machine:
         self.account = account_record(account, self.slot_specs)
         self.symbols = symbol_records(account, self.instruments)
         self.slots = slot_records(account, self.slot_specs, self.symbol_index)
-        self.breakers, self.breaker_names = breaker_records(self.breaker_specs, self.slot_specs)
+        self.breakers, self.breaker_names = breaker_records(
+            self.breaker_specs, self.slot_specs, [instrument.symbol for instrument in self.instruments]
+        )
         self._spare = rows_of_an_instant(len(self.slots), len(self.breakers))
         self._logs = Logs(_STEP_ROWS, self._spare, _STEP_POINTS)
 
@@ -190,6 +192,14 @@ class Machine:
         code = codes.ORDER_STATES.index(state)
         kernel.venue_done(self.account, self.slots, self._logs.words, slot, int(entry), code, codes.R_VENUE, ts)
         return self._logs.take(self.account)
+
+    def watched(self) -> npt.NDArray[np.float64]:
+        """What each breaker watches at this moment, f8[breakers], as the kernel measures it; nothing changes."""
+        account, breakers = self.account.copy(), self.breakers.copy()
+        now, words = int(account["now"][0]), self._logs.words
+        kernel.operate(account, self.slots, self.symbols, breakers, words, kernel.OP_MEASURE, -1, 0, 0, now)
+        values: npt.NDArray[np.float64] = breakers["value"].copy()
+        return values
 
     def operate(self, op: _Int, ts: int, *, i: int = -1, code: _Int = 0, amount: _Int = 0) -> None:
         """One step of a command; only engine.core.commands calls this."""
@@ -256,6 +266,8 @@ class Machine:
             stored = np.frombuffer(state, dtype, len(stored_keys), offset)
             offset += stored.nbytes
             _copy_rows(array, keys, stored, stored_keys)
+        if "day_base" not in (_undescribe(layout["slot"]).names or ()):  # from before it was kept: the day begins here
+            self.operate(kernel.OP_DAY, int(self.account["now"][0]))
         if offset != len(state):
             raise ValueError("the snapshot's length does not fit its layout: it is damaged or from another program")
 
@@ -274,14 +286,17 @@ def _rows_of_a_batch(bars: int, decisions: int, funding: int) -> tuple[int, ...]
 # What a person configures; a restored machine keeps its own values of these, so that a changed configuration acts.
 _CONFIGURED = {
     "account": (
-        "quantum_scale max_gross symbol_cap max_positions delay_ms auto_ack_ms bucket_ms research venue venue_stops"
+        "quantum_scale max_gross symbol_cap sector_cap collar max_symbol_minute max_minute max_day max_positions delay_ms "
+        "auto_ack_ms bucket_ms research venue venue_stops"
     ).split(),
     "slot": (
         "symbol timeframe_ms sizing size size_volatility stop_rate target_rate trail_rate breakeven_rate time_stop "
         "allow_short cooldown_ms"
     ).split(),
-    "symbol": "num den unit min_qty min_notional maker taker slippage perp".split(),
-    "breaker": "kind slot threshold level flatten end cooldown_ms".split(),
+    "symbol": "num den unit min_qty min_notional maker taker slippage perp sector".split(),
+    "breaker": (
+        "kind slot symbol wide threshold level flatten end cooldown_ms probation_rate probation_trades trips_a_day"
+    ).split(),
 }
 _TABLE_OF = {ACCOUNT: "account", SLOT: "slot", SYMBOL: "symbol", BREAKER: "breaker"}
 

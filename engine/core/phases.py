@@ -25,6 +25,7 @@ from engine.core.codes import (
     MANUAL,
     OUTAGE,
     PAUSED,
+    R_COLLAR,
     R_EXPIRED,
     R_LEVEL,
     R_MOVED,
@@ -38,6 +39,7 @@ from engine.core.costs import fee_of, notional_of, open_price, slipped
 from engine.core.decide import stop_distance_of
 from engine.core.jit import MINUS_ONE, NO_VALUE, ONE, ZERO, helper
 from engine.core.log import log_entry, log_event
+from engine.core.money import mul_div_floor
 from engine.core.protect import absorb_bar, move_stop, stop_touched
 from engine.core.sizing import entry_lots
 from engine.core.types import RATE
@@ -127,6 +129,11 @@ def _try_entry(account, slots, symbols, log, i, ts):
     else:
         base, maker = open_price(symbol, slot["q_entry"]), ZERO
         price = slipped(base, slot["q_entry"], symbol["slippage"])
+        if account["collar"] > 0 and abs(price - symbol["mark"]) > mul_div_floor(
+            symbol["mark"], account["collar"], RATE
+        ):
+            cancel_entry(account, slot, log, i, R_COLLAR, ts)
+            return
     if account["research"] == 1:
         if not _size_now(account, slots, symbols, log, i, price, ts):
             return

@@ -23,6 +23,9 @@ def account_record(spec: AccountSpec, slots: Sequence[SlotSpec]) -> Rows:
     row["max_gross"] = _rate(spec.max_gross)
     row["symbol_cap"] = _rate(spec.symbol_cap)
     row["max_positions"] = spec.max_positions
+    row["sector_cap"], row["collar"] = _rate(spec.sector_cap), _rate(spec.collar)
+    row["max_symbol_minute"], row["max_minute"] = spec.orders_symbol_minute, spec.orders_minute
+    row["max_day"] = spec.orders_day
     row["delay_ms"] = spec.delay_ms
     row["auto_ack_ms"] = spec.auto_ack_ms
     row["bucket_ms"] = min((slot.timeframe_ms for slot in slots), default=MS_DAY)
@@ -38,6 +41,8 @@ def account_record(spec: AccountSpec, slots: Sequence[SlotSpec]) -> Rows:
 
 def symbol_records(account: AccountSpec, instruments: Sequence[Instrument]) -> Rows:
     records = np.zeros(len(instruments), SYMBOL)
+    sector_of = dict(account.sectors)
+    sectors = sorted(set(sector_of.values()))
     for row, instrument in zip(records, instruments, strict=True):
         if instrument.quote != account.quote:
             raise ValueError(
@@ -55,6 +60,7 @@ def symbol_records(account: AccountSpec, instruments: Sequence[Instrument]) -> R
         row["maker"], row["taker"] = _rate(float(instrument.maker)), _rate(float(instrument.taker))
         row["slippage"] = round(account.slippage_bps * 1e-4 * RATE)
         row["perp"] = int(instrument.kind == "perp")
+        row["sector"] = sectors.index(sector_of[instrument.symbol]) if instrument.symbol in sector_of else -1
     return records
 
 
@@ -84,25 +90,56 @@ def configure_slot(row: np.void, slot: SlotSpec, account: AccountSpec) -> None:
     row["cooldown_ms"] = slot.cooldown_ms
 
 
-def breaker_records(specs: Sequence[BreakerSpec], slots: Sequence[SlotSpec]) -> tuple[Rows, list[str]]:
-    """One record per breaker, one per slot for those with slot scope, and their names in the same order."""
+_SCOPES = {
+    "consecutive_losses": ("slot", "account"),
+    "daily_loss": ("slot", "symbol", "account"),
+    "drawdown": ("account",),
+    "stale_data": ("symbol",),
+    "feed_errors": ("account",),
+    "venue_errors": ("account",),
+    "ai_budget": ("account",),
+}
+
+
+def breaker_records(
+    specs: Sequence[BreakerSpec], slots: Sequence[SlotSpec], symbols: Sequence[str]
+) -> tuple[Rows, list[str]]:
+    """One record per breaker, one per slot or symbol for those with that scope, and their names in the same order."""
     rows, names = [], []
     for spec in specs:
-        if spec.scope == "slot" and spec.kind != "consecutive_losses":
-            watches = f"{spec.kind} watches the account's equity"
-            raise ValueError(f"breaker {spec.name}: {watches}; scope slot is for consecutive_losses")
-        wide = spec.scope == "account"
-        for owner in [-1] if wide else range(len(slots)):
+        if spec.scope not in _SCOPES[spec.kind]:
+            raise ValueError(
+                f"breaker {spec.name}: {spec.kind} is watched for {' or '.join(_SCOPES[spec.kind])}, not for {spec.scope}"
+            )
+        owners = {"account": [""], "slot": [slot.key for slot in slots], "symbol": list(symbols)}[spec.scope]
+        for number, owner in enumerate(owners):
             row = np.zeros(1, BREAKER)[0]
-            row["kind"] = codes.BREAKER_KINDS.index(spec.kind)
-            row["slot"] = owner
-            row["threshold"] = spec.threshold
-            row["level"] = codes.LEVELS.index(spec.action)
-            row["flatten"] = int(spec.flatten)
-            row["end"] = codes.BREAKER_ENDS.index(spec.end)
-            bars = 4 * slots[owner].timeframe_ms if owner >= 0 else 0
-            row["cooldown_ms"] = max(spec.minutes * 60_000, bars)
-            row["until"] = NEVER
+            row["slot"] = number if spec.scope == "slot" else -1
+            row["symbol"] = number if spec.scope == "symbol" else -1
+            _configure_breaker(row, spec, _frame_of(spec.scope, number, slots, symbols))
             rows.append(row)
-            names.append(spec.name if owner < 0 else f"{spec.name}:{slots[owner].key}")
+            names.append(f"{spec.name}:{owner}" if owner else spec.name)
     return np.array(rows, BREAKER) if rows else np.zeros(0, BREAKER), names
+
+
+def _frame_of(scope: str, number: int, slots: Sequence[SlotSpec], symbols: Sequence[str]) -> int:
+    """ms of the owner's finest strategy bar; 0 for the account."""
+    if scope == "account":
+        return 0
+    mine = [slots[number]] if scope == "slot" else [slot for slot in slots if slot.symbol == symbols[number]]
+    return min((slot.timeframe_ms for slot in mine), default=0)
+
+
+def _configure_breaker(row: np.void, spec: BreakerSpec, frame_ms: int) -> None:
+    """`frame_ms`: a slot's cool-down lasts four of its bars at least, and a symbol is not stale within one of its own."""
+    stale = spec.kind == "stale_data"
+    row["kind"] = codes.BREAKER_KINDS.index(spec.kind)
+    row["wide"] = int(spec.kind == "stale_data" or (spec.kind == "daily_loss" and spec.scope != "account"))
+    row["threshold"] = max(spec.threshold, frame_ms / 1000) if stale else spec.threshold
+    row["level"] = codes.LEVELS.index(spec.action)
+    row["flatten"] = int(spec.flatten)
+    row["end"] = codes.BREAKER_ENDS.index(spec.end)
+    row["cooldown_ms"] = max(spec.minutes * 60_000, 4 * frame_ms)
+    row["probation_rate"], row["probation_trades"] = _rate(spec.probation), spec.probation_trades
+    row["trips_a_day"] = spec.trips_a_day
+    row["until"] = NEVER

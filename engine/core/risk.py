@@ -1,18 +1,25 @@
 """Levels, limits and breakers: who may trade, what trips, and how a trip ends. Runs the same in backtest, paper and live."""
 
+import numpy as np
+
 from engine.core.book import cancel_entry, cancel_exit, queue_exit
 from engine.core.codes import (
     DAILY_LOSS,
     DRAWDOWN,
     E_END,
+    E_FULL_SIZE,
     E_LEVEL,
+    E_PROBATION,
     E_RELEASE,
     E_TRIP,
     E_WIPED_OUT,
     END_COOLDOWN,
     END_NEXT_DAY,
+    END_REGAINED,
+    FEED_ERRORS,
     FLATTEN,
     KILLED,
+    LOSSES,
     PAUSED,
     R_BREAKER,
     R_COOLDOWN,
@@ -21,11 +28,16 @@ from engine.core.codes import (
     R_SLOT_OFF,
     R_SUPERSEDED,
     SLOT_ENABLED,
+    STALE_DATA,
+    VENUE_ERRORS,
     WIPED_OUT,
 )
 from engine.core.jit import MINUS_ONE, NO_VALUE, ZERO, helper
 from engine.core.log import log_event
-from engine.core.types import NEVER
+from engine.core.types import MS_DAY, NEVER, RATE
+from engine.core.watched import closed_in, covers, made, of_account, watched
+
+_DAY, _MINUTE = np.int64(MS_DAY), np.int64(60_000)
 
 
 @helper
@@ -36,11 +48,35 @@ def entry_block(account, slot, breakers, i, ts):
     if account["level"] >= PAUSED:
         return R_LEVEL
     for b in range(breakers.size):
-        if breakers[b]["tripped"] == 1 and breakers[b]["slot"] == i:
+        if breakers[b]["tripped"] == 1 and not of_account(breakers[b]) and covers(breakers[b], slot, i):
             return R_BREAKER
     if ts < slot["blocked_until"]:
         return R_COOLDOWN
     return R_NONE
+
+
+@helper
+def over_rate(account, symbol, ts):
+    """Whether one more entry now would exceed what a UTC minute or day may have."""
+    minute = ts // _MINUTE
+    here = account["max_symbol_minute"]
+    if here > 0 and symbol["minute"] == minute and symbol["minute_orders"] >= here:
+        return True
+    if account["max_minute"] > 0 and account["minute"] == minute and account["minute_orders"] >= account["max_minute"]:
+        return True
+    return account["max_day"] > 0 and account["day"] == ts // _DAY and account["day_orders"] >= account["max_day"]
+
+
+@helper
+def count_order(account, symbol, ts):
+    """One more entry was queued."""
+    minute, day = ts // _MINUTE, ts // _DAY
+    symbol["minute_orders"] = symbol["minute_orders"] + 1 if symbol["minute"] == minute else 1
+    account["minute_orders"] = account["minute_orders"] + 1 if account["minute"] == minute else 1
+    account["day_orders"] = account["day_orders"] + 1 if account["day"] == day else 1
+    symbol["minute"] = minute
+    account["minute"] = minute
+    account["day"] = day
 
 
 @helper
@@ -58,7 +94,7 @@ def refresh_level(account, slots, breakers, log, ts):
     """The most severe of the operator's level and tripped account breakers; PAUSED or worse cancels waiting entries."""
     level = account["operator"]
     for b in range(breakers.size):
-        if breakers[b]["tripped"] == 1 and breakers[b]["slot"] < 0:
+        if breakers[b]["tripped"] == 1 and of_account(breakers[b]):
             level = max(level, breakers[b]["level"])
     if level == account["level"]:
         return
@@ -89,28 +125,9 @@ def flatten(account, slots, symbols, log, only, purpose, ts):
 
 
 @helper
-def _fall(top, now):
-    return (top - now) / top if top > 0.0 else 0.0
-
-
-@helper
-def measure(account, losses, breaker):
-    """The number a breaker watches: a count of losses (given), or a fraction of equity lost."""
-    if breaker["kind"] == DAILY_LOSS:
-        return _fall(account["day_start"], account["equity"])
-    if breaker["kind"] == DRAWDOWN:
-        return _fall(account["peak"], account["equity"])
-    return float(losses)
-
-
-@helper
-def losses_of(account, slots, breaker):
-    return slots[breaker["slot"]]["losses"] if breaker["slot"] >= 0 else account["losses"]
-
-
-@helper
 def check_breakers(account, slots, symbols, breakers, log, ts):
-    """Phase 4: trip what has reached its threshold, once a frame, then the level that follows."""
+    """Phase 4: trip what has reached its threshold, end what has regained half of it or served its probation, once a frame;
+    then the level that follows."""
     if account["equity"] <= 0.0 and account["operator"] < KILLED:
         account["operator"] = KILLED
         log_event(account, log, ts, E_WIPED_OUT, MINUS_ONE, MINUS_ONE, KILLED, ZERO, account["equity"], NO_VALUE, NEVER)
@@ -119,73 +136,151 @@ def check_breakers(account, slots, symbols, breakers, log, ts):
     changed = False
     for b in range(breakers.size):
         breaker = breakers[b]
+        value = watched(account, slots, symbols, breaker, ts)
         if breaker["tripped"] == 0:
-            value = measure(account, losses_of(account, slots, breaker), breaker)
+            if breaker["probation_end"] > 0 and closed_in(slots, breaker) >= breaker["probation_end"]:
+                breaker["probation_end"] = 0
+                log_event(account, log, ts, E_FULL_SIZE, breaker["slot"], b, ZERO, ZERO, NO_VALUE, NO_VALUE, ZERO)
+                changed = True
             if value >= breaker["threshold"]:
                 _trip(account, slots, symbols, breaker, b, value, log, ts)
                 changed = True
+        elif breaker["end"] == END_REGAINED and value <= 0.5 * breaker["threshold"]:
+            _end(account, slots, breaker, b, log, ts)
+            changed = True
     if changed:
+        refresh_sizes(slots, breakers)
         refresh_level(account, slots, breakers, log, ts)
 
 
 @helper
 def _trip(account, slots, symbols, breaker, b, value, log, ts):
+    day = ts // _DAY
+    breaker["trips"] = breaker["trips"] + 1 if breaker["day"] == day else 1
+    breaker["day"] = day
     breaker["tripped"] = 1
     breaker["since"] = ts
     breaker["value"] = value
-    breaker["until"] = NEVER
-    if breaker["end"] == END_COOLDOWN:
-        breaker["until"] = ts + breaker["cooldown_ms"]
-    elif breaker["end"] == END_NEXT_DAY:
-        breaker["until"] = account["midnight"]
-    elif account["auto_ack_ms"] > 0:
-        breaker["until"] = ts + account["auto_ack_ms"]
+    breaker["probation_end"] = 0
+    breaker["until"] = _until(account, breaker, ts)
     account["wake"] = min(account["wake"], breaker["until"])
-    only = breaker["slot"]
-    log_event(account, log, ts, E_TRIP, only, b, breaker["level"], ZERO, value, breaker["threshold"], breaker["until"])
-    if only >= 0:
-        cancel_entries(account, slots, log, only, R_BREAKER, ts)
+    equity = np.int64(round(account["equity"] * account["quantum_scale"]))
+    log_event(
+        account,
+        log,
+        ts,
+        E_TRIP,
+        breaker["slot"],
+        b,
+        breaker["level"],
+        equity,
+        value,
+        breaker["threshold"],
+        breaker["until"],
+    )
+    whole = of_account(breaker)
+    for i in range(slots.size):
+        if not whole and covers(breaker, slots[i], i):
+            cancel_entries(account, slots, log, i, R_BREAKER, ts)
     if breaker["flatten"] == 1:
-        flatten(account, slots, symbols, log, only, FLATTEN, ts)
+        for i in range(slots.size):
+            if covers(breaker, slots[i], i):
+                flatten(account, slots, symbols, log, i, FLATTEN, ts)
 
 
 @helper
-def rearm(account, slots, breaker):
-    """Start a breaker anew from now: peak = equity, loss count 0, the day's loss from here."""
-    if breaker["kind"] == DRAWDOWN:
+def _until(account, breaker, ts):
+    """When a trip at `ts` ends by time; NEVER where it needs a person or what it watches to come back."""
+    often = breaker["trips_a_day"] > 0 and breaker["trips"] >= breaker["trips_a_day"]
+    if breaker["end"] == END_COOLDOWN and not often:
+        return ts + breaker["cooldown_ms"]
+    if breaker["end"] == END_NEXT_DAY:
+        return account["midnight"]
+    if breaker["end"] != END_REGAINED and account["auto_ack_ms"] > 0:
+        return ts + account["auto_ack_ms"]
+    return NEVER
+
+
+@helper
+def rearm(account, slots, symbols, breaker):
+    """Start a breaker anew from now: peak = equity, loss count 0, the day's loss from here, failures forgotten."""
+    kind = breaker["kind"]
+    if kind == DRAWDOWN:
         account["peak"] = account["equity"]
-    elif breaker["kind"] == DAILY_LOSS:
+    elif kind == DAILY_LOSS and of_account(breaker):
         account["day_start"] = account["equity"]
-    elif breaker["slot"] >= 0:
+    elif kind == DAILY_LOSS:
+        for i in range(slots.size):
+            if covers(breaker, slots[i], i):
+                slots[i]["day_base"] = made(account, slots[i], symbols)
+    elif kind == LOSSES and breaker["slot"] >= 0:
         slots[breaker["slot"]]["losses"] = 0
-    else:
+    elif kind == LOSSES:
         account["losses"] = 0
+    elif kind == FEED_ERRORS:
+        account["feed_faults"] = 0
+    elif kind == VENUE_ERRORS:
+        account["venue_faults"] = 0
+    elif kind != STALE_DATA:
+        account["ai_used"] = 0.0
+
+
+@helper
+def _let_go(account, slots, breaker, b, log, ts):
+    """A trip is over: its probation begins if it has one."""
     breaker["tripped"] = 0
     breaker["until"] = NEVER
+    if breaker["probation_trades"] > 0:
+        breaker["probation_end"] = closed_in(slots, breaker) + breaker["probation_trades"]
+        rate = breaker["probation_rate"] / float(RATE)
+        trades = breaker["probation_trades"]
+        log_event(account, log, ts, E_PROBATION, breaker["slot"], b, ZERO, trades, rate, NO_VALUE, ZERO)
 
 
 @helper
-def end_breakers(account, slots, breakers, log, ts):
+def _end(account, slots, breaker, b, log, ts):
+    value, threshold = breaker["value"], breaker["threshold"]
+    log_event(account, log, ts, E_END, breaker["slot"], b, ZERO, ZERO, value, threshold, ts)
+    _let_go(account, slots, breaker, b, log, ts)
+
+
+@helper
+def refresh_sizes(slots, breakers):
+    """Each slot's share of its sizes: the smallest of the probations it is on."""
+    for i in range(slots.size):
+        rate = ZERO
+        for b in range(breakers.size):
+            breaker = breakers[b]
+            if breaker["probation_end"] > 0 and covers(breaker, slots[i], i):
+                rate = breaker["probation_rate"] if rate == 0 else min(rate, breaker["probation_rate"])
+        slots[i]["size_rate"] = rate
+
+
+@helper
+def end_breakers(account, slots, symbols, breakers, log, ts):
     """End every trip whose time has come."""
     changed = False
     for b in range(breakers.size):
         breaker = breakers[b]
         if breaker["tripped"] == 1 and breaker["until"] <= ts:
-            rearm(account, slots, breaker)
-            log_event(
-                account, log, ts, E_END, breaker["slot"], b, ZERO, ZERO, breaker["value"], breaker["threshold"], ts
-            )
+            rearm(account, slots, symbols, breaker)
+            _end(account, slots, breaker, b, log, ts)
             changed = True
     if changed:
+        refresh_sizes(slots, breakers)
         refresh_level(account, slots, breakers, log, ts)
 
 
 @helper
-def release(account, slots, breakers, log, b, ts):
+def release(account, slots, symbols, breakers, log, b, ts):
     """A person ends breaker b, or the kill latch (b = -1)."""
     if b >= 0:
-        rearm(account, slots, breakers[b])
-        log_event(account, log, ts, E_RELEASE, breakers[b]["slot"], b, ZERO, ZERO, breakers[b]["value"], NO_VALUE, ts)
+        breaker = breakers[b]
+        rearm(account, slots, symbols, breaker)
+        log_event(account, log, ts, E_RELEASE, breaker["slot"], b, ZERO, ZERO, breaker["value"], NO_VALUE, ts)
+        _let_go(account, slots, breaker, b, log, ts)
+        breaker["trips"] = 0
+        refresh_sizes(slots, breakers)
     else:
         account["operator"] = 0
         log_event(account, log, ts, E_RELEASE, MINUS_ONE, MINUS_ONE, ZERO, ZERO, NO_VALUE, NO_VALUE, ts)

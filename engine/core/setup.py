@@ -48,7 +48,7 @@ class Setup:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Setup:
         return Setup(
-            AccountSpec(**_decimals(data["account"], ("cash", "quantum"))),
+            _account(data["account"]),
             tuple(Instrument(**_decimals(row, _INSTRUMENT_DECIMALS)) for row in data["instruments"]),
             tuple(_slot(row) for row in data["slots"]),
             tuple(data["params"]),
@@ -67,6 +67,11 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _decimals(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: Decimal(value) if name in names else value for name, value in row.items()}
+
+
+def _account(row: Mapping[str, Any]) -> AccountSpec:
+    sectors = tuple((str(symbol), str(sector)) for symbol, sector in row.get("sectors", ()))
+    return AccountSpec(**{**_decimals(row, ("cash", "quantum")), "sectors": sectors})
 
 
 def _slot(row: Mapping[str, Any]) -> SlotSpec:

@@ -14,6 +14,7 @@ from engine.core.codes import (
     R_NO_STOP,
     R_NO_VOLATILITY,
     R_NONE,
+    R_SECTOR_CAP,
     R_SYMBOL_CAP,
     RISK,
     VOLATILITY,
@@ -61,6 +62,16 @@ def used_cap(slots, symbols, own, symbol_index):
                 symbol = symbols[symbol_index]
                 total += notional_of(symbol, symbol["mark"], slot["qty"])
             total += slot["q_reserved"]
+    return total
+
+
+@helper
+def used_sector(slots, symbols, own, sector):
+    """Notional held and reserved on the symbols of one sector, the own flip left out."""
+    total = ZERO
+    for s in range(symbols.size):
+        if symbols[s]["sector"] == sector:
+            total += used_cap(slots, symbols, own, s)
     return total
 
 
@@ -129,11 +140,18 @@ def entry_lots(account, slots, symbols, own, price, stop_distance, volatility):
     if reason != R_NONE:
         return ZERO, reason
     bound = R_MIN_NOTIONAL
+    if slot["size_rate"] > 0:  # on probation
+        qty = mul_div_floor(qty, slot["size_rate"], RATE)
     if account["symbol_cap"] > 0:
         room = mul_div_floor(equity, account["symbol_cap"], RATE) - used_cap(slots, symbols, own, slot["symbol"])
         cap = lots_for(symbol, room, price)
         if cap < qty:
             qty, bound = cap, R_SYMBOL_CAP
+    if account["sector_cap"] > 0 and symbol["sector"] >= 0:
+        used = used_sector(slots, symbols, own, symbol["sector"])
+        cap = lots_for(symbol, mul_div_floor(equity, account["sector_cap"], RATE) - used, price)
+        if cap < qty:
+            qty, bound = cap, R_SECTOR_CAP
     power = mul_div_floor(equity, account["max_gross"], RATE) - used_power(slots, symbols, own) - account["reserved"]
     affordable = power_lots(symbol, power, price, account["research"] == 1)
     if affordable < qty:

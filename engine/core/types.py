@@ -221,21 +221,33 @@ class SlotSpec:
 
 @dataclass(frozen=True)
 class BreakerSpec:
-    """A rule that stops trading. `threshold` is a count for consecutive losses and a fraction of equity for the others."""
+    """A rule that stops trading: scope, trigger, action and how it ends.
+
+    `threshold`: a count for consecutive losses, feed and venue errors; seconds without a bar for stale data; a fraction of the
+    budget for the AI; a fraction of equity for the others. `action` running blocks nothing and is only told. `end` regained:
+    once what it watches is back at half of the threshold. After any end, entries of its scope have `probation` of their size
+    until `probation_trades` trades have closed. From the `trips_a_day`-th trip of a UTC day on a cool-down waits for a person.
+    """
 
     name: str
-    kind: Literal["consecutive_losses", "daily_loss", "drawdown"]
-    scope: Literal["slot", "account"]
+    kind: Literal[
+        "consecutive_losses", "daily_loss", "drawdown", "stale_data", "feed_errors", "venue_errors", "ai_budget"
+    ]
+    scope: Literal["slot", "symbol", "account"]
     threshold: float
-    action: Literal["paused", "reduce_only", "halted", "killed"]
+    action: Literal["running", "paused", "reduce_only", "halted", "killed"]
     flatten: bool = False
-    end: Literal["cooldown", "next_day", "person"] = "person"
+    end: Literal["cooldown", "next_day", "person", "regained"] = "person"
     minutes: int = 0
+    probation: float = 0.5
+    probation_trades: int = 0
+    trips_a_day: int = 0
 
 
 @dataclass(frozen=True)
 class AccountSpec:
-    """One cash account in one quote currency, its limits and how its orders are filled."""
+    """One cash account in one quote currency, its limits and how its orders are filled. A limit of 0 is none, but for
+    `max_gross` and `max_positions`; `sectors` are (symbol, sector); `collar` is a fraction of the mark."""
 
     cash: Decimal
     quote: str
@@ -243,6 +255,12 @@ class AccountSpec:
     max_gross: float = 1.0
     max_positions: int = 4
     symbol_cap: float = 0.2
+    sector_cap: float = 0.0
+    sectors: tuple[tuple[str, str], ...] = ()
+    collar: float = 0.0
+    orders_symbol_minute: int = 0
+    orders_minute: int = 0
+    orders_day: int = 0
     slippage_bps: float = 5.0
     delay_ms: int = 0
     auto_ack_ms: int = 0

@@ -75,9 +75,26 @@ def _words(context: Context, kind: str, event: dict[str, Any]) -> str:
         slot = context.slots[event["slot"]]
         return f"{slot.strategy} on {slot.symbol} is {codes.SLOT_STATES[amount].replace('_', ' ')}"
     money = f"{abs(amount) * context.instruments[0].quantum:f} {context.quote}"
+    if kind == "fault":
+        return _fault_words(codes.FAULTS[event["level"]], amount)
+    if kind == "probation":
+        trades = f"{amount} closed trade{'s' if amount != 1 else ''}"
+        return (
+            f"{context.breaker(event['breaker'])}: on probation, sizes x {event['value'] / int(RATE):g} until {trades}"
+        )
+    if kind == "full_size":
+        return f"{context.breaker(event['breaker'])}: probation served, whole sizes again"
     if kind == "cash":
         return f"{'deposit' if amount > 0 else 'withdrawal'} {money}"
     return f"funding {'paid' if amount > 0 else 'received'} {money} on slot {context.slots[event['slot']].key}"
+
+
+def _fault_words(source: str, amount: int) -> str:
+    if source == "ai":
+        return f"AI budget: {amount / int(RATE):.0%} spent"
+    if not amount:
+        return f"the {source} works again"
+    return f"the {source} failed, {amount} time{'s' if amount != 1 else ''} in a row"
 
 
 def _breaker_event(context: Context, kind: str, event: dict[str, Any]) -> Row:
@@ -89,16 +106,29 @@ def _breaker_event(context: Context, kind: str, event: dict[str, Any]) -> Row:
         "seq": event["seq"],
         "ts": event["ts"],
         "breaker": "wiped_out" if wiped else context.breaker(event["breaker"]),
-        "scope": "slot" if event["slot"] >= 0 else "account",
+        "scope": _scope(context, event),
         "slot_id": context.slot_id(event["slot"]),
         "action": "trip" if wiped else kind,
         "level": codes.LEVELS[event["level"]],
         "value": value,
         "threshold": threshold,
-        "numbers": {"equity": value} if wiped else {"value": value, "threshold": threshold},
+        "numbers": {"equity": value} if wiped else _numbers(context, kind, event, value, threshold),
         "reason": "equity is used up" if wiped else "",
         "until_ts": until if 0 < until < NEVER else None,
     }
+
+
+def _scope(context: Context, event: dict[str, Any]) -> str:
+    if event["slot"] >= 0:
+        return "slot"
+    owner = context.breaker_names[event["breaker"]].partition(":")[2] if event["breaker"] >= 0 else ""
+    return "symbol" if owner else "account"
+
+
+def _numbers(context: Context, kind: str, event: dict[str, Any], value: float, threshold: float) -> dict[str, float]:
+    """What caused it; of a trip also the account's equity at that moment, in quote currency."""
+    numbers = {"value": value, "threshold": threshold}
+    return numbers | {"equity": context.account_grid.money(event["amount"])} if kind == "trip" else numbers
 
 
 def _holdings(trades: Rows) -> dict[int, list[tuple[int, int, int]]]:

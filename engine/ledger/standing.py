@@ -70,11 +70,11 @@ def _unrealized(context: Context, slot: dict[str, Any], symbol: dict[str, Any], 
 def breaker_rows(context: Context, machine: Machine) -> dict[type[Table], list[Row]]:
     """Every breaker as it stands: what it measures now, or measured when it tripped."""
     rows: list[Row] = []
+    watched = machine.watched().tolist()
     for i, name in enumerate(context.breaker_names):
-        row = _plain(machine.breakers, i)
+        row, now = _plain(machine.breakers, i), watched[i]
         tripped = bool(row["tripped"])
-        losses = machine.slots["losses"][row["slot"]] if row["slot"] >= 0 else machine.account["losses"][0]
-        counts = codes.BREAKER_KINDS[row["kind"]] == "consecutive_losses"
+        counts = codes.BREAKER_KINDS[row["kind"]] in ("consecutive_losses", "feed_errors", "venue_errors")
         rows.append(
             {
                 "run_id": context.run_id,
@@ -82,23 +82,14 @@ def breaker_rows(context: Context, machine: Machine) -> dict[type[Table], list[R
                 "slot_id": context.slot_id(row["slot"]) or 0,
                 "state": "tripped" if tripped else "armed",
                 "level": codes.LEVELS[row["level"]],
-                "count": int(losses) if counts else 0,
-                "value": row["value"] if tripped else _measured(machine, row["kind"], int(losses)),
+                "count": int(now) if counts else 0,
+                "value": row["value"] if tripped else now,
                 "threshold": row["threshold"],
                 "since_ts": row["since"] if tripped else None,
                 "until_ts": row["until"] if tripped and row["until"] < NEVER else None,
             }
         )
     return {Breaker: rows}
-
-
-def _measured(machine: Machine, kind: int, losses: int) -> float:
-    """The number a breaker of this kind watches, as engine.core.risk.measure has it."""
-    account = machine.account[0]
-    if codes.BREAKER_KINDS[kind] == "consecutive_losses":
-        return float(losses)
-    top = float(account["day_start"] if codes.BREAKER_KINDS[kind] == "daily_loss" else account["peak"])
-    return (top - float(account["equity"])) / top if top > 0 else 0.0
 
 
 def slot_equity_rows(context: Context, machine: Machine, ts: int) -> dict[type[Table], list[Row]]:

@@ -281,6 +281,14 @@ def fits(setup: Setup, ground: Ground) -> bool:
     guard = slot.protection
     if guard.trail or guard.breakeven or guard.time_stop or account.max_positions < 1 or account.fills != "model":
         return False
+    if (
+        account.sector_cap
+        or account.collar
+        or account.orders_symbol_minute
+        or account.orders_minute
+        or account.orders_day
+    ):
+        return False
     return slot.timeframe_ms == ground.candles[slot.symbol].timeframe_ms and len(ground.frames.ts) == len(ground.points)
 
 

@@ -245,9 +245,9 @@ def test_halted_the_strategys_exit_waits_but_the_time_stop_does_not() -> None:
     )
 
 
-def test_a_breaker_on_a_slots_equity_is_refused() -> None:
-    with pytest.raises(ValueError, match="slot"):
-        Machine(ACCOUNT, [X], [SLOT], [replace(DAILY, scope="slot")])
+def test_a_breaker_on_a_slots_peak_is_refused() -> None:
+    with pytest.raises(ValueError, match="drawdown is watched for account, not for slot"):
+        Machine(ACCOUNT, [X], [SLOT], [replace(DRAWDOWN, scope="slot")])
 
 
 def bar(price: int) -> np.ndarray:  # type: ignore[type-arg]

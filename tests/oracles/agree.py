@@ -34,6 +34,8 @@ class Scene:
     breakers: Sequence[BreakerSpec] = ()
     funding: Any = ()
     until: int = -1
+    faults: Sequence[tuple[int, str, float]] = ()
+    """Recorded failures: (ts that is no frame's, source, count or share of the budget)."""
 
     def machine(self) -> Machine:
         return Machine(self.account, self.instruments, self.slots, self.breakers)
@@ -47,14 +49,34 @@ class Scene:
         return np.array([tuple(row) for row in self.funding], dtype=FUNDING)
 
     def compiled(self) -> Reports:
-        return self.machine().run(self.frames(), self.decisions, self.payments(), self.until)
+        return self.play(self.machine())
+
+    def play(self, machine: Machine) -> Reports:
+        """The whole input as a batch, in segments between recorded failures."""
+        frames, payments = self.frames(), self.payments()
+        parts, done = [], (0, 0, 0)
+        for at, source, value in [*sorted(self.faults), (self.until, "", 0.0)]:
+            ends = (frames.ts.size, self.decisions.size, payments.size)
+            if source:
+                times = (frames.ts, self.decisions["decided_at"], payments["ts"])
+                ends = tuple(int(np.searchsorted(one, at, "right")) for one in times)
+            (f, d, k), (f2, d2, k2) = done, ends
+            parts.append(machine.run(frames.slice(f, f2), self.decisions[d:d2], payments[k:k2], at))
+            if source:
+                parts.append(machine.command("fault", at, source=source, **fault_words(source, value)))
+            done = ends
+        return Reports.concatenate(parts)
 
     def naive(self) -> Result:
         engine = Naive(self.account, list(self.instruments), list(self.slots), self.breakers)
         stamps, first = np.unique(self.ts, return_index=True)
         ends = [*first[1:].tolist(), self.ts.size]
         frames = ((int(t), self.rows[a:b]) for t, a, b in zip(stamps, first.tolist(), ends, strict=True))
-        return engine.run(frames, list(self.decisions), list(self.payments()), self.until)
+        return engine.run(frames, list(self.decisions), list(self.payments()), self.until, self.faults)
+
+
+def fault_words(source: str, value: float) -> dict[str, float]:
+    return {"used" if source == "ai" else "count": value}
 
 
 def final_orders(reports: Reports) -> list[tuple[Any, ...]]:

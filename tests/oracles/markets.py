@@ -93,22 +93,68 @@ def slot(draw: st.DrawFn, number: int, symbols: int) -> SlotSpec:
     )
 
 
+_FRACTIONS = [0.00037, 0.0013, 0.0057, 0.021]
+_COUNTS = [1.0, 2.0, 3.0]
+THRESHOLDS: dict[str, list[float]] = {
+    "consecutive_losses": _COUNTS,
+    "daily_loss": _FRACTIONS,
+    "drawdown": _FRACTIONS,
+    "stale_data": [0.7, 61.3, 190.1],
+    "feed_errors": _COUNTS,
+    "venue_errors": _COUNTS,
+    "ai_budget": [0.8, 1.0],
+}
+SCOPES = {
+    "consecutive_losses": ["slot", "account"],
+    "daily_loss": ["slot", "symbol", "account"],
+    "stale_data": ["symbol"],
+}
+
+
 @st.composite
 def breaker(draw: st.DrawFn, number: int) -> BreakerSpec:
-    kind = draw(st.sampled_from(["consecutive_losses", "daily_loss", "drawdown"]))
-    losses = kind == "consecutive_losses"
+    kind = draw(st.sampled_from([*THRESHOLDS, "consecutive_losses", "daily_loss", "drawdown"]))
     return BreakerSpec(
         name=f"breaker {number}",
         kind=kind,
-        scope=draw(st.sampled_from(["slot", "account"])) if losses else "account",
-        threshold=draw(st.sampled_from([1.0, 2.0, 3.0]))
-        if losses
-        else draw(st.sampled_from([0.0013, 0.0057, 0.021, 0.093])),
-        action=draw(st.sampled_from(["paused", "reduce_only", "halted", "killed"])),
+        scope=draw(st.sampled_from(SCOPES.get(kind, ["account"]))),
+        threshold=draw(st.sampled_from(THRESHOLDS[kind])),
+        action=draw(st.sampled_from(["running", "paused", "reduce_only", "halted", "killed"])),
         flatten=draw(st.booleans()),
-        end=draw(st.sampled_from(["cooldown", "next_day", "person"])),
+        end=draw(st.sampled_from(["cooldown", "next_day", "person", "regained"])),
         minutes=draw(st.sampled_from([5, 12])),
+        probation=draw(st.sampled_from([0.5, 0.217])),
+        probation_trades=draw(st.sampled_from([0, 0, 1, 3])),
+        trips_a_day=draw(st.sampled_from([0, 0, 2])),
     )
+
+
+@st.composite
+def limits(draw: st.DrawFn, single: bool) -> dict[str, Any]:
+    """Limits that refuse an entry; none for the short way of a single slot, which has none."""
+    if single or draw(st.booleans()):
+        return {}
+    return {
+        "sector_cap": draw(st.sampled_from([0.0, 0.15, 0.3])),
+        "sectors": (("BTC/USD", "majors"), ("ETH/USD", "majors")),
+        "collar": draw(st.sampled_from([0.0, 0.0004, 0.004])),
+        "orders_symbol_minute": draw(st.sampled_from([0, 1, 1])),
+        "orders_minute": draw(st.sampled_from([0, 1, 2])),
+        "orders_day": draw(st.sampled_from([0, 2, 5])),
+    }
+
+
+def failures(rng: np.random.Generator, ts: Any) -> tuple[tuple[int, str, float], ...]:
+    """Recorded failures of feed, venue and the AI's budget, at instants that are no frame's."""
+    made = []
+    if ts[-1] <= ts[0] + 1:
+        return ()
+    for at in np.unique(rng.integers(ts[0] + 1, ts[-1], 9)).tolist():
+        source = ("feed", "venue", "ai")[int(rng.integers(3))]
+        value = float(rng.choice([0.1, 0.9, 1.05])) if source == "ai" else float(rng.integers(0, 5))
+        if at not in ts:
+            made.append((int(at), source, value))
+    return tuple(made)
 
 
 @st.composite
@@ -121,7 +167,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     symbols = 1 if single else draw(st.integers(1, 3))
     kinds = draw(instruments(symbols, research))
     slots = [draw(slot(n, symbols)) for n in range(1 if single else draw(st.integers(1, 4)))]
-    breakers = [] if single else [draw(breaker(n)) for n in range(draw(st.integers(0, 3)))]
+    breakers = [] if single else [draw(breaker(n)) for n in range(draw(st.integers(0, 5)))]
     account = AccountSpec(
         cash=Decimal(draw(st.sampled_from(["1000", "100", "25000.5"]))),
         quote="USD",
@@ -129,6 +175,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         max_gross=draw(st.sampled_from([1.0, 1.0, 0.5, 2.0])),
         max_positions=draw(st.sampled_from([1, 2, 4])),
         symbol_cap=draw(st.sampled_from([0.0, 0.2, 0.55])),
+        **draw(limits(single)),
         slippage_bps=draw(st.sampled_from([0.0, 5.0, 33.3])),
         delay_ms=draw(st.sampled_from([0, 0, 1_500])),
         auto_ack_ms=draw(st.sampled_from([0, 8 * MINUTE])),
@@ -143,7 +190,8 @@ def scenes(draw: st.DrawFn) -> Scene:
         rng, slots, kinds, ts, rows, account.delay_ms, draw(st.sampled_from([0.03, 0.1, 0.35, 0.8]))
     )
     funding = payments(rng, symbols, ts) if draw(st.booleans()) else np.zeros(0, FUNDING)
-    return Scene(account, kinds, slots, ts, rows, decisions, breakers, funding, int(ts[-1]) + 10 * MINUTE)
+    faults = failures(rng, ts) if breakers else ()
+    return Scene(account, kinds, slots, ts, rows, decisions, breakers, funding, int(ts[-1]) + 10 * MINUTE, faults)
 
 
 def market(

@@ -18,6 +18,7 @@ from tests.oracles.naive_risk import HALTED, KILLED
 from tests.oracles.naive_rows import Result
 
 Frame = tuple[int, Any]
+Fault = tuple[int, str, float]
 
 
 class Naive(Desk):
@@ -25,13 +26,19 @@ class Naive(Desk):
 
     # ---------------------------------------------------------------- the walk
     def run(
-        self, frames: Iterable[Frame], decisions: Iterable[Any], funding: Iterable[Any] = (), until: int = -1
+        self,
+        frames: Iterable[Frame],
+        decisions: Iterable[Any],
+        funding: Iterable[Any] = (),
+        until: int = -1,
+        faults: Iterable[Fault] = (),
     ) -> Result:
         """Frames in order, what falls due between them, and then what falls due up to `until`."""
         with localcontext() as context:
             context.prec = 80
             self.decisions = sorted(decisions, key=lambda d: (int(d["decided_at"]), int(d["slot"])))
             self.funding = sorted(funding, key=lambda payment: int(payment["ts"]))
+            self.faults = sorted(faults)
             for ts, bars in frames:
                 self._until(ts)
                 self._frame(ts, {int(bar["symbol"]): bar for bar in bars})
@@ -46,6 +53,7 @@ class Naive(Desk):
             queue = [(int(row["ts"]), 0) for row in self.funding[:1]]
             queue += [(due, 1) for due in self._due()]
             queue += [(int(row["decided_at"]), 2) for row in self.decisions[:1]]
+            queue += [(at, 3) for at, _, _ in self.faults[:1]]
             now, kind = min(queue, default=(ts + 1, 0))
             if now > ts:
                 return
@@ -54,8 +62,12 @@ class Naive(Desk):
                 self._pay(self.funding.pop(0))
             elif kind == 1:
                 self._time(now)
-            else:
+            elif kind == 2:
                 self._decide(self.decisions.pop(0))
+            else:
+                at, source, value = self.faults.pop(0)
+                self.breakers.faults[source] = value
+                self._break(at)
 
     def _due(self) -> list[int]:
         """Instants at which time alone does something."""
@@ -80,14 +92,14 @@ class Naive(Desk):
             self.out.equity.append((self.bucket_end, self.equity()))
             self.bucket_end = None
         if self.midnight is not None and self.midnight <= now:
-            self.breakers.day_start = self.equity()
+            self.breakers.day_start, self.breakers.day_base = self.equity(), self.now(now).made
             self.midnight += MS_DAY
         for k, slot in enumerate(self.slots):
             if self._has_time_stop(k) and (due := self._time_stop(k)) <= now and slot.position:
                 slot.exit = self._order(
                     k, -slot.position.direction, "time", slot.position.lots, now, due + self.account.delay_ms
                 )
-        if self.breakers.expire(now, self.equity()):
+        if self.breakers.expire(self.now(now)):
             self._cancel_barred(now)
 
     def _frame(self, ts: int, bars: dict[int, Any]) -> None:
@@ -99,6 +111,7 @@ class Naive(Desk):
             self._protect(k, ts, bars.get(self.symbol[k]), gap)
         for symbol, bar in bars.items():
             self._mark(symbol, bar)
+            self.last[symbol] = ts
         self._break(ts)
         self.clock = ts
         self.midnight = self.midnight or (ts // MS_DAY + 1) * MS_DAY
@@ -159,9 +172,12 @@ class Naive(Desk):
         """Trips, in the breakers' order; each may flatten, replacing exits that wait; then entries that are barred
         go.
         """
-        for why, slots in self.breakers.check(ts, self.equity(), self.midnight):
+        for why, slots in self.breakers.check(self.now(ts)):
             for k in slots:
-                if self.slots[k].position:
+                if why in ("level", "bar"):
+                    if self.slots[k].entry:
+                        self._cancel(self.slots[k], ts, "level" if why == "level" else "breaker")
+                elif self.slots[k].position:
                     self._leave(k, ts, why, ts + self.account.delay_ms)
         self._cancel_barred(ts)
 
@@ -221,7 +237,9 @@ class Naive(Desk):
         if at < slot.cool_until:
             return "cooldown"
         taken = sum(s.position is not None or s.entry is not None for s in self.slots)
-        return "max_positions" if slot.position is None and taken >= self.account.max_positions else ""
+        if slot.position is None and taken >= self.account.max_positions:
+            return "max_positions"
+        return "order_rate" if self.breakers.too_many(at, self.symbol[k]) else ""
 
     def _queue(self, k: int, d: Any, side: int) -> str:
         """Fixes the quantity and queues the order; why not, if it cannot be."""
@@ -235,6 +253,7 @@ class Naive(Desk):
             return why
         slot.entry = self._order(k, side, "entry", lots, int(d["decided_at"]), known, decision=d)
         slot.entry.reserved = Decimal(0) if research else self.books.need(symbol, lots, price)
+        self.breakers.queued.append((int(d["decided_at"]), symbol))
         if offset:
             slot.entry.limit, slot.entry.expires = price, known + max(int(d["limit_bars"]), 1) * frame
         elif not research:

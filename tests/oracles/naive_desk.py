@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, SlotSpec
-from tests.oracles.naive_money import Books, half_even, nine
-from tests.oracles.naive_risk import HALTED, KILLED, Breakers
+from tests.oracles.naive_money import Books, floor, half_even, nine
+from tests.oracles.naive_risk import HALTED, KILLED, Breakers, Now
 from tests.oracles.naive_rows import Fill, Order, Position, Result, SlotState, Trade
 
 
@@ -33,7 +33,10 @@ class Desk:
         self.bucket_end: int | None = None
         self.midnight: int | None = None
         self.out = Result()
-        self.breakers = Breakers(breakers, slots, self.books.cash, account.auto_ack_ms)
+        self.sectors = dict(account.sectors)
+        self.last: dict[int, int] = {}
+        self.realized = [Decimal(0) for _ in slots]
+        self.breakers = Breakers(breakers, slots, [ins.symbol for ins in instruments], account)
 
     # ---------------------------------------------------------------- money
     def equity(self) -> Decimal:
@@ -43,6 +46,18 @@ class Desk:
                 symbol = self.symbol[k]
                 total += slot.position.direction * self.books.notional(symbol, slot.position.lots, self.mark[symbol])
         return total
+
+    def now(self, ts: int) -> Now:
+        last = [self.last.get(symbol) for symbol in self.symbol]
+        return Now(ts, self.equity(), self.midnight, [self._made(k) for k in range(len(self.slots))], last)
+
+    def _made(self, k: int) -> Decimal:
+        """What a slot has made since the run began, its open position at the mark, net of costs."""
+        total, p, symbol = self.realized[k], self.slots[k].position, self.symbol[k]
+        if p is None:
+            return total
+        worth = self.books.notional(symbol, p.lots, self.mark[symbol])
+        return total + p.direction * (worth - p.entry_notional) - p.fees - p.funding
 
     def _exposure(self, symbol: int | None = None, without: int = -1) -> Decimal:
         """Sum of |notional at mark| of open positions (of one symbol), without a slot that is on its way out."""
@@ -61,17 +76,30 @@ class Desk:
         lots, why = self.books.wish(symbol, slot.spec.sizing, equity, price, stop, float(d["volatility"]))
         if why:
             return 0, why
+        part = self.breakers.share(k)
+        lots = lots if part is None else floor(lots * part)
         reserved = {j: s.entry.reserved for j, s in enumerate(self.slots) if s.entry and not at_fill}
         cap, gross = nine(self.account.symbol_cap), nine(self.account.max_gross)
         if cap:
             mine = sum((money for j, money in reserved.items() if self.symbol[j] == symbol), Decimal(0))
             room = self.books.down(cap * equity) - self._exposure(symbol, without=k) - mine
             lots, why = self._clip(lots, why, self.books.lots(symbol, room, price), "symbol_cap")
+        lots, why = self._sector_clip(k, lots, why, price, reserved)
         power = self.books.down(gross * equity) - self._exposure(without=k) - sum(reserved.values(), Decimal(0))
         lots, why = self._clip(lots, why, self.books.affordable(symbol, power, price, at_fill), "buying_power")
         if self.books.too_small(symbol, lots, price):
             return 0, why or "min_notional"
         return lots, ""
+
+    def _sector_clip(self, k: int, lots: int, why: str, price: int, reserved: dict[int, Decimal]) -> tuple[int, str]:
+        cap, sector = nine(self.account.sector_cap), self.sectors.get(self.slots[k].spec.symbol)
+        if not cap or sector is None:
+            return lots, why
+        mine = [j for j, slot in enumerate(self.slots) if self.sectors.get(slot.spec.symbol) == sector]
+        held = sum((self._exposure(symbol, without=k) for symbol in {self.symbol[j] for j in mine}), Decimal(0))
+        waiting = sum((money for j, money in reserved.items() if j in mine), Decimal(0))
+        room = self.books.down(cap * self.equity()) - held - waiting
+        return self._clip(lots, why, self.books.lots(self.symbol[k], room, price), "sector_cap")
 
     @staticmethod
     def _clip(lots: int, why: str, room: int, name: str) -> tuple[int, str]:
@@ -94,6 +122,10 @@ class Desk:
             base = price = order.limit
         else:
             price, base = self._market(bar, order.side)
+            collar = nine(self.account.collar)
+            if collar and abs(price - self.mark[symbol]) > floor(self.mark[symbol] * collar):
+                self._cancel(slot, ts, "collar")
+                return
         if self.account.research:
             order.lots, why = self._size(k, order.decision, price, at_fill=True)
             if why:
@@ -256,6 +288,7 @@ class Desk:
                 bars_held=ts // frame - p.entry_ts // frame,
             )
         )
+        self.realized[k] += pnl
         self.breakers.closed(k, pnl)
 
     def _order(
