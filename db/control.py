@@ -9,7 +9,7 @@ from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_
 
 COMMANDS = (
     "pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release",
-    "alert_test", "alert_ack", "alert_resend",
+    "alert_test", "alert_ack", "alert_resend", "shares", "weights",
 )  # fmt: skip
 ALERT_COMMANDS = ("alert_test", "alert_ack", "alert_resend")
 """These ask the alerts, not the machine: they are no events of the tape."""

@@ -9,6 +9,7 @@ from db.research import Job, Note, SealOpening, Trial
 from db.runs import ConfigVersion, Equity, Instrument, Run, RunMarker, Slot
 from db.safety import Alert, AlertChannel, AlertDelivery, Breaker, BreakerEvent, Outage
 from db.signals import Signal, SignalOutcome
+from db.steering import Allocation, SourceWeight
 from db.trades import Position, StopMove, Trade
 
 metadata = Table.metadata
@@ -17,6 +18,7 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertDelivery",
+    "Allocation",
     "Breaker",
     "BreakerEvent",
     "Command",
@@ -44,6 +46,7 @@ __all__ = [
     "SignalOutcome",
     "Slot",
     "Snapshot",
+    "SourceWeight",
     "StopMove",
     "Trade",
     "Trial",

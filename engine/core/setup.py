@@ -5,7 +5,7 @@ parameters, breakers, and the two delays between a bar's end and its decision. N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,8 @@ from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, 
 
 @dataclass(frozen=True)
 class Setup:
-    """`params` are the strategies' parameters, one mapping a slot; delays in ms of exchange time."""
+    """`params` are the strategies' parameters, one mapping a slot; delays in ms of exchange time. `shares` and `weights` multiply
+    a slot's configured size, by slot key; what has none has 1. They are sizes: every limit binds as without them."""
 
     account: AccountSpec
     instruments: tuple[Instrument, ...]
@@ -24,9 +25,19 @@ class Setup:
     breakers: tuple[BreakerSpec, ...]
     grace_ms: int
     latency_ms: int
+    shares: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def machine(self) -> Machine:
-        return Machine(self.account, self.instruments, self.slots, self.breakers)
+        return Machine(self.account, self.instruments, self.sized(), self.breakers)
+
+    def sized(self) -> tuple[SlotSpec, ...]:
+        """The slots with the sizes that shares and weights leave them."""
+        return tuple(_sized(slot, self.factor(slot.key)) for slot in self.slots)
+
+    def factor(self, key: str) -> float:
+        """What slot `key`'s configured size is multiplied by."""
+        return self.shares.get(key, 1.0) * self.weights.get(key, 1.0)
 
     def known_at(self, bar_end: int, seen: int, gap_end: int) -> int:
         """When a decision on the bar that ended at `bar_end` could have become an order: not before the grace is over, the
@@ -43,6 +54,7 @@ class Setup:
             "breakers": [_plain(asdict(breaker)) for breaker in self.breakers],
             "grace_ms": self.grace_ms,
             "latency_ms": self.latency_ms,
+            **{name: dict(value) for name in _FACTORS if (value := getattr(self, name))},
         }
 
     @staticmethod
@@ -55,10 +67,21 @@ class Setup:
             tuple(BreakerSpec(**row) for row in data["breakers"]),
             int(data["grace_ms"]),
             int(data["latency_ms"]),
+            *(dict(data.get(name, {})) for name in _FACTORS),
         )
 
 
+_FACTORS = ("shares", "weights")
 _INSTRUMENT_DECIMALS = ("tick", "lot", "quantum", "min_qty", "min_notional", "maker", "taker")
+
+
+def _sized(slot: SlotSpec, factor: float) -> SlotSpec:
+    """A fraction of equity stays one: at most the whole."""
+    if factor == 1.0:
+        return slot
+    value = slot.sizing.value * factor
+    most = min(value, 1.0) if slot.sizing.kind in ("share", "risk") else value
+    return replace(slot, sizing=replace(slot.sizing, value=most))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

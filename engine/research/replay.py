@@ -18,6 +18,7 @@ from engine.core.commands import slots_named
 from engine.core.machine import Frames, Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_NO_DECISION, NEVER, TF_BAR, Rows
+from engine.ledger import steering
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook
 from engine.market.candles import iso
@@ -63,6 +64,7 @@ class Reading:
     failed: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # slot key, first bar end without it, first with it again
+    known: dict[str, list[list[float | None]]] = field(default_factory=dict)  # strategy -> what became known of its signals, and when
     events: int = 0
     frames: int = 0
 
@@ -117,6 +119,7 @@ class _Reader:
             self.resamplers[int(timeframe)] = Resampler(int(timeframe))
             self.resamplers[int(timeframe)].restore(stored)
         self.reading.failed = [(key, 0, _NEVER) for key in extra["errors"]]
+        self.reading.known = {source: list(told) for source, told in extra.get("known", {}).items()}
         for name, count in extra["bars"].items():
             self.reading.bars[name] = [_bars_of(self.folder, name, count)]
 
@@ -135,6 +138,8 @@ class _Reader:
         elif kind == "clock":
             self._close_until(ts, event[2])
             self._now().until = max(self._now().until, ts)
+        elif kind == "command" and event[2] in steering.KINDS:
+            self._steer(ts, event[2], event[3])
         elif kind == "command":
             self._note_failures(ts, event[2], event[3])
             self._now().command = (event[2], ts, event[3])
@@ -143,6 +148,18 @@ class _Reader:
             self.firsts.update(event[2])
         elif kind == "setup":
             self._change(Setup.from_json(event[2]))
+
+    def _steer(self, ts: int, kind: str, args: dict[str, Any]) -> None:
+        former = self._now().setup
+        try:
+            setup = steering.steered(former, kind, args)
+        except ValueError:  # refused when it was given; refused again
+            return
+        if setup != former:
+            self._change(setup)
+        if kind == "weights":
+            for source, row in steering.known(args, ts).items():
+                self.reading.known.setdefault(source, []).append(row)
 
     def _note_failures(self, ts: int, kind: str, args: dict[str, Any]) -> None:
         """From when to when a slot that failed said nothing."""
@@ -241,7 +258,7 @@ def replay_tape(folder: Path, end: Position | None = None, start: Start | None =
         machine = _follow(machine, segment.setup, parts)
         key = id(segment.setup)
         if key not in asked:
-            asked[key] = [_Slot(segment.setup, i, bars, reading.failed) for i in range(len(segment.setup.slots))]
+            asked[key] = [_Slot(segment.setup, i, bars, reading) for i in range(len(segment.setup.slots))]
         decisions, facts = _decisions(asked[key], segment, signals)
         signals += len(facts)
         reports = [machine.run(_frames(segment), decisions, until=segment.until)]
@@ -302,11 +319,12 @@ class _Said:
 class _Slot:
     """One slot's decisions by bar end: its strategy asked once for each stretch of bars that it was asked on."""
 
-    def __init__(self, setup: Setup, i: int, bars: dict[str, Rows], failed: list[tuple[str, int, int]]) -> None:
+    def __init__(self, setup: Setup, i: int, bars: dict[str, Rows], reading: Reading) -> None:
         self.setup, self.i, self.spec = setup, i, setup.slots[i]
         self.name = BarBook.name_of(self.spec.symbol, self.spec.timeframe_ms)
         self.rows = bars.get(self.name, np.zeros(0, TF_BAR))
-        self.failed = [(start, end) for key, start, end in failed if key == self.spec.key]
+        self.failed = [(start, end) for key, start, end in reading.failed if key == self.spec.key]
+        self.known = reading.known.get(self.spec.strategy, [])
         self.said: dict[tuple[int, int], _Said] = {}
 
     def decision(self, close: Close) -> tuple[Rows, SignalFacts] | None:
@@ -322,7 +340,7 @@ class _Slot:
         slot, rows = self.spec, self.rows[first:]
         rows = rows[rows["ts"] + slot.timeframe_ms < before]
         instrument = next(x for x in self.setup.instruments if x.symbol == slot.symbol)
-        view = Bars.from_ticks(instrument, slot.timeframe_ms, rows)
+        view = replace(Bars.from_ticks(instrument, slot.timeframe_ms, rows), known=self.known)
         signals = catalog.make(slot.strategy, dict(self.setup.params[self.i])).signals(view)
         found = decisions_of(self.i, view, signals, instrument)
         ends = (rows["ts"] + slot.timeframe_ms).tolist()

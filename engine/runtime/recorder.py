@@ -24,6 +24,7 @@ from engine.ledger import rows as ledger_rows
 from engine.ledger import write as ledger_write
 from engine.ledger.newest import newest_rows
 from engine.ledger.rows import Context
+from engine.ledger.steering_rows import write_steered
 from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
 from engine.runtime.beside import Doors, write_all
@@ -127,6 +128,7 @@ class Recorder:
             ledger_write.write_rows(connection, ledger_rows.slot_equity_rows(self.context, trader.machine, stamp))
         self._write_outages(connection, step)
         self._write_failures(connection, trader, step)
+        write_steered(connection, run_id, step.steered)
         self._acknowledge(connection, step)
         self._write_words(connection)
         self._write_snapshot(connection, trader)

@@ -31,6 +31,7 @@ log = logging.getLogger("evenkeel.swap")
 def take_over_setup(session: Session, desk: Desk) -> None:
     """The trader works with `session.setup` from here on; everything before must be committed, since rows are named anew."""
     trader = session.trader
+    session.setup = replace(session.setup, shares=trader.setup.shares, weights=trader.setup.weights)
     if session.setup != trader.setup:
         desk.event(trader.now, ["setup", trader.now, session.setup.to_json()])
     session.recorder.context = context_of(session.engine, session.run_id, trader.setup)

@@ -7,7 +7,7 @@ database here (the bar book writes its files only when the recorder says so).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from engine.core.commands import slots_named
 from engine.core.machine import Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_GAP, FLAG_NO_DECISION, Rows
+from engine.ledger import steering
 from engine.ledger.command_words import machine_words
 from engine.ledger.rows import SignalFacts
+from engine.ledger.steering import Steered
 from engine.market.barbook import BarBook, Key
 from engine.market.candles import iso
 from engine.market.tape import Event
@@ -39,11 +41,12 @@ class Step:
     failures: dict[int, str] = field(default_factory=dict)
     acks: list[tuple[int, bool, str]] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
+    steered: list[Steered] = field(default_factory=list)
     closed_bars: int = 0
 
     @property
     def urgent(self) -> bool:
-        return bool(self.failures or self.acks or self.gaps or self.closed_bars) or any(r.urgent for r in self.reports)
+        return bool(self.failures or self.acks or self.gaps or self.steered or self.closed_bars) or any(r.urgent for r in self.reports)
 
 
 class Trader:
@@ -69,6 +72,8 @@ class Trader:
             set()
         )  # keys of slots a person has switched off; a configuration does not switch them on
         self.said: dict[str, dict[str, Any]] = {}  # slot key -> what its strategy made of its newest bar
+        self.known: dict[str, list[list[float | None]]] = {}  # strategy -> what became known of its signals, and when
+        self.versions = dict.fromkeys(steering.KINDS, 0)
         self._configure(setup)
         self.resamplers = {tf: Resampler(tf) for tf in self.timeframes}
 
@@ -123,6 +128,7 @@ class Trader:
             self.reconfigure(Setup.from_json(event[2]))
         elif kind == "cut":
             self.book.cut(event[2])
+            self._forget()
         elif kind == "gap_end":
             self._close_until(ts, 0, step)
             self.in_gap = False
@@ -178,6 +184,7 @@ class Trader:
             bars = Bars.from_ticks(
                 self.setup.instruments[symbol], slot.timeframe_ms, self.book.bars((symbol, slot.timeframe_ms))
             )
+            bars = replace(bars, known=self.known.get(slot.strategy, ()))
             signals = self.strategies[i].signals(bars)
             check_signals(bars, signals)
             row = last_decision(i, bars, signals, self.setup.instruments[symbol])
@@ -225,6 +232,10 @@ class Trader:
 
     def _command(self, ts: int, kind: str, args: Mapping[str, Any], row_id: int, step: Step) -> None:
         try:
+            if kind in steering.KINDS:
+                self._steer(kind, ts, args, step)
+                step.acks.append((row_id, True, f"done at {iso(ts)}"))
+                return
             if kind == "slot_on":
                 for i in slots_named(self.setup.slots, str(args.get("slot", ""))):
                     self.errors.pop(self.setup.slots[i].key, None)
@@ -238,6 +249,24 @@ class Trader:
             step.acks.append((row_id, False, str(error)))
             return
         step.acks.append((row_id, True, f"done at {iso(ts)}"))
+
+    def _steer(self, kind: str, ts: int, args: Mapping[str, Any], step: Step) -> None:
+        """Other shares or weights from here on, under the next version of their kind."""
+        setup = steering.steered(self.setup, kind, args)
+        if setup != self.setup:
+            self.reconfigure(setup)
+        if kind == "weights":
+            for source, row in steering.known(args, ts).items():
+                self.known.setdefault(source, []).append(row)
+        self.versions[kind] += 1
+        step.steered.append(Steered(kind, self.versions[kind], ts, args))
+
+    def _forget(self) -> None:
+        """What was known before the first bar that a strategy sees: its newest row is enough."""
+        firsts = [int(bars["ts"][0]) for key in self.keys if (bars := self.book.bars(key)).size]
+        first = min(firsts, default=0)
+        for source, told in self.known.items():
+            self.known[source] = told[max(sum(row[0] < first for row in told) - 1, 0) :]
 
     def _switch(self, kind: str, args: Mapping[str, Any]) -> None:
         """Remember which slots a person has switched off."""
@@ -267,6 +296,8 @@ class Trader:
             "bars": self.book.counts(),
             "first_bars": self.book.firsts(),
             "setup": self.setup.to_json(),
+            "known": self.known,
+            "versions": self.versions,
         }
 
     def _blocked(self) -> dict[str, int]:
@@ -282,6 +313,8 @@ class Trader:
         self.errors = dict(extra["errors"])
         self.put_out = set(extra.get("put_out", ()))
         self.said = dict(extra.get("said", {}))
+        self.known = {source: [list(row) for row in told] for source, told in extra.get("known", {}).items()}
+        self.versions |= extra.get("versions", {})
         for timeframe, stored in extra["resamplers"].items():
             if int(timeframe) in self.resamplers:
                 self.resamplers[int(timeframe)].restore(stored)

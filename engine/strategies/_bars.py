@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from engine.core.series import Prices
 from engine.core.types import Instrument, Rows
+from engine.strategies._record import Record, beside
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,6 +37,8 @@ class Bars:
     close: Prices
     volume: Floats
     tick: float
+    known: Sequence[Sequence[float | None]] = ()
+    """What became known of the strategy's own signals, and when; read it as `record`."""
 
     @classmethod
     def from_ticks(cls, instrument: Instrument, timeframe_ms: int, tf_bars: Rows) -> Bars:
@@ -52,6 +56,11 @@ class Bars:
     def end(self) -> npt.NDArray[np.int64]:
         """When each bar closes, int64[n] milliseconds UTC."""
         return self.ts + self.timeframe_ms
+
+    @property
+    def record(self) -> Record:
+        """How the strategy's own signals did, as it was known at each bar; nothing is known where nobody tells (see `Record`)."""
+        return beside(self.known, self.end)
 
     def head(self, n: int) -> Bars:
         """The first `n` bars, in memory of their own: what a living engine had at that moment."""

@@ -17,10 +17,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from engine.strategies._bars import Bars, HigherBars
+from engine.strategies._record import Record
 
 __all__ = [
     "Bars",
     "HigherBars",
+    "Record",
     "Signals",
     "Strategy",
     "StrategyError",

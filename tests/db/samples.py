@@ -31,6 +31,11 @@ ROWS: dict[str, dict[str, Any]] = {
         **{"seq": 1, "decided_ts": T, "known_ts": T + 250, "kind": "entry", "direction": 1, "status": "taken"},
     },
     "signal_outcome": {**RUN, "signal_seq": 1, "base_ts": T, "base_price": 30_000.0, "r1": 0.001, "updated_ts": T},
+    "allocation": {**RUN, "version": 1, "ts": T, "author": "engine", "created_ts": T},
+    "source_weight": {
+        **{**RUN, "version": 1, "source": "sma_cross", "regime": "", "ts": T, "author": "engine", "weight": 1.0},
+        **{"signals": 3, "resolved": 2, "won": 0.5, "mean": 0.001, "created_ts": T},
+    },
     "orders": {
         **{**PLACE, "seq": 1, "symbol": "BTC/USD", "side": "buy", "purpose": "entry", "type": "market", "qty": 0.01},
         **{"state": "filled", "created_ts": T, "known_ts": T + 250},
