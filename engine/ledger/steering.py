@@ -1,8 +1,8 @@
 """What shares and weights do to a run, where they are lived and where they are replayed. Pure; how they come about is
 engine.research.learning's and .sharing's, their rows are written by steering_rows.py.
 
-A change is a command of the tape, the engine's own or a person's: kind `shares` with `shares` by slot key, or kind `weights`
-with `rows` of the record and weight of each source in each regime, the `regime` of the day, and whether the weights `act` on sizes.
+A change is a command of the tape, the engine's own or a person's: kind `shares` with `shares` by slot key, or kind `weights` with
+`rows` of the record and weight of each source in each regime, the `regime` of the day, and whether weights `act` on sizes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Steered:
 
 
 def steered(setup: Setup, kind: str, args: Mapping[str, Any]) -> Setup:
-    """The setup with what the command asks for; slots it does not name have their configured size. ValueError says what is wrong."""
+    """The setup with what the command asks for; slots it does not name have their configured size. ValueError for nonsense."""
     if kind == "shares":
         if not isinstance(args.get("shares"), Mapping):
             raise ValueError(f"there is no version {args.get('version')} of the shares to go back to")
@@ -55,8 +55,7 @@ def todays(args: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def known(args: Mapping[str, Any], ts: int) -> dict[str, list[float | None]]:
     """By source what its strategies are told from exchange time `ts` on: [ts, resolved, won, mean, weight], None for unknown."""
     return {
-        str(row["source"]): [ts, *(row[name] for name in ("resolved", "won", "mean", "weight"))]
-        for row in todays(args)
+        str(row["source"]): [ts, *(row[name] for name in ("resolved", "won", "mean", "weight"))] for row in todays(args)
     }
 
 

@@ -24,7 +24,8 @@ _ROW = ("source", "regime", "signals", "resolved", "won", "mean", "weight")
 def write_steered(connection: Connection, run_id: int, taken: Iterable[Steered]) -> None:
     """A row for each change of the shares, and one a source and regime for each of the weights."""
     for one in taken:
-        args, same = one.args, {"run_id": run_id, "version": one.version, "ts": one.ts, "created_ts": _now()}
+        args = one.args
+        same: dict[str, Any] = {"run_id": run_id, "version": one.version, "ts": one.ts, "created_ts": _now()}
         same |= {"author": str(one.args.get("author", "engine")), "why": str(one.args.get("why", ""))}
         if one.kind == "shares":
             connection.execute(
@@ -56,7 +57,11 @@ def words_of_version(engine: Engine, kind: str, run_id: int, args: Mapping[str, 
     version = int(args.get("version", 0))
     told = {"author": "person", "version": version, "why": str(args.get("why") or f"back to version {version}")}
     if not version:
-        return {**told, "why": str(args.get("why") or "back to equal"), **({"shares": {}} if kind == "shares" else {"rows": []})}
+        return {
+            **told,
+            "why": str(args.get("why") or "back to equal"),
+            **({"shares": {}} if kind == "shares" else {"rows": []}),
+        }
     with engine.connect() as connection:
         if kind == "shares":
             query = select(col(Allocation.shares), col(Allocation.told))

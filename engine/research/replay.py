@@ -64,7 +64,9 @@ class Reading:
     failed: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # slot key, first bar end without it, first with it again
-    known: dict[str, list[list[float | None]]] = field(default_factory=dict)  # strategy -> what became known of its signals, and when
+    known: dict[str, list[list[float | None]]] = field(
+        default_factory=dict
+    )  # strategy -> what became known of its signals, and when
     events: int = 0
     frames: int = 0
 

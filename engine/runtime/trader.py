@@ -46,7 +46,9 @@ class Step:
 
     @property
     def urgent(self) -> bool:
-        return bool(self.failures or self.acks or self.gaps or self.steered or self.closed_bars) or any(r.urgent for r in self.reports)
+        return bool(self.failures or self.acks or self.gaps or self.steered or self.closed_bars) or any(
+            r.urgent for r in self.reports
+        )
 
 
 class Trader:
@@ -266,7 +268,7 @@ class Trader:
         firsts = [int(bars["ts"][0]) for key in self.keys if (bars := self.book.bars(key)).size]
         first = min(firsts, default=0)
         for source, told in self.known.items():
-            self.known[source] = told[max(sum(row[0] < first for row in told) - 1, 0) :]
+            self.known[source] = told[max(sum((row[0] or 0) < first for row in told) - 1, 0) :]
 
     def _switch(self, kind: str, args: Mapping[str, Any]) -> None:
         """Remember which slots a person has switched off."""

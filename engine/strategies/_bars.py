@@ -44,7 +44,8 @@ class Bars:
     def from_ticks(cls, instrument: Instrument, timeframe_ms: int, tf_bars: Rows) -> Bars:
         """Rows of TF_BAR[n], prices in ticks, as the arrays a strategy reads."""
         num, den = instrument.tick_ratio
-        four = {name: Prices(instrument.prices(np.ascontiguousarray(tf_bars[name])), den / num) for name in _PRICES}
+        made = {name: Prices(instrument.prices(np.ascontiguousarray(tf_bars[name])), den / num) for name in _PRICES}
+        four: dict[str, Any] = made
         ts = np.ascontiguousarray(tf_bars["ts"])
         volume = np.ascontiguousarray(tf_bars["volume"])
         return cls(instrument.symbol, timeframe_ms, ts, volume=volume, tick=num / den, **four)

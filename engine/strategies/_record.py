@@ -27,8 +27,8 @@ class Record:
 
 
 def beside(known: Sequence[Sequence[float | None]], ends: npt.NDArray[np.int64]) -> Record:
-    """`known` rows [ts, resolved, won, mean, weight] in order of ts (ms UTC), None for unknown, beside bars that end at `ends` int64[n]: a bar is
-    told the last row from before its end."""
+    """`known` rows [ts, resolved, won, mean, weight] in order of ts (ms UTC), None for unknown, beside bars that end at `ends`
+    int64[n]: a bar is told the last row from before its end."""
     table = np.array([(0, 0, None, None, 1), *known], np.float64)  # None becomes NaN
     at = np.searchsorted(np.array([row[0] for row in known], np.int64), ends, side="left")
     return Record(*(np.ascontiguousarray(table[at, column]) for column in range(1, 5)))

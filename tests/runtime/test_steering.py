@@ -58,15 +58,15 @@ def test_shares_change_sizes_and_are_replayed_across_a_death(tmp_path: Path) -> 
     """Two slots of 20 %: one gets half of it, one twice; slots that are not named go back to what is configured."""
     setup = setup_of(slot("sma_cross"), slot("sma_cross", "ETH/USD"), params=(FAST, FAST))
     life = Life.begin(tmp_path, setup)
-    market = frames(3, 3000, 2)
-    life.go(islice(market, 1000))
+    market = frames(3, 1500, 2)
+    life.go(islice(market, 500))
     first, second = (one.key for one in setup.slots)
     life.command("shares", shares={first: 0.5, second: 2.0}, why="evidence")
     assert [size_of(life.desk.trader, i) for i in (0, 1)] == [0.1, 0.4]
-    life.go(islice(market, 500))
+    life.go(islice(market, 300))
     life.die_and_recover()
     assert [size_of(life.desk.trader, i) for i in (0, 1)] == [0.1, 0.4]
-    life.go(islice(market, 500))
+    life.go(islice(market, 300))
     life.command("shares", shares={second: 9.0}, why="more than the whole is the whole")
     assert [size_of(life.desk.trader, i) for i in (0, 1)] == [0.2, 1.0]
     life.go(market)
@@ -78,15 +78,15 @@ def test_what_is_learned_reaches_the_strategy_and_is_replayed(tmp_path: Path, le
     """Nothing known is a weight of 1; a bad record keeps it out, a good one lets it in again, also behind a death."""
     setup = setup_of(slot("learner"), slot("sma_cross", "ETH/USD"), params=({}, FAST))
     life = Life.begin(tmp_path, setup)
-    market = frames(4, 4000, 2)
-    life.go(islice(market, 1000))
+    market = frames(4, 1600, 2)
+    life.go(islice(market, 500))
     before = life.desk.trader.signals
     assert before > 20
     life.command("weights", rows=[row("learner", 0.5)], why="it lost")
     own = []
     for _ in range(2):
         said = life.desk.trader.signals
-        life.go(islice(market, 500))
+        life.go(islice(market, 250))
         own.append(life.desk.trader.machine.slots["closed"][0])
         assert life.desk.trader.signals > said  # the other one goes on
         life.die_and_recover()
@@ -102,7 +102,11 @@ def test_nonsense_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     setup = setup_of(slot("sma_cross"), params=(FAST,))
     life = Life.begin(tmp_path, setup)
     key = setup.slots[0].key
-    for kind, words in (("shares", {"shares": {key: -1}}), ("shares", {"shares": {key: 11}}), ("weights", {"version": 7})):
+    for kind, words in (
+        ("shares", {"shares": {key: -1}}),
+        ("shares", {"shares": {key: 11}}),
+        ("weights", {"version": 7}),
+    ):
         life.command(kind, **words)
         done, why = life.desk.step.acks[-1][1:]
         assert not done, why
@@ -118,9 +122,9 @@ def test_a_long_memory_is_cut_with_the_bars(tmp_path: Path, learner: None, monke
     """What was known before the first bar that is seen: only its newest row is kept, and says the same."""
     monkeypatch.setattr("engine.runtime.trader.LEAST_KEPT", LEAST_KEPT // 40)
     life = Life.begin(tmp_path, setup_of(slot("learner"), params=({},)))
-    market = frames(6, 3 * 4320, 1)
+    market = frames(6, 5200, 1)
     for weight in (1.0, 0.5, 1.2, 0.95, 1.1):
-        life.go(islice(market, 1700))
+        life.go(islice(market, 800))
         life.command("weights", rows=[row("learner", weight)])
     life.go(market)
     assert life.tape("cut")
