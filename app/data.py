@@ -133,16 +133,17 @@ def _totals(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades
     return trades.totals(_engine, run_id, chosen)
 
 
-def trade_curve(engine: Engine, run_id: int, chosen: trades.Filter) -> dict[str, Any]:
-    """The chosen trades' P&L added up, thinned for a chart."""
-    return _running(engine, _place(engine), run_id, chosen_stamp(engine, run_id), chosen)
+def trade_curve(engine: Engine, run_id: int, chosen: trades.Filter, in_r: bool = False) -> dict[str, Any]:
+    """The chosen trades' P&L (or their R, where known) added up, thinned for a chart."""
+    return _running(engine, _place(engine), run_id, chosen_stamp(engine, run_id), chosen, in_r)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _running(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter) -> dict[str, Any]:
+def _running(_engine: Engine, place: str, run_id: int, stamp: Any, chosen: trades.Filter, in_r: bool) -> dict[str, Any]:
     got = trades.running(_engine, run_id, chosen)
-    kept = thin(got["total"])
-    return {"ts": got["ts"][kept], "total": got["total"][kept]}
+    total = got["r" if in_r else "total"]
+    kept = thin(total)
+    return {"ts": got["ts"][kept], "total": total[kept]}
 
 
 def trade_groups(engine: Engine, run_id: int, chosen: trades.Filter, by: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Engine
 
-from app import formats, journal
+from app import formats, journal, units
 from app.read import journal as read
 from app.read.journal import Entry, Subject
 from db.errors import StorageError
@@ -50,7 +50,7 @@ def editor(engine: Engine, subject: Subject, rated: bool = True) -> Entry:
                 st.checkbox("Reviewed", key=_key(subject, "reviewed"), on_change=_changed, args=(subject, "reviewed"),
                             help="takes the trade off the review queue")  # fmt: skip
         st.caption(
-            f"Saved {formats.when(now.updated_ts, seconds=True)} UTC" if now.updated_ts else "Saved as you write"
+            f"Saved {units.current().stamp(now.updated_ts, seconds=True)}" if now.updated_ts else "Saved as you write"
         )
     st.html(SCRIPT, unsafe_allow_javascript=True)
     return now
@@ -133,7 +133,7 @@ def _conflicts(engine: Engine, subject: Subject, now: Entry) -> None:
                     st.caption("Stands now")
                     st.text(_written(getattr(now, name, "")))
                 with right:
-                    st.caption(f"Written at {formats.when(row['ts'])} UTC on an older version")
+                    st.caption(f"Written at {units.current().stamp(row['ts'])} on an older version")
                     st.text(_written(value))
             with st.container(horizontal=True, gap="small"):
                 for choice, label in (

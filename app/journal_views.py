@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine
 
-from app import data, formats, journal_editor, tables, ui
+from app import data, formats, journal_editor, tables, ui, units
 from app.read import journal as read
 from engine.analytics.attention import Mark, marks, scores
 
@@ -58,14 +58,26 @@ def _why(found: list[Mark], at: int) -> str:
     return "; ".join(REASONS[mark.name].format(size=f"{mark.size[at]:.1f}") for mark in found if bool(mark.mask[at]))
 
 
-QUEUE = {
-    "closed": tables.short_moment("Closed"),
-    "symbol": tables.text("Symbol", width=90),
-    "side": tables.text("Side", width=74),
-    "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
-    "r_multiple": tables.amount("R", sign=True),
-    "why": tables.text("Why it is here", width="large"),
-}
+def queue_columns(page: ui.Page) -> dict[str, Any]:
+    """Of a list of trades; R has a column of its own."""
+    return {
+        "closed": tables.short_moment("Closed"),
+        "symbol": tables.text("Symbol", width=90),
+        "side": tables.text("Side", width=74),
+        "pnl": _money_or_share().column("P&L", page.quote, "net of fees and funding"),
+        "r_multiple": tables.amount("R", sign=True),
+        "why": tables.text("Why it is here", width="large"),
+    }
+
+
+def _money_or_share() -> units.Units:
+    now = units.current()
+    return now if now.unit == "percent" else units.Units(zone=now.zone)
+
+
+def _in_unit(page: ui.Page, pnl: Any) -> Any:
+    """P&L in the chosen unit: percent of the capital, else money."""
+    return _money_or_share().amount(pnl, float(page.run["cash_start"]))
 
 
 def queue_table(page: ui.Page) -> int | None:
@@ -84,9 +96,10 @@ def queue_table(page: ui.Page) -> int | None:
     shown = frame.head(SHOWN).copy()
     shown["closed"] = tables.utc(shown["exit_ts"])
     shown["side"] = [formats.side(one) for one in shown["direction"]]
+    shown["pnl"], columns = _in_unit(page, shown["pnl"]), queue_columns(page)
     first = int(shown["seq"].iloc[0])
     row = tables.table(
-        tables.colored(shown[["seq", *QUEUE]], ["pnl", "r_multiple"], page.colors), QUEUE, key=f"queue_{page.run_id}_{first}",
+        tables.colored(shown[["seq", *columns]], ["pnl", "r_multiple"], page.colors), columns, key=f"queue_{page.run_id}_{first}",
         select=True, height=tables.tall(len(shown), 12),
     )  # fmt: skip
     return int(shown["seq"].iloc[row]) if row is not None and row < len(shown) else None
@@ -114,10 +127,11 @@ def calendar(page: ui.Page, span: tuple[int, int]) -> int | None:
     after = (month + timedelta(days=32)).replace(day=1)
     days = read.days(page.engine, page.run_id, _ms(month), _ms(after))
     _turn(month, after, span)
-    total = sum(row["pnl"] for row in days.values())
+    how = units.current()
+    total = sum(_of_day(page, row, how) or 0.0 for row in days.values())
     count = sum(row["trades"] for row in days.values())
     good, bad = sum(row["pnl"] > 0 for row in days.values()), sum(row["pnl"] < 0 for row in days.values())
-    earned = formats.money(total, page.quote, sign=True)
+    earned = how.written(total, page.quote)
     st.caption(f"{count:,} trades closed, {earned}; {good} days up, {bad} down. Days are UTC; ✎ has notes.")
     chosen = _chosen_day()
     with st.container(key="calendar"), st.grid(7, gap="xsmall", key="calendar_days"):
@@ -160,8 +174,15 @@ def _chosen_day() -> int | None:
         return None
 
 
+def _of_day(page: ui.Page, row: Mapping[str, Any], how: units.Units) -> float | None:
+    """A day's result in the chosen unit; None where no trade has an R."""
+    if how.unit == "r":
+        return None if row["r"] is None else float(row["r"])
+    return float(how.amount(row["pnl"], float(page.run["cash_start"])))
+
+
 def _day(page: ui.Page, day: date, row: Mapping[str, Any] | None, chosen: int | None) -> None:
-    pnl = row["pnl"] if row and row["trades"] else None
+    pnl = _of_day(page, row, units.current()) if row and row["trades"] else None
     tone = "none" if pnl is None or pnl == 0 else "gain" if pnl > 0 else "loss"
     amount = "" if pnl is None else f"  \n{formats.number(pnl, 0 if abs(pnl) >= 100 else 2, sign=True)}"
     mark = " ✎" if row and row["notes"] else ""
@@ -199,10 +220,11 @@ def search(page: ui.Page) -> int | None:
     frame["closed"] = tables.utc(frame["exit_ts"].fillna(frame["day_ts"]) if "exit_ts" in frame else frame["day_ts"])
     frame["tags"] = [" ".join(row["words"]) for row in found]
     frame["stars"] = ["★" * int(row["rating"] or 0) for row in found]
+    frame["pnl"] = _in_unit(page, pd.to_numeric(frame["pnl"]))
     columns = {
         "closed": tables.short_moment("When"),
         "about": tables.text("About", width=150),
-        "pnl": tables.amount("P&L", page.quote, sign=True),
+        "pnl": _money_or_share().column("P&L", page.quote),
         "lesson": tables.text("Lesson", width="medium"),
         "note": tables.text("Note", width="large"),
         "tags": tables.text("Tags and mistakes"),
@@ -219,7 +241,11 @@ def search(page: ui.Page) -> int | None:
 
 
 def _about(row: Mapping[str, Any]) -> str:
-    return f"trade {row['trade_seq']}, {row['symbol']}" if row["trade_seq"] is not None else "the day"
+    return (
+        f"trade {row['trade_seq']}, {row['symbol']}"
+        if row["trade_seq"] is not None
+        else f"the day {np.datetime64(int(row['day_ts']), 'ms').astype('datetime64[D]')}"
+    )
 
 
 def _typed(label: str, name: str, hint: str) -> str:
@@ -249,10 +275,11 @@ def mistakes(page: ui.Page) -> None:
         return
     frame = pd.DataFrame(found)
     tables.heading("What mistakes cost", "mistakes", frame.copy(), "a trade with two mistakes counts in both")
+    frame["pnl"] = _in_unit(page, frame["pnl"])
     columns = {
         "word": tables.text("Mistake"),
         "trades": tables.COLUMN.NumberColumn("Trades"),
-        "pnl": tables.amount("P&L", page.quote, sign=True),
+        "pnl": _money_or_share().column("P&L", page.quote),
         "r": tables.amount("R a trade", sign=True),
     }
     tables.table(tables.colored(frame, ["pnl", "r"], page.colors), columns, key="mistakes")
@@ -269,12 +296,13 @@ def day_trades(page: ui.Page, day_ts: int) -> int | None:
         return None
     frame = pd.DataFrame(raw)
     frame["closed"] = tables.utc(frame["exit_ts"])
+    frame["pnl"] = _in_unit(page, frame["pnl"])
     frame["side"] = [formats.side(one) for one in frame["direction"]]
     frame["exit"] = [
         word or formats.exit_reason(c) for word, c in zip(frame["exit_word"], frame["exit_reason"], strict=True)
     ]
     columns = {
-        **{name: column for name, column in QUEUE.items() if name != "why"},
+        **{name: column for name, column in queue_columns(page).items() if name != "why"},
         "exit": tables.text("Exit"),
         "note": tables.text("Note", width="medium"),
     }

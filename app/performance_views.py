@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -61,28 +61,36 @@ class View:
     @property
     def ending(self) -> str:
         """Behind a number in the chosen unit."""
-        return {"money": f" {self.page.quote}", "percent": " %", "r": " R"}[self.units.unit]
+        return self.units.ending(self.page.quote)
 
     @property
     def results(self) -> Any:
         """float64[trades] in the chosen unit; R is NaN for a trade without a stop."""
-        trades, unit = self.account.trades, self.units.unit
-        if unit == "percent":
-            return trades.pnl / self.account.curve.start * 100
-        if unit == "r":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.where(trades.risk > 0, trades.pnl / trades.risk, np.nan)
-        return trades.pnl
+        return self.account.trades.pnl * self.units.each(self.account.trades, self.account.curve.start)
 
 
 def head(view: View, ranges: numbers.Intervals) -> None:
     """The numbers looked at first; what says little says so."""
     made = view.kept("head", lambda: figures(view.account, SHOWN))
-    items = [tile(made[name], ranges.get(name)) for name in SHOWN]
+    items = [in_unit(view, name, tile(made[name], ranges.get(name))) for name in SHOWN]
     row_of_numbers(items, "performance")
     few = next((figure.few for figure in made.values() if figure.few), None)
     if few:
         st.caption(f"{few[0].upper()}{few[1:]}: such numbers are noise as much as skill.")
+
+
+def in_unit(view: View, name: str, made: Tile) -> Tile:
+    """The two amounts of money in the chosen unit; the net profit has no R, the mean trade has."""
+    if view.units.unit == "money" or name not in ("net_profit", "expectancy"):
+        return made
+    if name == "net_profit":
+        curve = view.account.curve
+        value, few = view.units.amount(curve.final - curve.start - curve.net_flow, curve.start), False
+    else:
+        known = view.results[np.isfinite(view.results)]
+        value, few = (float(known.mean()) if known.size else None), not known.size
+    words = view.units.written(value, view.page.quote, result=name == "expectancy")
+    return replace(made, value=words, note="no value" if few else None)
 
 
 def tile(figure: Figure, between: tuple[float, float] | None = None) -> Tile:
@@ -146,9 +154,9 @@ def fell(view: View) -> None:
     frame = tables.frame_of(
         {
             "depth": made.depth * 100,
-            "money": made.valley - made.peak,
-            "peak_ts": tables.utc(view.units.local(made.peak_ts)),
-            "valley_ts": tables.utc(view.units.local(made.valley_ts)),
+            "money": view.units.amount(made.valley - made.peak, curve.start),
+            "peak_ts": tables.utc(made.peak_ts),
+            "valley_ts": tables.utc(made.valley_ts),
             "recovered": [
                 "not yet" if one else view.units.when(ts) for one, ts in zip(open_, made.recovered_ts, strict=True)
             ],
@@ -163,9 +171,9 @@ def fell(view: View) -> None:
         return
     columns = {
         "depth": tables.fraction("Depth"),
-        "money": tables.amount("Lost", view.page.quote, sign=True),
-        "peak_ts": tables.moment("Peak", view.units.zone),
-        "valley_ts": tables.moment("Lowest", view.units.zone),
+        "money": view.units.column("Lost", view.page.quote, result=False),
+        "peak_ts": tables.moment("Peak"),
+        "valley_ts": tables.moment("Lowest"),
         "recovered": tables.text("Recovered"),
         "fell": tables.figure("Fell for"),
         "lasted": tables.figure("Lasted", "from the peak until it was reached again, or until now"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from app import ui
@@ -97,7 +96,7 @@ def brush(state: Any, units: Units) -> bool:
     if not boxes or len(boxes[0].get("x", [])) < 2:
         return False
     ends = sorted(parse(str(x).replace(" ", "T")[:23]) or 0 for x in boxes[0]["x"])
-    ahead = int(units.local(np.array(ends[:1], np.int64))[0]) - ends[0]
+    ahead = units.at(ends[0]) - ends[0]
     since, until = written(ends[0] - ahead), written(ends[1] - ahead + 59_999)
     if since == until or (st.query_params.get("from"), st.query_params.get("to")) == (since, until):
         return False

@@ -48,6 +48,11 @@ class View:
     account: Floats
     account_btc: tuple[Floats, Floats] | None
 
+    @property
+    def in_money(self) -> str:
+        """What exposures are counted in: they have no R."""
+        return "% of equity" if self.units.unit == "percent" else self.page.quote
+
     def weights(self) -> tuple[list[str], Floats]:
         """(symbols held whose market is known, their signed shares of equity)."""
         known = [one for one in self.holdings if one.symbol in self.symbols]
@@ -173,7 +178,7 @@ def _position_map(view: View) -> None:
     shade = [one.r if one.r is not None else 0.0 for one in held]
     words = [f"{formats.number(one.r, 2, sign=True)} R" if one.r is not None else "no stop, no R" for one in held]
     money = [
-        f"{word}, {formats.money(one.unrealized, view.page.quote, sign=True)}"
+        word if view.units.unit == "r" else f"{word}, {_unrealized(view, one)}"
         for word, one in zip(words, held, strict=True)
     ]
     figure = result_shapes.treemap(
@@ -186,6 +191,12 @@ def _position_map(view: View) -> None:
         most=max(1.0, *(abs(value) for value in shade)),
     )
     st.plotly_chart(figure, theme=None, key="heat", config=charts.CONFIG, alt="Open positions by size and unrealised R")
+
+
+def _unrealized(view: View, one: Holding) -> str:
+    if view.units.unit == "percent":
+        return formats.percent((one.unrealized or 0.0) / view.equity, sign=True)
+    return formats.money(one.unrealized, view.page.quote, sign=True)
 
 
 def contributions(view: View, slopes: Mapping[str, float]) -> None:
@@ -204,7 +215,7 @@ def contributions(view: View, slopes: Mapping[str, float]) -> None:
             "symbol": names,
             "sector": [sectors[name] for name in names],
             "side": [formats.side(w) for w in weights],
-            "exposure": weights * view.equity,
+            "exposure": weights * (100 if view.units.unit == "percent" else view.equity),
             "weight": weights * 100,
             "risk": made.share * 100,
             "own": shrink.covariance(view.moves(names)).matrix.diagonal() ** 0.5 * 100 if len(names) else [],
@@ -226,8 +237,8 @@ def contributions(view: View, slopes: Mapping[str, float]) -> None:
         "symbol": tables.text("Symbol"),
         "sector": tables.text("Sector"),
         "side": tables.text("Side"),
-        "exposure": tables.amount("Exposure", f"at mark, {view.page.quote}", sign=True),
-        "weight": tables.fraction("Of equity", sign=True),
+        "exposure": tables.amount("Exposure", f"at mark, {view.in_money}", sign=True),
+        **({} if view.units.unit == "percent" else {"weight": tables.fraction("Of equity", sign=True)}),
         "risk": tables.fraction("Of risk", sign=True),
         "own": tables.fraction("Moves a day", "standard deviation of daily returns"),
         "beta": tables.amount("Beta", "to BTC"),
@@ -257,7 +268,7 @@ def stressed(view: View, slopes: Mapping[str, float]) -> None:
             "equity": hit.sum(axis=1) * 100,
             "money": hit.sum(axis=1) * view.equity,
             "worst": worst,
-            "worst_money": hit.min(axis=1) * view.equity,
+            "worst_money": hit.min(axis=1) * (100 if view.units.unit == "percent" else view.equity),
             "alike": alike.sum(axis=1) * 100,
         },
         ["move", "equity", "money", "worst", "worst_money", "alike"],
@@ -266,9 +277,9 @@ def stressed(view: View, slopes: Mapping[str, float]) -> None:
     columns = {
         "move": tables.text("Move"),
         "equity": tables.fraction("Account", "of equity", sign=True),
-        "money": tables.amount("In money", view.page.quote, sign=True),
+        **({} if view.units.unit == "percent" else {"money": tables.amount("In money", view.page.quote, sign=True)}),
         "worst": tables.text("Worst"),
-        "worst_money": tables.amount("Alone", view.page.quote, sign=True),
+        "worst_money": tables.amount("Alone", view.in_money, sign=True),
         "alike": tables.fraction("All alike", "every symbol moves as far as Bitcoin", sign=True),
     }
     tables.table(frame, columns, key="stress")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from app.result_data import Result
 from app.review_data import Span, Week
 from app.rooms import FOLDER
 from app.tiles import Tile, tiles
+from app.units import Units
 from engine.analytics import attribution
 from engine.analytics.review import Place, Version
+from engine.analytics.values import Floats
 from engine.research.study import Study
 
 JUDGED = {
@@ -37,12 +39,24 @@ class View:
     now: Week
     before: Week | None
     study: Study | None
+    units: Units = field(default_factory=Units)
+
+    @property
+    def start(self) -> float:
+        """The run's capital at its start: what percent are of."""
+        return self.found.account.curve.start
+
+    @property
+    def each(self) -> Floats:
+        """float64[trades of the run]: money of each in the chosen unit; NaN where R is unknown."""
+        return self.units.each(self.found.account.trades, self.start)
+
+    def said(self, value: float | None, *, sign: bool = True) -> str:
+        """Money that is no trade's result, in the chosen unit."""
+        return self.units.written(self.units.amount(value, self.start), self.page.quote, sign=sign, result=False)
 
     def attempt(self, key: str, strategy: str = "", symbols: tuple[str, ...] = ()) -> None:
         review_try.button(self.study, key, self.span.since, self.span.until, strategy, symbols)
-
-    def money(self, value: float | None) -> str:
-        return formats.money(value, self.page.quote, sign=True)
 
 
 def head(view: View) -> None:
@@ -51,21 +65,19 @@ def head(view: View) -> None:
     pnl = now.pnl or 0.0
     verb = "Lost" if pnl < 0 else "Earned"
     lasted = formats.duration(view.span.until - view.span.since)
-    st.text(
-        f"{verb} {formats.money(abs(pnl), view.page.quote)} in the {lasted} to {formats.when(view.span.until)} UTC."
-    )
+    st.text(f"{verb} {view.said(abs(pnl), sign=False)} in the {lasted} to {view.units.stamp(view.span.until)}.")
     closed = now.account.trades if now.account is not None else None
     won = int((closed.pnl > 0).sum()) if closed is not None else 0
     n = len(closed) if closed is not None else 0
     before = view.before
     fees = float(closed.fees.sum()) if closed is not None else 0.0
     early = before.account.trades if before is not None and before.account is not None else None
-    earned, lost = formats.percent(now.grown, sign=True), view.money(now.pnl)
+    earned, lost = formats.percent(now.grown, sign=True), view.said(now.pnl)
     prior, made = (
         formats.percent(before.grown if before else None, sign=True),
-        view.money(before.pnl if before else None),
+        view.said(before.pnl if before else None),
     )
-    paid = f"{formats.money(float(early.fees.sum()))} before" if early is not None else None
+    paid = f"{view.said(float(early.fees.sum()), sign=False)} before" if early is not None else None
     tiles(
         [
             Tile("This time", earned, lost, "equity at market, net, cash flows apart", sign=pnl),
@@ -78,7 +90,7 @@ def head(view: View) -> None:
             ),
             Tile("Trades closed", f"{n:,}", f"{len(early):,} before" if early is not None else None),
             Tile("Won", formats.percent(won / n if n else None, 0), f"{won:,} of {n:,}"),
-            Tile("Fees", formats.money(fees, view.page.quote), paid),
+            Tile("Fees", view.said(fees, sign=False), paid),
         ],
         "review",
     )
@@ -128,12 +140,17 @@ def _share(share: float) -> str:
 
 def waterfall(view: View, slippage: Any) -> None:
     """From gross to net."""
-    inside, trades = view.now.inside, view.found.account.trades
-    made = attribution.waterfall(trades.pnl[inside], trades.fees[inside], slippage[inside], trades.funding[inside])
+    trades, each = view.found.account.trades, view.each
+    inside = view.now.inside & np.isfinite(each)
+    made = attribution.waterfall(
+        *(part[inside] * each[inside] for part in (trades.pnl, trades.fees, slippage, trades.funding))
+    )
     with tables.section("From gross to net", "review_costs", "Closed trades; gross is at the prices before slippage"):
         view.attempt("costs")
     steps = attribution.steps(made)
-    figure = result_shapes.waterfall(list(steps), list(steps.values()), view.page.colors, ending=f" {view.page.quote}")
+    figure = result_shapes.waterfall(
+        list(steps), list(steps.values()), view.page.colors, ending=view.units.ending(view.page.quote)
+    )
     st.plotly_chart(
         figure,
         theme=None,
@@ -143,9 +160,8 @@ def waterfall(view: View, slippage: Any) -> None:
     )
     paid = -(made.fees + made.slippage + made.funding + made.ai)
     if made.gross > 0 > made.net:
-        st.caption(
-            f"The trades were right and the costs ate it: {formats.money(paid, view.page.quote)} paid on a gross gain."
-        )
+        cost = view.units.written(paid, view.page.quote, sign=False)
+        st.caption(f"The trades were right and the costs ate it: {cost} paid on a gross gain.")
 
 
 def causes(view: View) -> None:
@@ -163,10 +179,11 @@ def causes(view: View) -> None:
         st.caption("Nothing cost: every part of this time's result was a gain.")
         return
     shown["ended"] = [formats.exit_reason(code) if code else "" for code in shown["ended"]]
+    shown["total"] = view.units.amount(shown["total"], view.start)
     columns = {
         "name": tables.text("What"),
         "ended": tables.text("Ended by", width=110),
-        "total": tables.amount("Made", view.page.quote, sign=True),
+        "total": view.units.column("Made", view.page.quote, result=False),
         "trades": tables.COLUMN.NumberColumn("Trades", format="localized", width=70),
     }
     tables.table(shown, columns, key="causes")
@@ -198,12 +215,12 @@ def worst(view: View) -> None:
     if raw.empty:
         st.caption("No trade lost in this time.")
         return
-    shown = raw.assign(exit_ts=tables.utc(raw["exit_ts"]))
+    shown = raw.assign(exit_ts=tables.utc(raw["exit_ts"]), pnl=view.units.amount(raw["pnl"], view.start))
     columns = {
         "exit_ts": tables.short_moment("Closed"),
         "slot": tables.text("Slot"),
         "side": tables.text("Side", width=70),
-        "pnl": tables.amount("P&L", view.page.quote, sign=True),
+        "pnl": view.units.column("P&L", view.page.quote, result=False),
         "r": tables.amount("R", "result over what the first stop risked", sign=True),
         "mfe": tables.fraction("Best", "how far it had been ahead at best, of the entry price"),
         "ended": tables.text("Ended by"),
@@ -276,12 +293,12 @@ def changed(view: View, changes: list[read.Change], markers: list[dict[str, Any]
         st.caption("Nothing: the same configuration and code all along.")
     for one in reversed(mine[-5:]):
         st.text(
-            f"{formats.when(one.ts)} UTC, configuration {one.hash[:8]}{', from ' + one.source if one.source else ''}"
+            f"{view.units.stamp(one.ts)}, configuration {one.hash[:8]}{', from ' + one.source if one.source else ''}"
         )
         if one.diff:
             st.code(one.diff, language="diff")
     for mark in markers[:8]:
-        st.text(f"{formats.when(mark['ts'])} UTC, {mark['kind']}: {mark['text'] or 'no words stored'}")
+        st.text(f"{view.units.stamp(mark['ts'])}, {mark['kind']}: {mark['text'] or 'no words stored'}")
 
 
 def results(view: View, found: list[Version]) -> None:
@@ -304,10 +321,11 @@ def results(view: View, found: list[Version]) -> None:
     ]
     for name in ("won", "mean"):
         shown[name] *= 100
+    shown["total"] = view.units.amount(shown["total"], view.start)
     columns = {
         "name": tables.text("Version", width="medium"),
         "trades": tables.COLUMN.NumberColumn("Trades", format="localized", width=70),
-        "total": tables.amount("P&L", view.page.quote, sign=True),
+        "total": view.units.column("P&L", view.page.quote, result=False),
         "won": tables.fraction("Won", digits=0),
         "mean": tables.fraction("A trade", "mean result over what was paid to enter", sign=True, digits=3),
         "between": tables.figure("90 % interval", "of that mean"),

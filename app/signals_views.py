@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, formats, signals_charts, signals_words, tables, trade_filters, ui
+from app import charts, formats, signals_charts, signals_words, tables, trade_filters, ui, units
 from app.palette import Palette
 from app.signals_data import Judged
 from app.tiles import Tile, halves, tiles
@@ -164,8 +164,9 @@ LEDGER_COLUMNS = {
 }
 
 
-def ledger(rules: list[Rule], measure: str, quote: str, colors: Palette) -> None:
-    """What each gate, filter and breaker saved or cost."""
+def ledger(rules: list[Rule], measure: str, quote: str, cash: float, colors: Palette) -> None:
+    """What each gate, filter and breaker saved or cost; `cash` is the run's capital."""
+    how = units.current()
     frame = pd.DataFrame([_rule(one) for one in rules], columns=list(LEDGER_COLUMNS))
     help = (
         "Each blocked signal by itself, at what its slot usually puts in. Two of them might have needed the same money, "
@@ -176,15 +177,24 @@ def ledger(rules: list[Rule], measure: str, quote: str, colors: Palette) -> None
     if frame.empty:
         st.caption("No entry was blocked: every signal here became a position.")
         return
+    for name in ("saved", "missed", "net"):
+        frame[name] = how.amount(frame[name], cash)
+    unit = how.worded(quote, result=False)
+    amounts = {
+        "saved": how.column("Saved", quote, "what the losing ones would have lost, at the slot's usual size", sign=False,
+                            result=False),
+        "missed": how.column("Missed", quote, "what the winning ones would have made", sign=False, result=False),
+        "net": how.column("Saved less missed", quote, "above zero: the rule paid", result=False),
+    }  # fmt: skip
     shade = tables.colored(frame, ["mean", "net"], colors)
-    tables.table(shade, LEDGER_COLUMNS, key="ledger", height=tables.tall(len(frame), 12))
-    how = (
+    tables.table(shade, {**LEDGER_COLUMNS, **amounts}, key="ledger", height=tables.tall(len(frame), 12))
+    by = (
         "by the kernel with the slot's own exits"
         if measure == OWN
         else f"by the return after {signals_words.MEASURES[measure]}"
     )
     st.caption(
-        f"Blocked signals are followed up {how}; money in {quote} at the usual size of an entry, net of fees and slippage."
+        f"Blocked signals are followed up {by}; amounts in {unit} at the usual size of an entry, net of fees and slippage."
     )
 
 
@@ -279,7 +289,7 @@ COLUMNS = {
     "exit": tables.text("Would leave by"),
     "regime": tables.text("Regime"),
     "tag": tables.text("Tag", width=84),
-    "pnl": tables.amount("P&L", "of the trade it became", sign=True),
+    "pnl": tables.amount("P&L", "of the trade it became, quote currency", sign=True),
     "price": tables.figure("Price"),
 }
 PERCENT = ("result", "r1", "r4", "r12", "r24", "r72", "mae", "mfe")
@@ -315,7 +325,7 @@ def detail(some: SignalBook, row: int, told: Mapping[str, Any] | None) -> None:
     with st.container(border=True, key="signal_detail"):
         st.markdown(f"**Signal {int(one['seq'])}**")
         st.text(
-            f"{one['strategy']} on {one['symbol']}, {one['side']}, {formats.when(float(some.raw['decided_ts'][row]))} UTC"
+            f"{one['strategy']} on {one['symbol']}, {one['side']}, {units.current().stamp(float(some.raw['decided_ts'][row]))}"
         )
         if told is not None:
             checks = told["checks"] if isinstance(told["checks"], dict) else json.loads(told["checks"] or "{}")

@@ -12,7 +12,7 @@ import streamlit as st
 from app import formats, tables, ui
 from app.period import Period
 from app.result_data import Result
-from app.units import Units
+from app.units import WORDS, Units
 from db.queries import Column
 from engine.analytics import attribution
 from engine.analytics.calendar import HOUR
@@ -113,13 +113,8 @@ def _said(side: str, name: str) -> str:
 
 
 def _values(found: Result, units: Units) -> tuple[Column, str]:
-    trades, start = found.account.trades, found.account.curve.start
-    if units.unit == "percent":
-        return trades.pnl / start * 100, "percent of capital"
-    if units.unit == "r":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(trades.risk > 0, trades.pnl / trades.risk, np.nan), "R"
-    return trades.pnl, "quote currency"
+    trades = found.account.trades
+    return trades.pnl * units.each(trades, found.account.curve.start), WORDS[units.unit]
 
 
 def _table(made: attribution.Pivot, shows: str) -> Any:

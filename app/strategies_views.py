@@ -15,7 +15,7 @@ from app.result_charts import Line
 from app.result_data import Result
 from app.strategies_data import Side
 from app.units import Units
-from engine.analytics import allocation, attribution, cluster, expectation, shrink
+from engine.analytics import allocation, attribution, certainty, cluster, expectation, shrink
 from engine.analytics.table import DEFINITIONS
 from engine.analytics.values import Floats, Undefined
 
@@ -35,17 +35,13 @@ class View:
 
     @property
     def ending(self) -> str:
-        return {"money": f" {self.page.quote}", "percent": " %", "r": " R"}[self.units.unit]
+        return self.units.ending(self.page.quote)
 
     def in_unit(self, side: Side) -> Floats:
         """float64[n]: the results in the chosen unit, 0 where R is unknown."""
-        trades, start = side.account.trades, side.account.curve.start
-        if self.units.unit == "percent":
-            return trades.pnl / start * 100
-        if self.units.unit == "r":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.nan_to_num(np.where(trades.risk > 0, trades.pnl / trades.risk, 0.0))
-        return trades.pnl
+        trades = side.account.trades
+        made: Floats = np.nan_to_num(trades.pnl * self.units.each(trades, side.account.curve.start))
+        return made
 
 
 def curves(view: View) -> None:
@@ -68,7 +64,7 @@ def curves(view: View) -> None:
 
 def statistics(view: View, bands: dict[str, expectation.Band | str]) -> None:
     """Every statistic with its interval; the last column says whether it still is what its backtest was."""
-    rows = [_row(side, bands.get(side.name)) for side in view.every]
+    rows = [_row(view, side, bands.get(side.name)) for side in view.every]
     columns: dict[str, Any] = {"name": tables.text("Strategy", width="medium")}
     if any(bands.values()):
         columns["judged"] = tables.text(
@@ -98,10 +94,13 @@ def _values(side: Side) -> dict[str, Any]:
     return {"name": side.name, **{name: figure.value for name, figure in side.figures.items()}}
 
 
-def _row(side: Side, band: expectation.Band | str | None) -> dict[str, Any]:
+def _row(view: View, side: Side, band: expectation.Band | str | None) -> dict[str, Any]:
     row: dict[str, Any] = {"name": side.name}
     for name, figure in side.figures.items():
         unit = DEFINITIONS[name].unit
+        if unit == "money" and view.units.unit != "money":
+            row[name] = _amount(view, side, name)
+            continue
         shown = numbers.written(unit, figure.value, sign=name in ("closed_profit", "expectancy"))
         if name in side.intervals and figure.value is not None:
             low, high = (
@@ -115,6 +114,23 @@ def _row(side: Side, band: expectation.Band | str | None) -> dict[str, Any]:
         row["lived"] = formats.percent(band.mean, sign=True)
     row["judged"] = judged(side, band)
     return row
+
+
+def _amount(view: View, side: Side, name: str) -> str:
+    """A strategy's money in the chosen unit, added up or a trade's mean, with the mean's interval."""
+    trades = side.account.trades
+    own = {"fees": trades.fees}.get(name, trades.pnl) * view.units.each(trades, side.account.curve.start)
+    own = own[np.isfinite(own)]
+    if not own.size:
+        return formats.DASH
+    if name != "expectancy":
+        return view.units.written(float(own.sum()), view.page.quote, sign=name != "fees")
+    said = view.units.written(float(own.mean()), view.page.quote)
+    try:
+        low, high = certainty.mean_interval(own)
+    except Undefined:
+        return said
+    return f"{said}  ({formats.number(low)} to {formats.number(high)})"
 
 
 def judged(side: Side, band: expectation.Band | str | None) -> str:
@@ -227,9 +243,11 @@ def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
     """From gross to net: what each cost took, in all and by strategy."""
     trades = view.found.account.trades
     rows = []
+    each = view.units.each(trades, view.found.account.curve.start)
     for side in view.sides:
-        which = inside & (names == side.name)
-        one = attribution.waterfall(trades.pnl[which], trades.fees[which], slippage[which], trades.funding[which])
+        which = inside & (names == side.name) & np.isfinite(each)
+        parts = (part[which] * each[which] for part in (trades.pnl, trades.fees, slippage, trades.funding))
+        one = attribution.waterfall(*parts)
         rows.append(
             {"name": side.name, **{k: getattr(one, k) for k in ("gross", "fees", "slippage", "funding", "ai", "net")}}
         )
@@ -243,14 +261,14 @@ def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
     )
     steps = [float(frame[name].sum()) for name in columns[1:]]
     figure = result_shapes.waterfall(
-        ["gross", "fees", "slippage", "funding", "AI", "net"], steps, view.page.colors, ending=f" {view.page.quote}"
+        ["gross", "fees", "slippage", "funding", "AI", "net"], steps, view.page.colors, ending=view.ending
     )
     st.plotly_chart(
         figure, theme=None, key="waterfall", config=charts.CONFIG, alt=f"gross {steps[0]:,.2f}, net {steps[-1]:,.2f}"
     )
     shown = {
         "name": tables.text("Strategy"),
-        **{name: tables.amount(name if name != "ai" else "AI", view.page.quote, sign=True) for name in columns[1:]},
+        **{name: view.units.column(name if name != "ai" else "AI", view.page.quote) for name in columns[1:]},
     }
     tables.table(frame, shown, key="waterfall_table")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app import zones
 from app.export import FORMATS
 from app.palette import Palette
 
@@ -112,12 +113,28 @@ def tall(rows: int, most: int = 12) -> int | str:
     return "auto" if rows < most else 29 * (most + 1)
 
 
+def in_zone(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with times by the clock that the person chose (app.units)."""
+    zone = zones.current()
+    if zone == "UTC":
+        return dict(columns)
+    return {name: _zoned(column, zone) for name, column in columns.items()}
+
+
+def _zoned(column: Any, zone: str) -> Any:
+    type_config = column.get("type_config") if isinstance(column, dict) else None
+    if not type_config or type_config.get("type") != "datetime":
+        return column
+    help = zone if column.get("help") in (None, "UTC") else column["help"]
+    return {**column, "help": help, "type_config": {**type_config, "timezone": zone}}
+
+
 def table(
     data: Any, columns: Mapping[str, Any], *, key: str | None = None, height: int | str = "auto", select: bool = False
 ) -> Any:
     """A table of the given columns. With `select`, the number of the chosen row in it, or None."""
     shared: dict[str, Any] = {
-        **{"hide_index": True, "column_config": dict(columns), "column_order": list(columns)},
+        **{"hide_index": True, "column_config": in_zone(columns), "column_order": list(columns)},
         **{"height": height, "row_height": 29, "width": "stretch", "placeholder": "–"},
     }
     if not select:

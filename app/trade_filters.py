@@ -6,7 +6,7 @@ its sender saw, and a saved filter is a line of the address.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -50,8 +50,8 @@ def choice(label: str, name: str, options: Mapping[str, str], default: str = "",
     return picked
 
 
-def draw(page: ui.Page, offered: Mapping[str, Any]) -> Filter:
-    """The filter row."""
+def draw(page: ui.Page, offered: Mapping[str, Any], beside: Callable[[], Any]) -> Filter:
+    """The filter row; `beside` draws what else is chosen for the page."""
     lists = {
         "symbol": {"": "all symbols", **{name: name for name in offered["symbol"]}},
         "strategy": {"": "all strategies", **{name: formats.strategy(name) for name in offered["strategy"]}},
@@ -73,6 +73,7 @@ def draw(page: ui.Page, offered: Mapping[str, Any]) -> Filter:
         store(st.query_params.to_dict())
         if any(name in st.query_params for name in NAMES):
             st.button("Clear filters", type="tertiary", on_click=put, args=("",), key="filters_clear")
+        beside()
     if not (since or until):
         since = _since(page, period)
     held = tuple(None if value is None else value * 60_000 for value in ranges["held"])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formats, journal_editor, tables, trade_charts, ui
+from app import charts, formats, journal_editor, tables, trade_charts, ui, units
 from app.read import overview, trade_detail
 from app.read.journal import Subject
 from app.read.research import market
@@ -51,8 +51,12 @@ def _plain(text: str) -> str:
 def facts(page: ui.Page, trade: Mapping[str, Any], fills: list[dict[str, Any]]) -> None:
     """The trade in words and numbers."""
     share, multiple = formats.percent(trade["pnl_pct"], sign=True), formats.number(trade["r_multiple"], sign=True)
+    of_capital = formats.percent(trade["pnl"] / float(page.run["cash_start"]), sign=True)
     rows = [
-        ("Result", f"{formats.money(trade['pnl'], page.quote, sign=True)}, {share}, {multiple} R"),
+        (
+            "Result",
+            f"{formats.money(trade['pnl'], page.quote, sign=True)}, {share}, {multiple} R; {of_capital} of capital",
+        ),
         *_course(trade),
         ("Excursions", f"worst {formats.percent(-trade['mae'])}, best {formats.percent(trade['mfe'], sign=True)}")
         if trade["mae"] is not None and trade["mfe"] is not None
@@ -72,13 +76,13 @@ def facts(page: ui.Page, trade: Mapping[str, Any], fills: list[dict[str, Any]]) 
 def _course(trade: Mapping[str, Any]) -> list[tuple[str, str]]:
     held = formats.duration(trade["exit_ts"] - trade["entry_ts"])
     bars = f", {trade['bars_held']} bars of {formats.timeframe(trade['timeframe_ms'])}" if trade["bars_held"] else ""
-    entry, leave = (formats.when(trade[name], seconds=True) for name in ("entry_ts", "exit_ts"))
+    entry, leave = (units.current().stamp(trade[name], seconds=True) for name in ("entry_ts", "exit_ts"))
     base = trade["symbol"].split("/")[0]
     reason = trade["exit_word"] or formats.exit_reason(trade["exit_reason"])
     return [
         ("Side", f"{formats.side(trade['direction'])} {formats.quantity(trade['qty'])} {base}"),
-        ("Entry", f"{formats.price(trade['entry_price'])} at {entry} UTC"),
-        ("Exit", f"{formats.price(trade['exit_price'])} at {leave} UTC, {reason}"),
+        ("Entry", f"{formats.price(trade['entry_price'])} at {entry}"),
+        ("Exit", f"{formats.price(trade['exit_price'])} at {leave}, {reason}"),
         ("Held", f"{held}{bars}"),
     ]
 
@@ -105,12 +109,12 @@ def _signal(trade: Mapping[str, Any]) -> str:
     checks = overview.as_json(trade["checks"])
     strength = "" if trade["strength"] is None else f", strength {formats.number(trade['strength'])}"
     met = "".join(f", {'✓' if good else '✗'} {formats.words(name)}" for name, good in checks.items())
-    return f"{formats.when(trade['decided_ts'])} UTC{', ' + trade['tag'] if trade['tag'] else ''}{strength}{met}"
+    return f"{units.current().stamp(trade['decided_ts'])}{', ' + trade['tag'] if trade['tag'] else ''}{strength}{met}"
 
 
 def _config(page: ui.Page, trade: Mapping[str, Any]) -> str:
     if trade["config_hash"]:
-        return f"{trade['config_hash'][:7]}, in force since {formats.when(trade['config_ts'])} UTC"
+        return f"{trade['config_hash'][:7]}, in force since {units.current().stamp(trade['config_ts'])}"
     return "imported" if page.run["kind"] == "imported" else "the backtest's own"
 
 
@@ -120,11 +124,14 @@ def candles(page: ui.Page, trade: Mapping[str, Any]) -> None:
     step = int(trade["timeframe_ms"])
     first, last = trade_charts.around(int(trade["entry_ts"]), int(trade["exit_ts"]), step)
     words = f"From {formats.price(trade['entry_price'])} to {formats.price(trade['exit_price'])}"
-    found = _bars(page, trade["symbol"], step, first, last)
+    found, clock = _bars(page, trade["symbol"], step, first, last), units.current()
+    seen = {**trade, **{name: clock.at(trade[name]) for name in ("entry_ts", "exit_ts")}}
+    stops = [{**one, "ts": clock.at(one["ts"])} for one in stops]
     if found.candles is None:
-        figure = charts.stop_path({**trade, "stop": trade["stop_initial"]}, stops, trade["exit_ts"], page.colors)
+        figure = charts.stop_path({**seen, "stop": trade["stop_initial"]}, stops, seen["exit_ts"], page.colors)
     else:
-        figure = trade_charts.trade(trade, market(found.candles, first, last), stops, page.colors)
+        bars = market(found.candles, first, last)
+        figure = trade_charts.trade(seen, {**bars, "ts": clock.local(bars["ts"])}, stops, page.colors)
     st.plotly_chart(figure, theme=None, key="trade_path", config=charts.CONFIG, alt=words)
     if found.candles is None:
         st.text(found.source)  # may hold words of the data

@@ -8,21 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import streamlit as st
 
-from app import formats
+from app import formats, tables, zones
 from db.queries import Column
+from engine.analytics.trades import Trades
+from engine.analytics.values import Floats
 
 UNITS = {"money": "$", "percent": "%", "r": "R"}
 WORDS = {"money": "quote currency", "percent": "percent of capital", "r": "R: what the first stop risked"}
-ZONES = (
-    "UTC", "America/Los_Angeles", "America/Chicago", "America/New_York", "America/Sao_Paulo", "Europe/London", "Europe/Berlin",
-    "Europe/Istanbul", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney",
-)  # fmt: skip
-"""Offered; the address takes any zone."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,52 @@ class Units:
         times = np.asarray(ts, np.int64)
         return times + _offsets(self.zone, times)
 
-    def when(self, ts: float | None) -> str:
+    def at(self, ts: float) -> int:
+        """One moment, ms UTC, as ms of the zone's clock."""
+        return int(self.local(np.array([ts], np.int64))[0])
+
+    def when(self, ts: float | None, *, seconds: bool = False) -> str:
         """A moment by the zone's clock: 2026-01-31 12:04."""
-        return formats.when(None if ts is None else float(self.local(np.array([ts], np.int64))[0]))
+        return formats.when(None if ts is None or formats.missing(ts) else self.at(ts), seconds=seconds)
+
+    def stamp(self, ts: float | None, *, seconds: bool = False) -> str:
+        """The same with the zone's name."""
+        return f"{self.when(ts, seconds=seconds)} {self.zone}"
+
+    def each(self, trades: Trades, start: float) -> Floats:
+        """float64[trades]: what one unit of money of each trade is in the chosen unit; `start` is the capital. NaN where R is
+        unknown, as for a trade without a stop: it is left out."""
+        n = len(trades)
+        if self.unit == "r":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.where(trades.risk > 0, 1 / trades.risk, np.nan)
+        return np.full(n, 100 / start if self.unit == "percent" else 1.0)
+
+    def amount(self, value: Any, start: float) -> Any:
+        """Money that is no trade's result (exposure, costs, a sum of many): percent of the capital `start`, else as it is."""
+        return value * (100 / start) if self.unit == "percent" and value is not None else value
+
+    def ending(self, quote: str, *, result: bool = True) -> str:
+        """Behind a number: of a trade's result, or (`result` False) of another amount, which has no R."""
+        if self.unit == "percent":
+            return " %"
+        return " R" if self.unit == "r" and result else f" {quote}"
+
+    def worded(self, quote: str, *, result: bool = True) -> str:
+        """The unit as a heading says it."""
+        ending = self.ending(quote, result=result).strip()
+        return "% of starting capital" if ending == "%" else ending
+
+    def column(self, label: str, quote: str, help: str = "", *, sign: bool = True, result: bool = True) -> Any:
+        """A table's column of such numbers; its unit stands on hover."""
+        digits = 3 if self.unit == "percent" else 2
+        words = ", ".join(part for part in (help, self.worded(quote, result=result)) if part)
+        return tables.amount(label, words, digits=digits, sign=sign)
+
+    def written(self, value: float | None, quote: str, *, sign: bool = True, result: bool = True) -> str:
+        """A number that is in the unit already, with its unit."""
+        text = formats.number(value, 2, sign=sign)
+        return text if text == formats.DASH else f"{text}{self.ending(quote, result=result)}"
 
 
 def _offsets(zone: str, ts: Column) -> Column:
@@ -82,19 +123,10 @@ def _offset(zone: str, hour: int) -> int:
     return int(ahead.total_seconds() * 1000) if ahead else 0
 
 
-def _known(zone: str) -> bool:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return zone in available_timezones()
-
-
 def current() -> Units:
     """The address's choice, else the last one, else $ and UTC."""
     unit = st.query_params.get("unit", st.session_state.get("unit_kept", "money"))
-    zone = st.query_params.get("zone", st.session_state.get("zone_kept", "UTC"))
-    return Units(unit if unit in UNITS else "money", zone if _known(zone) else "UTC")
+    return Units(unit if unit in UNITS else "money", zones.current())
 
 
 def choose() -> Units:
@@ -104,12 +136,12 @@ def choose() -> Units:
         "Unit", list(UNITS), default=now.unit, format_func=UNITS.__getitem__, required=True, key="unit_pick",
         label_visibility="collapsed", help="; ".join(f"{UNITS[name]}: {words}" for name, words in WORDS.items()),
     )  # fmt: skip
-    zones = list(ZONES) if now.zone in ZONES else [now.zone, *ZONES]
+    offered = list(zones.ZONES) if now.zone in zones.ZONES else [now.zone, *zones.ZONES]
     zone = st.selectbox(
-        "Time zone", zones, index=zones.index(now.zone), key="zone_pick", label_visibility="collapsed", width=170
+        "Time zone", offered, index=offered.index(now.zone), key="zone_pick", label_visibility="collapsed", width=170
     )
     chosen = Units(str(unit or now.unit), str(zone))
-    st.session_state["unit_kept"], st.session_state["zone_kept"] = chosen.unit, chosen.zone
+    st.session_state["unit_kept"], st.session_state[zones.KEPT] = chosen.unit, chosen.zone
     for name, value, plain in (("unit", chosen.unit, "money"), ("zone", chosen.zone, "UTC")):
         if value == plain:
             st.query_params.pop(name, None)

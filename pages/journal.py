@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app import journal_editor, journal_views, trade_view, ui
+from app import journal_editor, journal_views, trade_view, ui, units
 from app.read import journal
 from app.read.journal import Subject
 
@@ -22,7 +22,9 @@ def main(page: ui.Page) -> None:
             "Every trade has its entry here as soon as it is closed: candles, signal, costs, and room for your words.",
         )
         return
-    view = chosen_view()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="choices"):
+        view = chosen_view()
+        units.choose()
     if view == "queue":
         seq = journal_views.queue_table(page)
     elif view == "calendar":

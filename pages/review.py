@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, report_view, result_data, review_data, review_views, ui
+from app import data, report_view, result_data, review_data, review_views, ui, units
 from app.read import research_runs
 from app.read import review as read
 from app.tiles import halves
@@ -22,6 +22,7 @@ def main(page: ui.Page) -> None:
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="review_choices"
     ):
         chosen()
+        how = units.choose()
         span = review_data.span(curve.begun, int(curve.ts[-1]))
         strategies = list(dict.fromkeys(str(slot["strategy"]) for slot in found.slots))
         report_view.button(page.engine, page.run, strategies, "review", span.since, span.until)
@@ -33,7 +34,7 @@ def main(page: ui.Page) -> None:
         return
     before = review_data.week(page.engine, found, page.run, *span.before) if span.before else None
     study = research_runs.study_of(page.engine, page.run_id) if page.run["kind"] != "imported" else None
-    view = review_views.View(page, found, span, now, before, study)
+    view = review_views.View(page, found, span, now, before, study, how)
     review_views.head(view)
     left, right = halves("why")
     with left:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import jobs, signals_data, signals_views, signals_words, tables, trade_filters, ui
+from app import jobs, signals_data, signals_views, signals_words, tables, trade_filters, ui, units
 from app.signals_data import Chosen
 from app.tiles import halves
 from engine.research.signal_book import FACETS, MEASURES, OWN, SignalBook
@@ -26,6 +26,8 @@ def main(page: ui.Page) -> None:
         nothing(page)
         return
     chosen, measure = choices(book)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="choices"):
+        units.choose()
     followed(page, book)
     made = signals_data.judged(page.engine, page.run_id, chosen, measure)
     if not len(made.book):
@@ -40,7 +42,7 @@ def main(page: ui.Page) -> None:
     signals_views.groups(
         lambda facet: signals_data.by(page.engine, page.run_id, chosen, measure, facet), GROUPS, page.colors
     )
-    signals_views.ledger(made.ledger, measure, book.quote, page.colors)
+    signals_views.ledger(made.ledger, measure, book.quote, float(page.run["cash_start"]), page.colors)
     signals_views.calibration(made.calibration, page.colors)
     listing(page, made.book, (chosen, measure), measure)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, data, formats, tables, trade_charts, trade_files, trade_filters, trade_view, ui
+from app import charts, data, formats, tables, trade_charts, trade_files, trade_filters, trade_view, ui, units
 from app.read import trades
 from app.tiles import Tile, tiles
 
@@ -18,15 +18,16 @@ SIZE = 100
 def main(page: ui.Page) -> None:
     """Filters, totals, curve, subtotals, table, detail."""
     offered = trades.choices(page.engine, page.run_id)
-    chosen = trade_filters.draw(page, offered)
+    chosen = trade_filters.draw(page, offered, units.choose)
+    how = units.current()
     sums = data.trade_totals(page.engine, page.run_id, chosen)
     if not sums["trades"]:
         nothing(page, chosen)
         return
-    totals(page, sums)
-    added(page, chosen, sums)
-    grouped(page, chosen, offered)
-    seq = listing(page, chosen, int(sums["trades"]))
+    totals(page, sums, how)
+    added(page, chosen, sums, how)
+    grouped(page, chosen, offered, how)
+    seq = listing(page, chosen, int(sums["trades"]), how)
     if seq is not None:
         trade_view.show(page, seq)
 
@@ -47,10 +48,17 @@ def nothing(page: ui.Page, chosen: trades.Filter) -> None:
     trade_files.bring_in()
 
 
-def totals(page: ui.Page, sums: dict[str, Any]) -> None:
+def start_of(page: ui.Page) -> float:
+    """The run's capital at its start."""
+    return float(page.run["cash_start"])
+
+
+def totals(page: ui.Page, sums: dict[str, Any], how: units.Units) -> None:
     """What the chosen trades add up to."""
     few = "; below 30 trades this says little" if sums["trades"] < 30 else ""
-    each = f"{formats.number(sums['expectancy'], sign=True)} a trade"
+    earned, mean, fees = (how.amount(sums[name], start_of(page)) for name in ("pnl", "expectancy", "fees"))
+    each = f"{formats.number(mean, 3 if how.unit == 'percent' else 2, sign=True)} a trade"
+    unit = how.worded(page.quote, result=False)
     factor = sums["profit_factor"]
     ambiguous = f"{sums['ambiguous']:,} ambiguous" if sums["ambiguous"] else None
     both = "mean time; ambiguous: stop and target lay in the same bar, the stop was taken"
@@ -58,46 +66,59 @@ def totals(page: ui.Page, sums: dict[str, Any]) -> None:
     tiles(
         [
             Tile("Trades", f"{sums['trades']:,}", won, "closed; zero is a draw"),
-            Tile("P&L", formats.number(sums["pnl"], sign=True), each, f"{page.quote}, net of fees and funding", sums["pnl"]),
+            Tile("P&L", _amount(earned, how), each, f"{unit}, net of fees and funding", sums["pnl"]),
             Tile("In R", formats.number(sums["r"] if sums["with_r"] else None, sign=True), _r(sums),
                  "P&L against what the first stop risked; trades without a stop have none"),
             Tile("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}"),
             Tile("Profit factor", formats.number(factor), None if factor else "no loss yet", f"gains over losses, net{few}"),
-            Tile("Fees", formats.number(sums["fees"]), None, f"{page.quote}, entries and exits"),
+            Tile("Fees", _amount(fees, how, sign=False), None, f"{unit}, entries and exits"),
             Tile("Held", formats.duration(sums["held"]), ambiguous, both),
         ],
         "totals",
     )  # fmt: skip
 
 
+def _amount(value: float | None, how: units.Units, *, sign: bool = True) -> str:
+    text = formats.number(value, sign=sign)
+    return f"{text} %" if how.unit == "percent" and text != formats.DASH else text
+
+
 def _r(sums: dict[str, Any]) -> str | None:
     return None if sums["r_each"] is None else f"{formats.number(sums['r_each'], sign=True)} a trade"
 
 
-def added(page: ui.Page, chosen: trades.Filter, sums: dict[str, Any]) -> None:
+def added(page: ui.Page, chosen: trades.Filter, sums: dict[str, Any], how: units.Units) -> None:
     """The selection's results added up in order of exit."""
-    line = data.trade_curve(page.engine, page.run_id, chosen)
-    figure = trade_charts.running(line, "P&L", page.quote, page.colors)
-    count = f"{sums['trades']:,} trade{'' if sums['trades'] == 1 else 's'}"
-    words = f"{count}, {formats.money(sums['pnl'], page.quote, sign=True)} in all"
+    line = data.trade_curve(page.engine, page.run_id, chosen, how.unit == "r")
+    total = line["total"] if how.unit == "r" else how.amount(line["total"], start_of(page))
+    shown = {"ts": how.local(line["ts"]), "total": total}
+    figure = trade_charts.running(shown, "P&L", how.ending(page.quote).strip(), page.colors)
+    whole = sums["r"] if how.unit == "r" else how.amount(sums["pnl"], start_of(page))
+    words = f"{formats.many(sums['trades'], 'trade')}, {how.written(whole, page.quote)} in all"
     st.plotly_chart(figure, theme=None, key="running", config=charts.CONFIG, alt=words)
-    st.caption(f"P&L of the chosen trades added up, {page.quote}, net. {words}.")
+    left_out = sums["trades"] - sums["with_r"] if how.unit == "r" else 0
+    more = f" {formats.many(left_out, 'trade')} without a stop left out." if left_out else ""
+    st.caption(f"P&L of the chosen trades added up, {how.worded(page.quote)}, net. {words}.{more}")
 
 
 # ---- subtotals ------------------------------------------------------------------------------------------------------------
-GROUP_COLUMNS = {
-    "trades": tables.COLUMN.NumberColumn("Trades", format="localized"),
-    "win_rate": tables.fraction("Won", "share of trades above zero", digits=1),
-    "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
-    "expectancy": tables.amount("A trade", "mean P&L", sign=True),
-    "r": tables.amount("R", "sum, where R is known", sign=True),
-    "profit_factor": tables.amount("Profit factor", "gains over losses, net"),
-    "fees": tables.amount("Fees"),
-    "held": tables.text("Held", "mean time"),
-}
+def group_columns(page: ui.Page, how: units.Units) -> dict[str, Any]:
+    """Of the subtotals."""
+    own = how if how.unit != "r" else units.Units(zone=how.zone)  # R has columns of its own
+    return {
+        "trades": tables.COLUMN.NumberColumn("Trades", format="localized"),
+        "win_rate": tables.fraction("Won", "share of trades above zero", digits=1),
+        "pnl": own.column("P&L", page.quote, "net of fees and funding"),
+        "expectancy": own.column("A trade", page.quote, "mean P&L"),
+        "r": tables.amount("R", "sum, where R is known", sign=True),
+        "r_each": tables.amount("R a trade", "mean, where R is known", sign=True),
+        "profit_factor": tables.amount("Profit factor", "gains over losses, net"),
+        "fees": own.column("Fees", page.quote, sign=False),
+        "held": tables.text("Held", "mean time"),
+    }
 
 
-def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any]) -> None:
+def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any], how: units.Units) -> None:
     """Subtotals by what the person asks for; a row that is chosen narrows the filters to it."""
     names = {"": "no subtotals", **{name: f"by {label}" for name, (label, _) in trades.GROUPS.items()}}
     by = trade_filters.choice("Subtotals", "by", names, width=220, label_visibility="collapsed")
@@ -112,9 +133,11 @@ def grouped(page: ui.Page, chosen: trades.Filter, offered: dict[str, Any]) -> No
     tables.heading(f"By {label}", "groups", frame.copy(), "choose a row to see its trades alone")
     frame["name"] = [_group_name(by, key, offered) for key in frame["key"]]
     frame["win_rate"] = frame["win_rate"] * 100
+    for name in ("pnl", "expectancy", "fees"):
+        frame[name] = how.amount(frame[name], start_of(page))
     frame["held"] = [formats.duration(ms) for ms in frame["held"]]
-    columns = {"name": tables.text(label[:1].upper() + label[1:], width="medium"), **GROUP_COLUMNS}
-    shade = tables.colored(frame, ["pnl", "expectancy", "r"], page.colors) if len(frame) <= 200 else frame
+    columns = {"name": tables.text(label[:1].upper() + label[1:], width="medium"), **group_columns(page, how)}
+    shade = tables.colored(frame, ["pnl", "expectancy", "r", "r_each"], page.colors) if len(frame) <= 200 else frame
     row = tables.table(
         shade, columns, key=f"groups_{by}_{hash(chosen)}", select=True, height=tables.tall(len(frame), 9)
     )
@@ -152,6 +175,16 @@ def _narrowed(by: str, key: str) -> dict[str, str] | None:
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------------
+def columns_of(page: ui.Page, how: units.Units) -> dict[str, Any]:
+    """Of the table, results in the chosen unit; in R the money stays, for R has a column of its own."""
+    own = how if how.unit != "r" else units.Units(zone=how.zone)
+    first = ("exit_ts", "slot", "side", *(("r_multiple", "pnl") if how.unit == "r" else ("pnl", "r_multiple")))
+    amounts = {"pnl": own.column("P&L", page.quote, "net of fees and funding"),
+               "fees": own.column("Fees", page.quote, sign=False)}  # fmt: skip
+    every = {**COLUMNS, **amounts}
+    return {name: every[name] for name in dict.fromkeys([*first, *every])}
+
+
 COLUMNS = {
     "exit_ts": tables.moment("Closed"),
     "slot": tables.text("Strategy"),
@@ -178,8 +211,8 @@ UNSHOWN = ["entry_ts", "label", "strategy", "funding", "bars_held", "ambiguous",
 # read for what is shown, or for the download: styling costs by the cell
 
 
-def shown(raw: dict[str, Any]) -> pd.DataFrame:
-    """A page of trades as the table shows them."""
+def shown(raw: dict[str, Any], how: units.Units, start: float) -> pd.DataFrame:
+    """A page of trades as the table shows them; `start` is the run's capital."""
     frame = pd.DataFrame(raw)
     frame["slot"] = [
         formats.slot(s, y, label) for s, y, label in zip(raw["strategy"], raw["symbol"], raw["label"], strict=True)
@@ -191,12 +224,14 @@ def shown(raw: dict[str, Any]) -> pd.DataFrame:
     frame["stars"] = ["★" * int(n) if n and not pd.isna(n) else "" for n in raw["rating"]]
     frame["exit_ts"] = tables.utc(frame["exit_ts"])
     tables.written(frame, entry_price=formats.price, exit_price=formats.price, qty=formats.quantity)
+    for name in ("pnl", "fees"):
+        frame[name] = how.amount(frame[name], start)
     for name in ("pnl_pct", "mae", "mfe"):
         frame[name] = pd.to_numeric(frame[name]) * (-100 if name == "mae" else 100)
     return frame
 
 
-def listing(page: ui.Page, chosen: trades.Filter, count: int) -> int | None:
+def listing(page: ui.Page, chosen: trades.Filter, count: int, how: units.Units) -> int | None:
     """One page of the table; returns the chosen trade's number, which lives in the URL."""
     with tables.section("Trades", "trades"), st.container(horizontal=True, gap="small", width="content"):
         order = trade_filters.choice(
@@ -212,9 +247,9 @@ def listing(page: ui.Page, chosen: trades.Filter, count: int) -> int | None:
         ui.to_url(page="" if number == 1 else number)
     raw = trades.page(page.engine, page.run_id, chosen, order, number, SIZE)
     key = f"trades_{page.run_id}_{hash((chosen, order))}_{number}"
-    frame = shown(raw).drop(columns=UNSHOWN)
+    frame = shown(raw, how, start_of(page)).drop(columns=UNSHOWN)
     shade = tables.colored(frame, ["pnl", "pnl_pct", "r_multiple"], page.colors)
-    row = tables.table(shade, COLUMNS, key=key, height=tables.tall(len(raw["seq"]), 14), select=True)
+    row = tables.table(shade, columns_of(page, how), key=key, height=tables.tall(len(raw["seq"]), 14), select=True)
     seq = int(raw["seq"][row]) if row is not None and row < len(raw["seq"]) else None
     if seq is not None:
         ui.to_url(trade=seq)

@@ -198,6 +198,38 @@ def test_a_clock_is_the_zones_and_days_stay_utc() -> None:
     assert units.Units().local(times).tolist() == times.tolist()
 
 
+@pytest.mark.parametrize("page", RESULTS)
+def test_unit_and_zone_reach_every_results_page(open_page: Open, database: Engine, page: str) -> None:
+    """Every column of times stands in the chosen zone, and no page speaks of money where percent are asked for."""
+    test = open_page(page, unit="percent", zone="Asia/Tokyo", view="calendar", day="2026-01-03")
+    assert [one.value for one in test.selectbox if one.key == "zone_pick"] == ["Asia/Tokyo"]
+    configs = [json.loads(one.proto.columns) for one in test.get("arrow_data_frame") or test.dataframe]
+    times = [
+        c["type_config"]
+        for config in configs
+        for c in config.values()
+        if c.get("type_config", {}).get("type") == "datetime"
+    ]
+    assert all(one["timezone"] == "Asia/Tokyo" for one in times)
+    assert times or page in ("strategies", "portfolio")
+    if page in ("review", "performance", "trades"):
+        assert [metric.value for metric in open_page(page, zone="UTC", unit="money").metric] != [
+            m.value for m in test.metric
+        ]
+
+
+def test_sums_are_the_same_money_in_every_unit(open_page: Open, database: Engine) -> None:
+    trades, start = results_of(database), 10_000.0
+    costs = {
+        unit: next(f for f in tables(open_page("strategies", unit=unit)) if "slippage" in f) for unit in units.UNITS
+    }
+    assert costs["percent"]["net"].sum() == pytest.approx(trades["pnl"].sum() / start * 100)
+    assert costs["r"]["net"].sum() == pytest.approx(np.nansum(trades["r_multiple"].astype(float)))
+    rows = tables(open_page("trades", unit="percent", order="worst"))[0]
+    assert rows["pnl"].iloc[0] == pytest.approx(trades["pnl"].min() / start * 100)
+    assert "% of starting capital" in said(open_page("trades", unit="percent"))
+
+
 def test_closes_of_days_are_the_last_of_each_and_holes_are_filled_inside_alone() -> None:
     ends = DAY * 100 + np.array([3_600_000, DAY, DAY + 1, 3 * DAY])
     days, close = market_days.last_of_day(ends, np.array([1.0, 2.0, 3.0, 4.0]))
