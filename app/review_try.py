@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import settings
+from app import settings, ui
 from app.rooms import FOLDER
 from app.settings import STEPS, Settings
 from engine.core.types import BreakerSpec
@@ -55,27 +55,32 @@ def _guarded(made: Settings, breakers: Sequence[BreakerSpec]) -> Settings:
     )  # fmt: skip
 
 
-def over(made: Settings, since: int, until: int) -> Settings:
-    """Over the UTC days from `since` to `until` (ms)."""
-    first, last = str(settings.day_of(since)), str(settings.day_of(max(until - 1, since)))
-    return replace(made, period="custom", first=first, last=last)
+def address(page: ui.Page, made: Settings, since: int, until: int) -> dict[str, str]:
+    """The backtest page's address for this run's `made` over all candles, beside the days from `since` to `until` (ms UTC)."""
+    days = f"{settings.day_of(since)}..{settings.day_of(max(until - 1, since))}"
+    own = {name: value for name, value in settings.to_address(replace(made, period="all")).items() if value}
+    named = {"try": f"{made.strategies[0]}:{','.join(made.symbols)}", "days": days}
+    return {"run": str(page.run["name"]), **own, **named}
 
 
 def button(
-    study: Study | None, key: str, since: int, until: int, strategy: str = "", symbols: Sequence[str] = ()
+    page: ui.Page,
+    study: Study | None,
+    key: str,
+    since: int,
+    until: int,
+    strategy: str = "",
+    symbols: Sequence[str] = (),
 ) -> None:
-    """'Try a change': the launcher with this configuration, over this time or over all that is stored."""
+    """'Try a change': the launcher with this configuration, this time and all candles side by side."""
     if study is None:
         return
-    with st.popover("Try a change", type="tertiary", key=f"try_{key}"):
-        made = settings_of(study, strategy, symbols)
-        st.caption(f"Opens the page Backtest as {made.strategies[0]} runs here. Change one thing, then run both.")
-        offered = (
-            ("this", "Over this time", over(made, since, until)),
-            ("all", "Over all candles", replace(made, period="all")),
-        )
-        for name, label, asked in offered:
-            if st.button(label, key=f"try_{key}_{name}", width="stretch"):
-                st.session_state.pop("lab_settings", None)
-                address = {name: value for name, value in settings.to_address(asked).items() if value}
-                st.switch_page(str(FOLDER / "backtest.py"), query_params=address)
+    made = settings_of(study, strategy, symbols)
+    words = (
+        f"the page Backtest as {made.strategies[0]} runs here: change one thing there and see this time and all candles"
+    )
+    if st.button("Try a change", type="tertiary", key=f"try_{key}", help=words):
+        st.session_state.pop("lab_settings", None)
+        for name in [name for name in st.session_state if str(name).startswith("lab_")]:
+            st.session_state.pop(name)
+        st.switch_page(str(FOLDER / "backtest.py"), query_params=address(page, made, since, until))

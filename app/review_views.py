@@ -56,7 +56,7 @@ class View:
         return self.units.written(self.units.amount(value, self.start), self.page.quote, sign=sign, result=False)
 
     def attempt(self, key: str, strategy: str = "", symbols: tuple[str, ...] = ()) -> None:
-        review_try.button(self.study, key, self.span.since, self.span.until, strategy, symbols)
+        review_try.button(self.page, self.study, key, self.span.since, self.span.until, strategy, symbols)
 
 
 def head(view: View) -> None:

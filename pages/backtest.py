@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import doubt_views, formats, jobs, lab_charts, lab_views, launcher, numbers, settings, ui
+from app import doubt_views, formats, jobs, lab_charts, lab_play, lab_views, launcher, numbers, settings, try_view, ui
 from app.clock import now_ms
 from app.palette import Palette
 from app.rooms import FOLDER
@@ -15,7 +15,6 @@ from app.settings import Settings
 from db.errors import StorageError
 from db.session import data_folder
 from engine.market.store import Store
-from engine.research.lab import run_study
 from engine.research.lineage import Lineage
 from engine.research.stock import DataError, Stocked, stock
 from engine.research.study import Study
@@ -46,6 +45,8 @@ def main() -> None:
         pending()
         if not good:
             ui.empty("Nothing to show yet", "What the form marks has to be put right first.")
+        if good and page is not None:
+            try_view.beside(page, chosen, found, store)
         done = result(chosen, found, store) if good else None
         if done is not None:
             known = doubt_views.tried(done)
@@ -99,13 +100,13 @@ def result(chosen: Settings, found: list[Stocked], store: Store) -> StudyResult 
         ui.empty("The period is empty", "Its last day lies before its first, or before the first stored candle.")
         return None
     try:
-        study = settings.study_of(chosen, first, last, lowest(store, series))
+        study = lab_play.study_of(chosen, first, last, store, series)
         bars = sum(one.series.quality.rows for one in series) * len(chosen.strategies)
         share = (last - first) / max(launcher.stretch(series)[1] - launcher.stretch(series)[0], 1)
         if bars * min(share, 1.0) > LONG_BARS:
             long(study, int(bars * share))
             return None
-        return _done(study.to_json(), versions(series, chosen), store)
+        return lab_play.played(study, chosen, store, series)
     except (DataError, StrategyError, ValueError) as error:
         ui.empty("This cannot be run", str(error))
         return None
@@ -158,27 +159,6 @@ def long(study: Study, bars: int) -> None:
     )
     if st.button("Run it", type="primary", key="lab_run"):
         begin("backtest", {"study": study.to_json()}, study.title)
-
-
-def lowest(store: Store, series: list[Stocked]) -> dict[str, float]:
-    return {one.series.symbol: _lowest(store, *one.key, one.series.path.stat().st_mtime_ns) for one in series}
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _lowest(_store: Store, exchange: str, symbol: str, timeframe: str, version: int) -> float:
-    return float(_store.read(exchange, symbol, timeframe).low.min())
-
-
-def versions(series: list[Stocked], chosen: Settings) -> tuple[Any, ...]:
-    """What else the result depends on: the candle files and the strategies' source as they are now."""
-    files = tuple(one.series.path.stat().st_mtime_ns for one in series)
-    return (*files, *(catalog.source(name)[1] for name in chosen.strategies))
-
-
-@st.cache_resource(show_spinner=False, max_entries=6)
-def _done(study: dict[str, Any], version: tuple[Any, ...], _store: Store) -> StudyResult:
-    """Shared by all tabs and never changed."""
-    return run_study(Study.from_json(study), _store)
 
 
 def ranges(done: StudyResult) -> dict[str, tuple[float, float]]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 from pydantic import Field
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from streamlit.testing.v1 import AppTest
 
+from app import review_try
 from app.forms import declared, from_text, read
 from app.read import research
 from app.settings import Settings, from_address, span, study_of, to_address
@@ -382,3 +384,38 @@ def test_what_a_run_met_becomes_the_costs(open_page: Open, store: Store, data_fo
     fields = {name: test.number_input(key=f"lab_{name}").value for name in ("slippage", "spread", "taker", "maker")}
     assert fields == {"slippage": 3.25, "spread": 0.0, "taker": 0.6, "maker": 0.4}
     assert (test.query_params["slippage"], test.query_params["taker"]) == ("3.25", "0.006")
+
+
+# ---- a change that a review led to -----------------------------------------------------------------------------------------
+def test_a_change_is_laid_beside_what_runs_over_both_times(open_page: Open, database: Any, store: Store) -> None:
+    """The run's own settings, this time and all candles; then one thing is changed, and both are played anew."""
+    params = {"sma_cross": {"fast": 12, "slow": 40}}
+    base = Settings(exchange="kraken", symbols=("BTC/USD",), timeframe="1h", taker=0.001, params=params)
+    study = study_of(base, START, START + DAYS * DAY, {})
+    with write_session(database) as session:
+        session.execute(
+            text("UPDATE run SET params = :it WHERE id = 2"), {"it": json.dumps({"study": study.to_json()})}
+        )
+    page: Any = SimpleNamespace(run={"name": "test-backtest"})
+    since = START + 60 * DAY
+    link = review_try.address(page, review_try.settings_of(study), since, since + 7 * DAY)
+    assert (link["try"], link["days"], link["period"]) == ("sma_cross:BTC/USD", "2024-03-01..2024-03-07", "all")
+    test = open_page("backtest", **link)
+    assert "Nothing is changed yet" in said(test)
+    (plain,) = [frame for frame in tables(test) if "This time, as it runs" in frame]
+    assert list(plain) == ["statistic", "This time, as it runs", "All candles, as it runs"]
+    whole = lab.run_study(study, store).account
+    shown = dict(zip(plain["statistic"], plain["All candles, as it runs"], strict=True))
+    assert shown["Trades"] == str(len(whole.trades))
+    inside = (whole.trades.exit_ts >= since) & (whole.trades.exit_ts < since + 7 * DAY)
+    week = dict(zip(plain["statistic"], plain["This time, as it runs"], strict=True))
+    assert week["Trades"] == str(int(inside.sum())), "a week begun warmed up trades as the whole does"
+    changed = open_page("backtest", **{**link, "sma_cross.fast": "20"})
+    assert "Changed: fast 12 to 20." in said(changed)
+    (both,) = [frame for frame in tables(changed) if "This time, as it runs" in frame]
+    assert both["All candles, as it runs"].tolist() == plain["All candles, as it runs"].tolist()
+    assert both["All candles, changed"].tolist() != plain["All candles, as it runs"].tolist()
+    assert "This time: too few trades to say." in said(changed)
+    assert "All candles: " in said(changed)
+    changed.button(key="tried_leave").click().run()
+    assert not [frame for frame in tables(changed) if "This time, as it runs" in frame]
