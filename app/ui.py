@@ -20,8 +20,9 @@ from app import data, formats
 from app.clock import now_ms
 from app.confirm import ask, pending
 from app.palette import Palette, palette
-from app.read import runs, system
+from app.read import runs, system, trouble
 from db.errors import StorageError
+from db.session import sqlite_file
 
 STYLE = Path(__file__).parent / "style.css"
 PAGE = "page"
@@ -187,8 +188,22 @@ def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
         st.html(_health_html(health) + _command_html(command, now))
         if row["kind"] not in ENDED:
             _buttons(health)
+    if row["kind"] not in ENDED:
+        _alarm(engine, row["id"], health, status)
     if health.alive and health.state in ("reduce_only", "halted", "killed"):
         _way_out(engine, row["id"], health.state)
+
+
+def _alarm(engine: Engine, run_id: int, health: runs.Health, status: Mapping[str, Any] | None) -> None:
+    """A band across the page while nobody minds the positions; numbers below it stand faint, as they are old."""
+    quiet = health.down and status is not None
+    locked = quiet and trouble.is_locked(sqlite_file(engine.url.render_as_string(hide_password=False)))
+    process = trouble.process_of(status) if quiet and status is not None else trouble.ELSEWHERE
+    found = trouble.told(health, status, held=runs.held(engine, run_id), locked=locked, process=process)
+    if found is not None:
+        words = escape(found.words).replace("`run_engine.py run`", "<code>run_engine.py run</code>")
+        tone = "dead" if found.dead else "warn"
+        st.html(f'<div class="ek-alarm {tone}" role="alert"><b>{escape(found.title)}.</b> {words}</div>')
 
 
 def _way_out(engine: Engine, run_id: int, state: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, jobs, live_chart, tables, ui
+from app import charts, data, formats, jobs, live_chart, since_view, tables, ui
 from app.clock import now_ms
 from app.read import beside, events, overview, positions, runs, system
 from app.tiles import Tile, halves, tiles
@@ -20,6 +20,7 @@ def main(page: ui.Page) -> None:
     """The page, top to bottom; who opens it after a night without a worker starts one."""
     jobs.nightly()
     ui.live(page, account, 3)
+    ui.live(page, since_view.show, 5)
     curve(page)
     ui.live(page, below, 5)
 
@@ -182,8 +183,10 @@ def holding(page: ui.Page) -> None:
     columns = {
         "slot": tables.text("Position"),
         "unrealized": tables.amount("P&L", f"unrealised, {page.quote}, before fees", sign=True),
-        "to_stop": tables.fraction("To stop", "how far the mark may move before the stop fills; empty: no stop"),
         "r": tables.amount("R", "unrealised against what was risked at entry", sign=True),
+        "to_stop": tables.fraction("To stop", "how far the mark may move before the stop fills; empty: no stop"),
+        "risk": tables.amount("At risk", f"what the stop would lose from here, {page.quote}; empty: no stop"),
+        "risk_r": tables.amount("Risk, R", "the same against what was risked at entry"),
         "side": tables.text("Side"),
         "stop": tables.figure("Stop"),
         "mark": tables.figure("Mark"),
@@ -208,6 +211,8 @@ def _position(p: dict[str, Any]) -> dict[str, Any]:
         "to_stop": to_stop,
         "unrealized": p["unrealized"],
         "r": p["r"],
+        "risk": p["risk"],
+        "risk_r": p["risk_r"],
         "entry_ts": p["entry_ts"],
     }
 

@@ -4,11 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, live_chart, tables, ui
+from app import charts, data, formats, live_chart, slot_data, tables, ui
 from app.clock import now_ms
 from app.confirm import asking, note
-from app.read import overview, positions
+from app.read import overview, positions, slot_chart
 from app.tiles import Tile, halves, numbers
+from app.why import sentence
+from engine.research import slot_view
 
 PAGE = {"group": "Now", "title": "Positions", "place": 3}
 
@@ -46,9 +48,18 @@ def now(page: ui.Page, key: str) -> None:
             left, right = halves(key)
             with left:
                 facts(page, position)
+                still(page, position)
                 why(position)
             with right:
                 path(page, position)
+
+
+def still(page: ui.Page, position: dict[str, Any]) -> None:
+    """Why it is still open: what its strategy says now, and how far its stop and target are."""
+    stands = slot_view.standing(page.engine, page.run_id)
+    slot = next(one for one in slot_chart.slots(page.engine, page.run_id) if one["id"] == position["slot_id"])
+    made = slot_data.seen(page.engine, page.run, slot, stands).made
+    st.text(sentence(slot_data.facts(page.engine, data.run(page.engine, page.run_id), slot, stands, made)))
 
 
 def nothing(page: ui.Page) -> None:
@@ -142,7 +153,7 @@ def facts(page: ui.Page, p: dict[str, Any]) -> None:
         [
             Tile("P&L", profit, share, net, p["unrealized"]),
             Tile("R", formats.number(p["r"], sign=True), None, "unrealised against what was risked at entry"),
-            Tile("At risk", formats.number(p["risk"]), None, f"what the stop would lose from here, {page.quote}"),
+            Tile("At risk", formats.number(p["risk"]), _in_r(p), f"what the stop would lose from here, {page.quote}"),
             Tile(
                 "Entry",
                 formats.price(p["entry_price"]),
@@ -159,6 +170,10 @@ def facts(page: ui.Page, p: dict[str, Any]) -> None:
         ],
         p["key"],
     )
+
+
+def _in_r(position: dict[str, Any]) -> str | None:
+    return None if position["risk_r"] is None else f"{formats.number(position['risk_r'])} R"
 
 
 def _stop(position: dict[str, Any]) -> str | None:

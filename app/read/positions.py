@@ -21,7 +21,8 @@ WHERE p.run_id = :run ORDER BY s.position, p.slot_id
 
 def open_positions(engine: Engine, run_id: int) -> list[dict[str, Any]]:
     """Open positions in configuration order, with `to_stop` (fraction of the mark, positive while the stop is away), `r`
-    (unrealised against what was risked at entry), `pnl_fraction`. Times ms UTC, money in quote currency."""
+    (unrealised against what was risked at entry), `risk_r` (what the stop would lose, likewise), `pnl_fraction`. Times ms UTC,
+    money in quote currency."""
     return [{**row, **_measures(row)} for row in rows(engine, OPEN, {"run": run_id})]
 
 
@@ -34,6 +35,7 @@ def _measures(row: dict[str, Any]) -> dict[str, float | None]:
     return {
         "to_stop": to_stop,
         "r": unrealized / risked if risked and unrealized is not None else None,
+        "risk_r": row["risk"] / risked if risked and row["risk"] is not None else None,
         "pnl_fraction": unrealized / row["entry_notional"]
         if unrealized is not None and row["entry_notional"]
         else None,

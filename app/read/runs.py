@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db.queries import rows
+from db.queries import rows, scalar
 
 DOWN_MS = 5_000
 """An engine not heard for so long is down (its heartbeat is one a second)."""
@@ -57,6 +57,11 @@ def status(engine: Engine, run_id: int) -> dict[str, Any] | None:
     """The engine's row of this run, if it ever ran."""
     found = rows(engine, "SELECT * FROM engine_status WHERE run_id = :run", {"run": run_id})
     return found[0] if found else None
+
+
+def held(engine: Engine, run_id: int) -> int:
+    """How many positions are open."""
+    return int(scalar(engine, "SELECT count(*) FROM position WHERE run_id = :run", {"run": run_id}) or 0)
 
 
 def last_command(engine: Engine, run_id: int) -> dict[str, Any] | None:
