@@ -6,7 +6,10 @@ the clock alone. Reading goes through a read-only engine; the one thing written 
 
 from __future__ import annotations
 
+import os
 import uuid
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -16,6 +19,7 @@ from app.clock import now_ms
 from app.read import beside, overview, runs, system, trades
 from app.thin import thin
 from db.errors import StorageError
+from db.kill_file import KillOrder, press
 from db.models import Command
 from db.queries import scalar
 from db.session import check_schema, database_url, open_engine, sqlite_file, write_session
@@ -49,11 +53,20 @@ def send(kind: str, run_id: int, **args: Any) -> str:
     """Ask the engine for something: one row in `command`, taken off by its loop. Returns the row's uuid."""
     url = database_url()
     file = sqlite_file(url)
+    if kind == "kill":
+        _kill_file(file, bool(args.get("flatten")))
     name = str(uuid.uuid4())
     row = {"uuid": name, "run_id": run_id, "kind": kind, "args": args, "source": "app", "created_ts": now_ms()}
     with write_session(_writer(url, file.stat().st_ino if file is not None else 0)) as session:
         session.execute(insert(Command), row)
     return name
+
+
+def _kill_file(database: Path | None, flatten: bool) -> None:
+    """The file says it first: it acts whatever the database does. Without a folder of our own the row says it alone."""
+    folder = database.parent if database is not None else Path(os.environ.get("EVENKEEL_DATA") or "data")
+    with suppress(OSError):
+        press(folder, KillOrder("app", flatten))
 
 
 def problem() -> StorageError | None:

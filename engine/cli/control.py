@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from db.kill_file import NAME, KillOrder, press
 from engine.cli import store
 from engine.cli.failures import FAILED, USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, emit_table, say, show, when
@@ -114,10 +115,29 @@ def kill(
     wait: Wait = WAIT,
     json_out: Json = False,
 ) -> None:
-    """Stop all trading at once; stays so across restarts until `release kill`."""
+    """Stop all trading at once; stays so across restarts until `release kill`.
+
+    A file KILL in the data folder says it first, so that it acts whatever the database does.
+    """
+    from sqlalchemy.exc import OperationalError
+
     if flatten and not yes:
         _typed("flatten", "This closes every open position at the market.")
-    _send("kill", {"flatten": flatten}, run, wait, json_out)
+    if run is None:
+        _kill_file(flatten)
+    try:
+        _send("kill", {"flatten": flatten, "source": "command line"}, run, wait, json_out)
+    except OperationalError as error:
+        if run is not None:
+            raise
+        say(f"killed by the file {NAME} in {store.data_dir()}; the ledger could not be told: {error.orig}")
+
+
+def _kill_file(flatten: bool) -> None:
+    try:
+        press(store.data_dir(), KillOrder("command line", flatten))
+    except OSError as error:
+        say(f"no file {NAME} could be made in {store.data_dir()} ({error}): the command goes by the ledger alone")
 
 
 def release(

@@ -89,10 +89,12 @@ def _begins_to_short(running: Config, wanted: Config, before: SlotSection | None
 
 
 def loosens(key: str, before: float, after: float) -> bool:
-    """True where a limit would allow more than before; 0 switches a threshold off."""
-    if key == "consecutive_losses_minutes":
+    """True where a limit would allow more than before, or might (sectors); 0 switches a threshold off."""
+    if key == "sectors":
+        return bool(before != after)
+    if key in ("consecutive_losses_minutes", "stop_cooldown_minutes", "probation_trades"):
         return after < before
-    if key in ("max_positions", "max_gross"):
+    if key in ("max_positions", "max_gross", "probation_size"):
         return after > before
     return before != 0 and (after == 0 or after > before)
 

@@ -89,6 +89,37 @@ class LimitsSection(Section):
         1.0, gt=0, le=10, description="sum of all positions as a fraction of equity; 1 = no leverage"
     )
     per_symbol: float = Field(0.2, ge=0, le=10, description="one symbol's positions as a fraction of equity")
+    per_sector: float = Field(0.0, ge=0, le=10, description="one sector's positions as a fraction of equity")
+    sectors: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, strict=False, description='which coins are one sector: { Memes = ["DOGE", "SHIB"] }'
+    )
+    price_collar: float = Field(
+        0.02, ge=0, lt=1, description="an entry that would fill so far from the last mark is cancelled"
+    )
+    orders_symbol_minute: int = Field(10, ge=0, le=10_000, description="entries of one symbol in a UTC minute")
+    orders_minute: int = Field(30, ge=0, le=10_000, description="entries of the account in a UTC minute")
+    orders_day: int = Field(300, ge=0, le=1_000_000, description="entries of the account in a UTC day")
+    stop_cooldown_minutes: int = Field(
+        0, ge=0, le=525_600, description="time after a stop in which its slot enters nothing"
+    )
+    stale_seconds: int = Field(
+        300, ge=0, le=86_400, description="time without a price after which a symbol's entries wait for the next one"
+    )
+    feed_errors: int = Field(
+        5, ge=0, le=1000, description="lost connections in a row that pause entries until the feed holds"
+    )
+    venue_errors: int = Field(
+        5, ge=0, le=1000, description="failed calls in a row that pause entries until the exchange answers"
+    )
+    ai_budget: float = Field(
+        1.0, ge=0, le=1, description="share of the AI budget after which the rules decide alone until the next day"
+    )
+    slot_loss: float = Field(
+        0.0, ge=0, lt=1, description="a slot's loss since UTC midnight that pauses it until the next day"
+    )
+    symbol_loss: float = Field(
+        0.02, ge=0, lt=1, description="a symbol's loss since UTC midnight that pauses it until the next day"
+    )
     consecutive_losses: int = Field(5, ge=0, le=1000, description="losing trades in a row that pause a slot")
     consecutive_losses_minutes: int = Field(60, ge=1, le=525_600, description="how long such a pause lasts")
     daily_loss_pause: float = Field(
@@ -103,6 +134,24 @@ class LimitsSection(Section):
     drawdown_halt: float = Field(
         0.2, ge=0, lt=1, description="fall from the peak that halts until a person releases it"
     )
+
+    probation_size: float = Field(
+        0.5, gt=0, le=1, description="part of their size that entries have after a pause or a release, for a while"
+    )
+    probation_trades: int = Field(3, ge=0, le=1000, description="closed trades until sizes are whole again")
+    trips_a_day: int = Field(
+        3, ge=0, le=1000, description="the trip of a UTC day from which a timed pause waits for a person"
+    )
+
+    @model_validator(mode="after")
+    def _one_sector_each(self) -> Self:
+        coins = [coin.upper() for members in self.sectors.values() for coin in members]
+        twice = sorted({coin for coin in coins if coins.count(coin) > 1})
+        if twice:
+            raise ValueError(f"sectors: {', '.join(twice)} stands in two; a coin belongs to one")
+        if self.per_sector and not self.sectors:
+            raise ValueError('per_sector needs sectors, as in sectors = { Memes = ["DOGE", "SHIB"] }')
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -120,13 +120,16 @@ class Assembler:
     def status(self) -> Status:
         """A copy of where things stand, from any thread."""
         with self._lock:
-            counters = {**self.builder.counters(), **self.counters}
+            counters = self._counts()
             return Status(self._state, self._clock, self.builder.watermark, len(self._buffer), counters)
 
     def glance(self) -> Status:
         """As `status`, without waiting: while `emit` blocks, the consumer may still look. Single fields may be a step old."""
-        counters = {**self.builder.counters(), **self.counters}
+        counters = self._counts()
         return Status(self._state, self._clock, self.builder.watermark, len(self._buffer), counters)
+
+    def _counts(self) -> dict[str, int]:
+        return {**self.builder.counters(), **self.counters, "unanswered": self._filling.unanswered}
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Malformed):

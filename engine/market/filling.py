@@ -54,6 +54,7 @@ class Filling:
 
     def __init__(self, backfill: Backfill) -> None:
         self.backfill = backfill
+        self.unanswered = 0
         self._minute = 0
         self._volume: dict[int, float] = {}
 
@@ -83,6 +84,7 @@ class Filling:
             try:
                 return self._ask(gap, until_clock)
             except VenueError as error:
+                self.unanswered += 1
                 log.warning("missed time could not be asked for: %s", error)
         return NOTHING
 

@@ -20,6 +20,7 @@ from engine.config.model import Config
 log = logging.getLogger("evenkeel.beside")
 
 Write = Callable[[Connection], None]
+Kill = Callable[..., None]
 
 
 class Service(Protocol):
@@ -46,7 +47,8 @@ class Service(Protocol):
 class Doors:
     """The ways from a service's thread to the loop. Every method may be called on any thread and returns at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, kill: Kill = lambda source, flatten=False, reason="": None) -> None:
+        self.kill = kill  # engine.runtime.kill.KillSwitch.press
         self._events: deque[list[Any]] = deque()
         self._writes: deque[Write] = deque()
 

@@ -41,6 +41,12 @@ def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
         max_gross=config.limits.max_gross,
         max_positions=config.limits.max_positions,
         symbol_cap=config.limits.per_symbol,
+        sector_cap=config.limits.per_sector,
+        sectors=_sectors(config.limits, symbols_of(config)),
+        collar=config.limits.price_collar,
+        orders_symbol_minute=config.limits.orders_symbol_minute,
+        orders_minute=config.limits.orders_minute,
+        orders_day=config.limits.orders_day,
         slippage_bps=costs.slippage_bps,
         delay_ms=config.engine.grace_ms + config.engine.latency_ms,
     )
@@ -66,20 +72,34 @@ def _slot(config: Config, section: SlotSection, symbol: str) -> SlotSpec:
         sizing=Sizing(sizing.kind, sizing.value),
         protection=Protection(section.stop, section.target, section.trail, section.breakeven, section.time_stop),
         allow_short=short,
+        cooldown_ms=config.limits.stop_cooldown_minutes * 60_000,
     )
+
+
+def _sectors(limits: LimitsSection, symbols: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """(symbol, sector) by the symbol's base, in the order of the symbols."""
+    of = {coin.upper(): name for name, coins in limits.sectors.items() for coin in coins}
+    return tuple((symbol, of[base]) for symbol in symbols if (base := symbol.partition("/")[0]) in of)
 
 
 def breakers_of(limits: LimitsSection) -> tuple[BreakerSpec, ...]:
     """The breakers that are switched on; a threshold of 0 switches one off."""
+    trial: dict[str, Any] = {"probation": limits.probation_size, "probation_trades": limits.probation_trades}
     specs = (
         BreakerSpec(
             "consecutive_losses", "consecutive_losses", "slot", limits.consecutive_losses, "paused",
-            end="cooldown", minutes=limits.consecutive_losses_minutes,
+            end="cooldown", minutes=limits.consecutive_losses_minutes, trips_a_day=limits.trips_a_day, **trial,
         ),
+        BreakerSpec("slot_loss", "daily_loss", "slot", limits.slot_loss, "paused", end="next_day", **trial),
+        BreakerSpec("symbol_loss", "daily_loss", "symbol", limits.symbol_loss, "paused", end="next_day", **trial),
         BreakerSpec("daily_loss_pause", "daily_loss", "account", limits.daily_loss_pause, "paused", end="next_day"),
         BreakerSpec("daily_loss_halt", "daily_loss", "account", limits.daily_loss_halt, "halted"),
-        BreakerSpec("drawdown_reduce", "drawdown", "account", limits.drawdown_reduce, "reduce_only"),
-        BreakerSpec("drawdown_halt", "drawdown", "account", limits.drawdown_halt, "halted"),
+        BreakerSpec("drawdown_reduce", "drawdown", "account", limits.drawdown_reduce, "reduce_only", **trial),
+        BreakerSpec("drawdown_halt", "drawdown", "account", limits.drawdown_halt, "halted", **trial),
+        BreakerSpec("stale_data", "stale_data", "symbol", limits.stale_seconds, "paused", end="regained"),
+        BreakerSpec("feed_errors", "feed_errors", "account", limits.feed_errors, "paused", end="regained"),
+        BreakerSpec("venue_errors", "venue_errors", "account", limits.venue_errors, "paused", end="regained"),
+        BreakerSpec("ai_budget", "ai_budget", "account", limits.ai_budget, "running", end="next_day"),
     )  # fmt: skip
     return tuple(spec for spec in specs if spec.threshold > 0)
 

@@ -19,7 +19,7 @@ import requests
 from engine.config.model import Config
 from engine.core.bars import Frame
 from engine.core.machine import Machine
-from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, TF_BAR, Instrument
+from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, Instrument
 from engine.market import feeds
 from engine.market.assembler import Assembler
 from engine.market.backfill import RestBackfill
@@ -33,7 +33,9 @@ from engine.runtime.beside import Beside, Doors
 from engine.runtime.budget import SlotBudget
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
+from engine.runtime.failures import Failures, tell_failures
 from engine.runtime.housekeeping import Housekeeping
+from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.recorder import wall_ms
 from engine.runtime.reload import Reloader
 from engine.runtime.said import say_step, status_of, words_of
@@ -41,6 +43,7 @@ from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
+from engine.runtime.warmth import tf_rows
 
 log = logging.getLogger("evenkeel.loop")
 
@@ -104,7 +107,9 @@ class _Loop:
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
-        self.doors = Doors()
+        self.failures = Failures("feed"), Failures("venue")
+        self.kill = KillSwitch(Path(config.storage.data_dir))
+        self.doors = Doors(self.kill.press)
         self.beside = Beside(services(config, session, self.doors))
         self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
         self._connect()
@@ -133,6 +138,7 @@ class _Loop:
 
     # ---- life ------------------------------------------------------------------------------------------------------------
     def run(self, stop: threading.Event, once: bool) -> None:
+        self.kill.start()
         self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
         if not self.session.fresh:
             while not self._commit() and not stop.is_set():
@@ -155,6 +161,7 @@ class _Loop:
             if self.reloader is not None:
                 self.reloader.watch.stop()
             self._close_feed()
+            self.kill.stop()
         self._stop()
         self.beside.stop(STOP_S)
         self.session.recorder.beat(self.trader if self.trader.now else None, self.session.vitals, self.doors)
@@ -180,11 +187,14 @@ class _Loop:
             self._take(item)
         if self.trader.now:
             for kind, *words in self.doors.take():
+                obey(self.kill, self.session, self.desk)
                 self.desk.event(self.trader.now, [kind, self.trader.now, *words])
         now = time.monotonic()
         if now - self.asked >= COMMANDS_S:
             self.asked = now
             self._read_commands()
+        obey(self.kill, self.session, self.desk)
+        settle(self.kill, self.desk)
         due = self.desk.step.urgent or now - self.committed >= COMMIT_S
         bar_closed = self.desk.step.closed_bars > 0
         if due and self.trader.now and self._commit() and bar_closed:
@@ -207,8 +217,14 @@ class _Loop:
 
     # ---- events ------------------------------------------------------------------------------------------------------------
     def _take(self, item: Item) -> None:
+        obey(self.kill, self.session, self.desk)
         if isinstance(item, Frame):
-            self.desk.event(item.ts, ["frame", item.ts, item.bars.tolist(), self._seen(item.ts)])
+            if seen := self._seen(
+                item.ts
+            ):  # bars close, strategies think: a kill meanwhile comes before this frame's fills
+                self.desk.event(item.ts, ["clock", item.ts, seen])
+                obey(self.kill, self.session, self.desk)
+            self.desk.event(item.ts, ["frame", item.ts, item.bars.tolist(), 0])
         elif isinstance(item, Watermark):
             if item.ts // self.finest != self.trader.now // self.finest or item.ts >= self.trader.now + 10_000:
                 self.desk.event(item.ts, ["clock", item.ts, self._seen(item.ts)])
@@ -244,7 +260,7 @@ class _Loop:
             past = candles(
                 self.venue, instrument.symbol, timeframe_name(timeframe), start, end // timeframe * timeframe
             )
-            rows = _tf_rows(past, instrument)
+            rows = tf_rows(past, instrument)
             if rows.size:
                 trader.warm(key, rows)
             log.info("%s: %d bars of history", instrument.symbol, rows.size)
@@ -311,6 +327,7 @@ class _Loop:
         acting = {ack[0] for ack in self.desk.step.acks if ack[0]}
         for row_id, kind, args in inbox.waiting(self.session.engine, self.session.run_id, acting):
             point("command.read")
+            obey(self.kill, self.session, self.desk)
             self.desk.event(self.trader.now, ["command", self.trader.now, kind, args, row_id])
             self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {words_of(args)}".strip()))
             log.warning("command: %s %s", kind, words_of(args))
@@ -335,6 +352,7 @@ class _Loop:
         return True
 
     def _beat(self) -> None:
+        tell_failures(self.failures, self.feed, self.assembler, self.desk)
         self._note_vitals()
         if not self.locked:
             self.session.recorder.beat(self.trader, self.session.vitals, self.doors)
@@ -374,15 +392,3 @@ class _Loop:
             log.warning(
                 "the database is still locked: what is not written yet is on the tape, for the next start to write"
             )
-
-
-def _tf_rows(past: Any, instrument: Any) -> Any:
-    """Candles as strategy bars."""
-    import numpy as np
-
-    rows = np.zeros(past.ts.size, TF_BAR)
-    rows["ts"] = past.ts
-    for name in ("open", "high", "low", "close"):
-        rows[name] = instrument.to_ticks(getattr(past, name))
-    rows["volume"] = past.volume
-    return rows

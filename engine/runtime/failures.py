@@ -1,0 +1,56 @@
+"""Failures of feed and venue in a row, counted from what their threads count, as events for the limits.
+
+Reads counters; nothing here opens, waits or decides. What a count brings about is the kernel's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.market.assembler import Assembler
+from engine.market.feeds import Feed
+from engine.runtime.desk import Desk
+
+STEADY_S = 30.0
+"""A feed that has held so long has recovered."""
+
+
+@dataclass
+class Failures:
+    """The count of one source. `look` is called about once a second."""
+
+    source: str
+    seen: int = 0
+    count: int = 0
+    since: float = 0.0
+
+    def look(self, failed: int, well: bool, now: float) -> dict[str, object] | None:
+        """`failed`: failures since the process began; `well`: whether it works at this moment; `now` in monotonic seconds. The
+        arguments of a `fault` command where the count in a row has changed, else None."""
+        if failed > self.seen:
+            self.count += failed - self.seen
+            self.seen, self.since = failed, now
+            return self._words()
+        if not well:
+            self.since = now
+        elif self.count and now - self.since >= STEADY_S:
+            self.count = 0
+            return self._words()
+        return None
+
+    def _words(self) -> dict[str, object]:
+        return {"source": self.source, "count": self.count}
+
+
+def tell_failures(sources: tuple[Failures, Failures], feed: Feed, assembler: Assembler, desk: Desk) -> None:
+    """On the loop's thread: changed counts of feed and venue, as commands of the tape."""
+    now, trader = time.monotonic(), desk.trader
+    counters: Mapping[str, int] = getattr(feed, "counters", {})
+    lost = counters.get("disconnects", 0) + counters.get("refused", 0)
+    unanswered = assembler.glance().counters.get("unanswered", 0)
+    for source, failed, well in zip(sources, (lost, unanswered), (bool(feed.connected), True), strict=True):
+        args = source.look(failed, well, now)
+        if args is not None and trader.now:
+            desk.event(trader.now, ["command", trader.now, "fault", args, 0])
