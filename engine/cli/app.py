@@ -21,6 +21,7 @@ from engine.cli import (
     sandbox,
     setup,
     signals,
+    token,
     trade,
     work,
 )
@@ -51,6 +52,7 @@ for room in (
     backup,
     report,
     signals,
+    token,
     setup,
 ):
     room.register(app)

@@ -60,42 +60,10 @@ def status(run: Run = None, json_out: Json = False) -> None:
 
 
 def _state(engine: Any, run: dict[str, Any]) -> dict[str, Any]:
-    row = store.rows(engine, "SELECT * FROM engine_status WHERE run_id = :id", id=run["id"])
-    heard: dict[str, Any] = row[0] if row else {}
-    equity = store.rows(
-        engine,
-        "SELECT equity, cash FROM equity WHERE run_id = :id AND slot_id = 0 ORDER BY ts DESC LIMIT 1",
-        id=run["id"],
-    )
-    positions = store.rows(
-        engine,
-        "SELECT s.strategy, s.symbol, p.direction, p.qty, p.entry_price, p.mark, p.stop, p.unrealized, p.status "
-        "FROM position p JOIN slot s ON s.id = p.slot_id WHERE p.run_id = :id ORDER BY s.position",
-        id=run["id"],
-    )
-    breakers = store.rows(
-        engine,
-        "SELECT name, level, value, threshold, until_ts FROM breaker WHERE run_id = :id AND state = 'tripped'",
-        id=run["id"],
-    )
-    age = (store.now_ms() - heard["heartbeat_ts"]) if heard.get("heartbeat_ts") else None
-    return {
-        "run": run["name"],
-        "run_id": run["id"],
-        "mode": run["kind"],
-        "demo": bool(run["demo"]),
-        "alive": age is not None and age < store.ALIVE_MS and heard.get("state") != "stopped",
-        "state": heard.get("state"),
-        "heartbeat_age_seconds": None if age is None else round(age / 1000, 1),
-        "exchange_time": when(heard.get("exchange_ts")),
-        "last_bar": when(heard.get("last_bar_ts")),
-        "feed": heard.get("feed"),
-        "equity": equity[0]["equity"] if equity else run["cash_start"],
-        "cash": equity[0]["cash"] if equity else run["cash_start"],
-        "message": heard.get("message"),
-        "positions": [{"slot": f"{p.pop('strategy')}:{p.pop('symbol')}", **p} for p in positions],
-        "breakers": breakers,
-    }
+    from engine.runtime.run_state import state
+
+    found = state(engine, run, store.now_ms())
+    return {**found, "exchange_time": when(found["exchange_time"]), "last_bar": when(found["last_bar"])}
 
 
 def pause(run: Run = None, wait: Wait = WAIT, json_out: Json = False) -> None:

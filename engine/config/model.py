@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from engine.config.alerts import AlertsSection
+from engine.config.api import ApiSection, HealthSection, ScheduleSection
 from engine.config.sections import (
     AccountSection,
     CostsSection,
@@ -37,6 +38,9 @@ class Config(Section):
     log: LogSection = LogSection()
     engine: EngineSection = EngineSection()
     alerts: AlertsSection = AlertsSection()
+    api: ApiSection = ApiSection()
+    health: HealthSection = HealthSection()
+    schedule: ScheduleSection = ScheduleSection()
     slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
 
     @model_validator(mode="after")

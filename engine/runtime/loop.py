@@ -14,11 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from engine.config.model import Config
 from engine.core.bars import Frame
-from engine.core.machine import Machine
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, Instrument
 from engine.market import feeds
 from engine.market.assembler import Assembler
@@ -43,6 +40,7 @@ from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
+from engine.runtime.warming import compile_kernel, pace_of
 from engine.runtime.warmth import tf_rows
 
 log = logging.getLogger("evenkeel.loop")
@@ -77,23 +75,6 @@ def run_engine(
     return 0
 
 
-def compile_kernel(machine: Machine) -> None:
-    """Have the kernel compiled (or read from its cache) before the market comes in."""
-    machine.clock(0)
-    machine.command("pause", 0)
-
-
-def pace_of(base_url: str) -> float:
-    """How fast the exchange's time runs: a sandbox says so itself, a real exchange runs as life does."""
-    if not base_url:
-        return 1.0
-    try:
-        answer = requests.get(base_url.rstrip("/") + "/sandbox/status", timeout=5)
-        return float(answer.json()["speed"]) if answer.ok else 1.0
-    except (requests.RequestException, ValueError, KeyError, TypeError):
-        return 1.0
-
-
 class _Loop:
     def __init__(
         self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None, watch: Path | None
@@ -101,7 +82,7 @@ class _Loop:
         self.config, self.session, self.venue, self.pace = config, session, venue, pace
         self.on_event = on_event
         self.closing = threading.Event()
-        self.items: queue.Queue[Item] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
+        self.items: queue.Queue[tuple[float, Item]] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
@@ -173,18 +154,23 @@ class _Loop:
         self.assembler.stop()
 
     def _put(self, item: Item) -> None:
-        """On the feed's thread: wait for room, unless the engine is about to end."""
+        """On the feed's thread: wait for room, unless the engine is about to end. With it goes when it came."""
+        arrived = time.perf_counter()
         while not self.closing.is_set():
             try:
-                self.items.put(item, timeout=0.2)
+                self.items.put((arrived, item), timeout=0.2)
                 return
             except queue.Full:
                 continue
 
     def _turn(self) -> None:
         """One turn: events that wait, commands, then a commit or a heartbeat if one is due."""
-        for item in self._waiting():
+        waiting, timings = self._waiting(), self.session.timings
+        begun = timings.stopwatch()
+        for arrived, item in waiting:
             self._take(item)
+            if not isinstance(item, Gap):
+                timings.taken(arrived, self.desk.step.closed_bars)
         if self.trader.now:
             for kind, *words in self.doors.take():
                 obey(self.kill, self.session, self.desk)
@@ -202,8 +188,9 @@ class _Loop:
         if now - self.beaten >= BEAT_S:
             self.beaten = now
             self._beat()
+        timings.turn.add(timings.stopwatch() - begun)
 
-    def _waiting(self) -> list[Item]:
+    def _waiting(self) -> list[tuple[float, Item]]:
         try:
             items = [self.items.get(timeout=WAIT_S)]
         except queue.Empty:
@@ -300,7 +287,7 @@ class _Loop:
             self._swap_setup()
             return
         self._close_feed()
-        for item in self._rest():
+        for _, item in self._rest():
             self._take(item)
         if self._commit():
             self._swap_setup()
@@ -315,7 +302,7 @@ class _Loop:
         wanted, known = self.session.setup.instruments, self.trader.setup.instruments
         return [one.symbol for one in wanted] == [one.symbol for one in known]
 
-    def _rest(self) -> Iterator[Item]:
+    def _rest(self) -> Iterator[tuple[float, Item]]:
         """What the closed feed has left in the queue."""
         while not self.items.empty():
             yield self.items.get_nowait()
@@ -336,6 +323,7 @@ class _Loop:
     def _commit(self) -> bool:
         """Write what happened; False while another process locks the database."""
         self.committed = time.monotonic()
+        begun = self.session.timings.stopwatch()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
             if not self.locked:
@@ -345,6 +333,7 @@ class _Loop:
         if self.locked:
             log.info("the database is free again: everything is written")
             self.locked = False
+        self.session.timings.committed(begun)
         say_step(self.desk.step, self.trader)
         self.desk.step = Step()
         self.housekeeping.committed()
@@ -368,6 +357,7 @@ class _Loop:
             **status.counters,
             "events": self.desk.taken,
             "queue": self.items.qsize(),
+            "reconnects": max(0, self.feed.counters["connects"] - 1),
             "evaluation_ms": self.desk.budget.spent_ms,
             **self.beside.vitals(),
         }

@@ -70,6 +70,7 @@ class Recorder:
         self._hour = 0
         self.markers: list[tuple[int, str, str]] = []
         self.alerts: list[dict[str, Any]] = []
+        self.written = time.monotonic()  # when a transaction landed last
 
     def commit(self, trader: Trader, step: Step, vitals: Vitals, doors: Doors | None = None) -> bool:
         """Write everything that `step` holds, what services hand in, and the snapshot behind it. False if the database is
@@ -93,6 +94,7 @@ class Recorder:
             if is_locked(error):
                 return False
             raise
+        self.written = time.monotonic()
         point("commit.done")
         if doors:
             doors.written(len(handed_in))
@@ -212,6 +214,7 @@ class Recorder:
             if is_locked(error):
                 return False
             raise
+        self.written = time.monotonic()
         if doors:
             doors.written(len(handed_in))
         return True

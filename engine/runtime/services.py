@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from engine.config.model import Config
+from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
+from engine.runtime.health import Health
 from engine.runtime.session import Session
 
 
 def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     """The services of this run, not started yet."""
-    return []
+    health = Health(config, session)
+    made: list[Service] = [health]
+    if config.api.enabled:
+        made.append(Api(config, session, health))
+    return made

@@ -33,6 +33,7 @@ from engine.runtime.build import setup_of, symbols_of, with_orphans
 from engine.runtime.crash import point
 from engine.runtime.lock import EngineLock
 from engine.runtime.recorder import Recorder, Vitals, wall_ms
+from engine.runtime.timings import Timings
 from engine.runtime.trader import Step, Trader
 from engine.runtime.versions import put_in_force
 
@@ -60,6 +61,7 @@ class Session:
     """Keys of slots that only manage what they hold."""
     facts: tuple[Instrument, ...] = ()
     """The instruments as the exchange has them, without the configuration's fees."""
+    timings: Timings = field(default_factory=Timings)
 
     def close(self) -> None:
         self.tape.close()

@@ -56,6 +56,16 @@ taker = 0.0005
 [engine]
 history_bars = 60
 
+[api]
+enabled = false
+
+[health]
+venue_seconds = 0
+
+[schedule]
+backup_at = ""
+tidy_at = ""
+
 [storage]
 data_dir = "{folder}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,6 +51,16 @@ allow_short = {short}
 maker = 0.0002
 taker = 0.0005
 
+[api]
+enabled = false
+
+[health]
+venue_seconds = 0
+
+[schedule]
+backup_at = ""
+tidy_at = ""
+
 [storage]
 data_dir = "{folder}"
 
@@ -77,6 +88,7 @@ class Feed:
     polling: bool = False
     connected: bool = True
     last_error: str = ""
+    counters: Counter[str] = field(default_factory=Counter)
     said: dict[int, list[Tick | Quote]] = field(default_factory=dict)
 
     @property

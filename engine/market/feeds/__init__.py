@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -26,6 +27,7 @@ class Feed(Protocol):
     polling: bool
     connected: bool
     last_error: str
+    counters: Counter[str]
 
     def start(self) -> None: ...
     def stop(self, timeout: float = 3.0) -> None: ...
