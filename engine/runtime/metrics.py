@@ -27,6 +27,7 @@ RINGS = {
     "turn": "how long the loop was busy in one turn",
 }
 QUANTILES = {"p50": "0.5", "p99": "0.99"}
+NO_EVENTS = ("queue", "reconnects", "api_port")
 ORDERS = 200
 """So many of the newest filled orders make the latency of orders."""
 
@@ -133,11 +134,7 @@ def _of_counters(pulse: Pulse) -> Iterator[Metric]:
     reconnects = pulse.counters.get("reconnects")
     if reconnects is not None:
         yield CounterMetricFamily("evenkeel_reconnects", "times the feed was connected again", value=reconnects)
-    plain = {
-        name: float(n)
-        for name, n in pulse.counters.items()
-        if isinstance(n, int) and name not in ("queue", "reconnects")
-    }
+    plain = {name: float(n) for name, n in pulse.counters.items() if isinstance(n, int) and name not in NO_EVENTS}
     yield from labelled(CounterMetricFamily, "feed_events", "what the feed and its assembler counted", "kind", plain)
     yield from gauge("queue_length", "events that wait for the loop", pulse.counters.get("queue"))
 
