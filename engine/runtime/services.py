@@ -14,5 +14,5 @@ def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     health = Health(config, session)
     made: list[Service] = [health]
     if config.api.enabled:
-        made.append(Api(config, session, health))
+        made.append(Api(config, session, health, doors.kill))
     return made

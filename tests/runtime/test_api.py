@@ -18,6 +18,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from db.models import Command, Job
+from db.session import open_engine
 from engine.ledger.export import TRADES, table
 from engine.market.candles import Candles
 from engine.market.store import Store
@@ -284,6 +285,21 @@ def test_kill_presses_the_switch_before_it_writes(api: Place) -> None:
         api.context.press = None
     assert pressed == [("api:command", True, "now", 0)]
     assert [(row.kind, row.args) for row in _commands(api)] == [("kill", {"flatten": True})]
+
+
+def test_kill_acts_while_the_database_is_locked(api: Place) -> None:
+    pressed: list[str] = []
+    api.context.press = lambda source, flatten, reason: pressed.append(source)
+    former, api.context.writer = api.context.writer, open_engine(str(api.context.writer.url), busy_ms=10)
+    try:
+        with former.execution_options(write=True).begin():
+            answer = api.ask("POST", "/api/commands", "command", json={"kind": "kill"})
+            other = api.ask("POST", "/api/commands", "command", json={"kind": "pause"})
+    finally:
+        api.context.writer.dispose()
+        api.context.writer, api.context.press = former, None
+    assert (answer.status_code, answer.json()["state"], pressed) == (200, "done", ["api:command"])
+    assert (other.status_code, _commands(api)) == (503, [])
 
 
 def test_a_backtest_runs_on_no_engine(api: Place) -> None:

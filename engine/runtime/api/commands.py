@@ -7,6 +7,7 @@ here: it moves money in the books, and belongs to the command line.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import uuid as uuids
 from typing import Annotated, Any, Literal
@@ -14,9 +15,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response, Security
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import col
 
+from db.errors import StorageError
 from db.models import Command
 from db.session import write_session
 from engine.runtime.api.access import Here, commanding, reading
@@ -26,6 +28,7 @@ from engine.runtime.api.runs import run_or_refuse
 from engine.runtime.api.tokens import Token
 
 router = APIRouter(prefix="/api/commands", tags=["commands"], responses={**told(401), **told(422), **told(503)})
+log = logging.getLogger("evenkeel.api")
 LOOK_S, WAIT_S = 0.1, 30.0
 KINDS = ("pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "release")
 ON_A_SLOT = ("close", "tighten_stop", "slot_on", "slot_off")
@@ -126,9 +129,31 @@ def one_command(here: Here, _: Reader, uuid: Annotated[str, Path(min_length=1, m
 def _ask(here: Context, asked: Asked, who: Token) -> Told:
     """The row, or the one that stands there under this uuid; Refused (409) where that asked for something else."""
     name = str(asked.uuid or uuids.uuid4())
-    if asked.kind == "kill" and here.press is not None:
-        here.press(f"api:{who.name}", asked.flatten, asked.reason.strip() or "asked over the API")
+    pressed = asked.kind == "kill" and asked.run is None and _press(here, asked, who)
+    try:
+        return _written(here, asked, who, name)
+    except (StorageError, SQLAlchemyError) as error:
+        if not pressed:
+            raise
+        log.warning("killed without a row in the database: %s", error)
+        words = "the kill switch is pressed and acts; the database took no row of it"
+        args = {**asked.args(), "reason": asked.reason}
+        return Told(uuid=name, run_id=here.run_id, kind="kill", args=args, source="api", created_ts=here.now_ms(), state="done",
+                    acked_ts=here.now_ms(), result=words)  # fmt: skip
+
+
+def _press(here: Context, asked: Asked, who: Token) -> bool:
+    """The switch itself, before anything is read or written; whether there is one."""
+    if here.press is None:
+        return False
+    here.press(f"api:{who.name}", asked.flatten, asked.reason.strip())
+    return True
+
+
+def _written(here: Context, asked: Asked, who: Token, name: str) -> Told:
     run = run_or_refuse(here, asked.run)
+    if asked.kind == "kill" and asked.run is not None and run["id"] == here.run_id:
+        _press(here, asked, who)
     if run["kind"] not in ("paper", "live"):
         raise Refused(422, f"{run['name']} is a {run['kind']}: no engine acts on it")
     row = {

@@ -39,8 +39,8 @@ class Wellbeing(Protocol):
 
 @dataclass
 class Context:
-    """`reader` and `writer` open databases of this door's own; `press` kills at once (source, flatten, reason) and says what it
-    did; `worker` sees to it that somebody does jobs; `open_to_all` lets this machine read health and figures without a token."""
+    """`reader` and `writer` open databases of this door's own; `press` is the kill switch (source, flatten, reason), which acts at
+    once; `worker` sees to it that somebody does jobs; `open_to_all` lets this machine read health and figures without a token."""
 
     run_id: int
     health: Wellbeing
@@ -50,7 +50,7 @@ class Context:
     data_dir: Path
     now_ms: Callable[[], int]
     worker: Callable[[], object]
-    press: Callable[[str, bool, str], str] | None = None
+    press: Callable[[str, bool, str], object] | None = None
     open_to_all: bool = True
     exporting: threading.Lock = field(default_factory=threading.Lock)
     tally: Tally = field(init=False)

@@ -27,7 +27,7 @@ class Api:
     name = "api"
 
     def __init__(
-        self, config: Config, session: Session, health: Health, press: Callable[[str, bool, str], str] | None = None
+        self, config: Config, session: Session, health: Health, press: Callable[[str, bool, str], object] | None = None
     ) -> None:
         self.config, self.session, self.health, self.press = config, session, health, press
         self.port = 0
