@@ -127,13 +127,13 @@ def params_form(model: type[BaseModel], key: str, start: Mapping[str, Any]) -> t
     good, wrong = read(model, values)
     for name, place in places:
         if name in wrong:
-            place.markdown(f":red[{_safe(wrong[name])}]")
+            place.markdown(f":red[{safe(wrong[name])}]")
     if "" in wrong:
-        st.markdown(f":red[{_safe(wrong[''])}]")
+        st.markdown(f":red[{safe(wrong[''])}]")
     return (good if good is not None else values), good is not None
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Words of a strategy's file inside coloured markdown: nothing in them may end or style it."""
     return re.sub(r"([\\`*_\[\]{}<>#|$:~])", r"\\\1", text)
 

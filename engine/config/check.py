@@ -15,10 +15,11 @@ from engine.config.sections import SlotSection
 def check_slots(config: Config, source: str = "config.toml") -> None:
     """ConfigError for the first slot whose strategy is unknown or whose parameters it refuses."""
     for number, slot in enumerate(config.slots, 1):
-        _check(slot, f"{source}: [[slots]] {number}")
+        check_slot(slot, f"{source}: [[slots]] {number}")
 
 
-def _check(slot: SlotSection, where: str) -> None:
+def check_slot(slot: SlotSection, where: str) -> None:
+    """ConfigError if its strategy is unknown or refuses its parameters; `where` begins the sentence."""
     from engine.strategies import catalog
 
     known = sorted(catalog.available())

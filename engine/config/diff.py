@@ -20,6 +20,15 @@ When = Literal["now", "next bar", "when flat", "restart", "new run"]
 WAITS = ("restart", "new run")
 """What an edit alone never brings about."""
 
+SAID: dict[When, str] = {
+    "now": "at once",
+    "next bar": "at the next bar's close",
+    "when flat": "no more entries; gone when it is flat",
+    "restart": "at the next start",
+    "new run": "only in a new run",
+}
+"""The same for a person."""
+
 _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
 _NEW_RUN = {"account.cash"}
@@ -37,7 +46,7 @@ class Change:
     when: When
 
     def __str__(self) -> str:
-        return f"{self.key} {_said(self.before)} -> {_said(self.after)} ({self.when})"
+        return f"{self.key} {said(self.before)} -> {said(self.after)} ({self.when})"
 
 
 def changes(running: Config, wanted: Config) -> list[Change]:
@@ -86,6 +95,17 @@ def _begins_to_short(running: Config, wanted: Config, before: SlotSection | None
     may_now = running.account.allow_short if before is None or before.allow_short is None else before.allow_short
     account = running.account.allow_short and wanted.account.allow_short
     return (account if after.allow_short is None else after.allow_short) and not may_now
+
+
+def acts(section: str, key: str) -> str:
+    """When a change of this setting acts, in words; the two directions apart where they differ."""
+    if section == "slots":
+        return SAID["next bar"] + ("; allowing shorts: at the next start" if key == "allow_short" else "")
+    if f"{section}.{key}" == "account.allow_short":
+        return "off: at the next bar's close; on: at the next start"
+    if section == "limits":
+        return "stricter: at the next bar's close; looser: at the next start"
+    return SAID[_when(section, key, None, None)]
 
 
 def loosens(key: str, before: float, after: float) -> bool:
@@ -149,9 +169,10 @@ def _name(slot: SlotSection, symbol: str) -> str:
     return f"{slot.strategy} on {symbol} at {slot.timeframe}{f' ({slot.label})' if slot.label else ''}"
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """A value as a person reads it."""
     if isinstance(value, BaseModel):
         value = value.model_dump()
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_said(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{name} = {said(one)}" for name, one in value.items()) + "}"
     return "none" if value is None else str(value)

@@ -26,9 +26,14 @@ def nearest(word: str, valid: list[str]) -> str | None:
     return found[0] if found else None
 
 
+def findings(error: ValidationError, model: type[BaseModel]) -> list[tuple[tuple[str | int, ...], str]]:
+    """(place, sentence) of everything that was found."""
+    return [(finding["loc"], _sentence(dict(finding), model)) for finding in error.errors(include_url=False)]
+
+
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
     """One sentence a finding, `source` first; at most five, then their number."""
-    lines = [_sentence(dict(finding), model) for finding in error.errors(include_url=False)]
+    lines = [sentence for _, sentence in findings(error, model)]
     more = [f"... and {len(lines) - 5} more"] if len(lines) > 5 else []
     return "\n".join(f"{source}: {line}" for line in lines[:5] + more)
 

@@ -49,6 +49,15 @@ def tables_of(text: str, source: str = "config.toml") -> dict[str, Any]:
         ) from None
 
 
+def from_environment(section: str, key: str, env: Mapping[str, str]) -> str:
+    """The variable that lies over this setting, or nothing."""
+    short = {("storage", "data_dir"): "EVENKEEL_DATA", ("storage", "database_url"): "DATABASE_URL"}.get(
+        (section, key), ""
+    )
+    long = f"EVENKEEL_{section}_{key}".upper()
+    return long if long in env else short if env.get(short) else ""
+
+
 def overlay(data: dict[str, Any], env: Mapping[str, str]) -> None:
     """Lay EVENKEEL_<SECTION>_<KEY>, EVENKEEL_DATA and DATABASE_URL over the file's values, in place."""
     for short, (section, key) in {

@@ -116,7 +116,7 @@ class Reloader:
         wanted = parse(text, str(self.path), self.env)
         check_slots(wanted, str(self.path))
         unknown = [symbol for symbol in symbols_of(wanted) if symbol not in self.facts]
-        if unknown and wanted.run.exchange == self._running.run.exchange:
+        if unknown:
             self.facts |= {one.symbol: one for one in self.ask(unknown)}
         return _Edit(wanted, written_by(self.path, text) or "edit")
 
