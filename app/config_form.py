@@ -21,7 +21,7 @@ from engine.config.secrets import masked, unmasked
 from engine.config.text import toml
 from engine.strategies import catalog
 
-AS_TABLE = "as above"
+AS_TABLE = "as in [account]"
 YES_NO = {True: "yes", False: "no"}
 Path = tuple[str | int, ...]
 
@@ -63,7 +63,7 @@ def _wrong(words: str) -> None:
 
 def _fields(draft: Draft, found: Checked, listed: list[Key], path: Path, raw: Mapping[str, Any]) -> None:
     name = "_".join(str(step) for step in path)
-    with st.grid("auto", min_column_width=200, gap="small", key=f"fields_{name}"):
+    with st.grid("auto", min_column_width=150, gap="small", key=f"fields_{name}"):
         for key in (one for one in listed if one.kind not in ("table", "params")):
             with st.container(gap=None):
                 field(draft, found, key, (*path, key.name), raw.get(key.name, key.default))
@@ -221,7 +221,7 @@ def _strategy(draft: Draft, found: Checked, key: Key, path: Path, raw: Mapping[s
     known = sorted(catalog.available())
     listed = Key("slots", "strategy", "choice", False, key.default, key.words, key.acts, options=tuple(known))
     params = raw.get("params", {})
-    with st.grid("auto", min_column_width=200, gap="small", key=f"fields_params_{path[1]}"):
+    with st.grid("auto", min_column_width=150, gap="small", key=f"fields_params_{path[1]}"):
         with st.container(gap=None):
             field(draft, found, listed, (*path, "strategy"), name)
         if name in known and isinstance(params, Mapping):
@@ -257,7 +257,7 @@ def _sizing(draft: Draft, found: Checked, key: Key, path: Path, raw: Mapping[str
     widget = f"cfg_{draft.form}_slots_{path[1]}_sizing_kind"
     options = [None, *kind.options]
     start = own.get("kind", kind.default) if isinstance(own, Mapping) else None
-    with st.grid("auto", min_column_width=200, gap="small", key=f"fields_sizing_{path[1]}"):
+    with st.grid("auto", min_column_width=150, gap="small", key=f"fields_sizing_{path[1]}"):
         with st.container(gap=None):
             st.selectbox(
                 "sizing", options, options.index(start) if start in options else 0, key=widget, help=kind.words,
