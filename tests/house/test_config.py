@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.config.errors import ConfigError
+from engine.config.keys import tables
 from engine.config.model import Config
 from engine.config.reading import find, load, parse
+from engine.config.reference import reference
 from engine.config.sections import SlotSection
 from engine.config.text import bare, commented, example
 
@@ -39,6 +41,26 @@ def test_the_example_file_is_the_schema() -> None:
     text = (ROOT / "config.example.toml").read_text()
     assert text == example(), "run: python -m engine.config.text > config.example.toml"
     assert parse(text) == Config(slots=(SlotSection(),))
+
+
+def test_the_reference_is_the_schema() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    assert text == reference(), "run: python -m engine.config.reference > docs/configuration.md"
+    for name, table in tables().items():
+        assert all(f"| `{key}` |" in text.partition(f"[{name}]")[2] for key in table.model_fields)
+
+
+def toml_samples() -> list[object]:
+    return [
+        pytest.param(sample, id=f"{page.stem}-{number}")
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        for number, sample in enumerate(re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+    ]
+
+
+@pytest.mark.parametrize("sample", toml_samples())
+def test_the_guides_samples_are_configurations(sample: str) -> None:
+    parse(sample if "[[slots]]" in sample else sample + "\n" + SLOT)
 
 
 def test_the_example_covers_every_key_with_a_comment() -> None:

@@ -18,6 +18,7 @@ CORE_MAY = {
 """numpy, numba, and what only calculates."""
 
 APP_MAY = (
+    "engine.config",
     "app",
     "db",
     "engine.core",
