@@ -14,7 +14,6 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
-from streamlit.runtime.pages_manager import PagesManager
 
 from app import data, formats
 from app.clock import now_ms
@@ -23,10 +22,12 @@ from app.palette import Palette, palette
 from app.read import runs, system, trouble
 from db.errors import StorageError
 from db.session import sqlite_file
+from engine.access.password import is_set
+from engine.config.reading import home
 
 STYLE = Path(__file__).parent / "style.css"
 PAGE = "page"
-"""Where Home.py leaves the frame's answer for the page it runs next."""
+"""Where app/script.py leaves the frame's answer for the page it runs next."""
 RUN, LEFT, PICKED = "run", "run_left", "run_picked"
 """The run on screen, by name, in no widget's hands; the one that was just left; that this script run is the pick's own."""
 KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST", "imported": "IMPORTED"}
@@ -79,21 +80,14 @@ def style(kind: str | None) -> None:
 
 
 def current() -> Page:
-    """What the frame gave the page that is being drawn.
-
-    Until Home.py has run once, a server takes pages/ for Streamlit's older kind of multipage app and runs a deep-linked page
-    without Home.py. Then it is told that this is none, as st.navigation would have, and the run is done again.
-    """
+    """What the frame gave the page that is being drawn."""
     page = current_if_any()
-    assert page is not None, "Home.py runs a page without a run only if the page says that it needs none"
+    assert page is not None, "app/script.py runs a page without a run only if the page says that it needs none"
     return page
 
 
 def current_if_any() -> Page | None:
     """The same for a page that says `"needs_run": False`: None while there is no run at all."""
-    if PAGE not in st.session_state:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
     page: Page | None = st.session_state.pop(PAGE)
     return page
 
@@ -118,6 +112,12 @@ def frame(needs_run: bool = True) -> Page | None:
     page = Page(engine, chosen, colors())
     pending(page)
     return page
+
+
+def way_out() -> None:
+    """A way to log out, where there is a password to log in with."""
+    if is_set(home()):
+        st.sidebar.html('<a class="ek-way-out" href="/logout" target="_self">Log out</a>')
 
 
 def notice() -> None:

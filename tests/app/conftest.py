@@ -79,10 +79,10 @@ def open_page(data_folder: Path) -> Open:
     """`open_page("trades", period="7 d")`: the app, run once on that page with that address."""
 
     def run(page: str = "overview", /, **query: str) -> AppTest:
-        test = AppTest.from_file(str(Path(__file__).with_name("door.py")), default_timeout=60)
+        test = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app" / "script.py"), default_timeout=60)
         test.query_params.update(query)
         if page != "overview":
-            test.switch_page(f"../../pages/{page}.py")
+            test.switch_page(f"../pages/{page}.py")
         test.run()
         assert [error.value for error in test.exception] == []
         return test

@@ -21,6 +21,8 @@ APP_MAY = (
     "engine.config",
     "app",
     "db",
+    "engine.access",
+    "engine.config",
     "engine.core",
     "engine.strategies",
     "engine.analytics",

@@ -18,12 +18,12 @@ from tests.app.conftest import said
 from tests.parity.living import Life
 from tests.parity.test_lived_is_replayed import slot
 
-DOOR = Path(__file__).resolve().parents[1] / "app" / "door.py"
+DOOR = Path(__file__).resolve().parents[2] / "app" / "script.py"
 
 
 def opened() -> AppTest:
     test = AppTest.from_file(str(DOOR), default_timeout=60)
-    test.switch_page("../../pages/versus.py")
+    test.switch_page("../pages/versus.py")
     test.run()
     assert [error.value for error in test.exception] == []
     return test

@@ -1,0 +1,59 @@
+"""Whether the app may start as it is told to: beyond this machine only with a password and the names it answers to."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from app.guard.gate import Gate
+from engine.access.password import PasswordError, stored
+from engine.config.reading import home
+
+EXIT_CONFIG = 78
+
+
+def gate() -> Middleware:
+    """The gate for st.App. Ends the process with 78 and a sentence where the door would stand open."""
+    hosts = list(st.config.get_option("server.allowedHosts") or [])
+    if (words := refusal(str(st.config.get_option("server.address") or ""), hosts, home())) is not None:
+        print(f"error: {words}", file=sys.stderr, flush=True)
+        raise SystemExit(EXIT_CONFIG)
+    kept: Any = Gate
+    return Middleware(kept, folder=home(), hosts=hosts)
+
+
+def refusal(address: str, hosts: list[str], folder: Path) -> str | None:
+    """Why the app must not listen on `address`; None if it may. Loopback addresses always may."""
+    try:
+        password = stored(folder)
+    except PasswordError as error:
+        return str(error)
+    if is_loopback(address):
+        return None
+    where = f"the app would listen on {address or 'every address of this machine'}"
+    if password is None:
+        return (
+            f"{where}, and there is no password. Set one with `run_engine.py password`, or leave server.address at 127.0.0.1 "
+            "and come by `ssh -L 8501:localhost:8501`."
+        )
+    if not set(hosts) - {"localhost", "127.0.0.1", "::1"}:
+        return (
+            f"{where}, and server.allowedHosts in .streamlit/config.toml names only this machine. Add the name or address that "
+            "people will type, or leave server.address at 127.0.0.1."
+        )
+    return None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach `address`; an empty one means every address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
