@@ -81,13 +81,24 @@ def _resume(page: Page) -> None:
 @st.dialog("Kill", on_dismiss=_forget)
 def _kill(page: Page) -> None:
     st.write(
-        "Stops all trading at once, and stays so across restarts until it is released on the command line. "
+        "Stops all trading at once, and stays so across restarts until it is released on the page of limits. "
         "Stops no longer act on open positions unless a venue holds them."
     )
     flatten = st.checkbox("Also close every position at the market", key="kill_flatten")
     typed = st.text_input("Type flatten to confirm", key="kill_word").strip().lower() if flatten else "flatten"
     if _buttons("Kill and close everything" if flatten else "Kill", danger=True, enabled=typed == "flatten"):
         _send(page, "kill", flatten=flatten)
+
+
+@st.dialog("Release", on_dismiss=_forget)
+def _release(page: Page, breaker: str) -> None:
+    what = "The kill ends" if breaker == "kill" else "It starts anew from the present equity"
+    st.write(f"{what}: entries may be made again. The reason is kept with the release.")
+    st.text(breaker.partition(":")[0].replace("_", " "))
+    reason = st.text_input("Why it is right to go on", key="release_reason", max_chars=200).strip()
+    typed = st.text_input("Type release to confirm", key="release_word").strip().lower()
+    if _buttons("Release", enabled=typed == "release" and bool(reason)):
+        _send(page, "release", breaker=breaker, reason=reason)
 
 
 @st.dialog("Close position", on_dismiss=_forget)
@@ -139,6 +150,7 @@ _DIALOGS: dict[str, Any] = {
     "pause": _pause,
     "resume": _resume,
     "kill": _kill,
+    "release": _release,
     "close": _close,
     "tighten_stop": _tighten,
     "slot": _slot,

@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine, insert
+from sqlalchemy.exc import OperationalError
 
 from app.clock import now_ms
 from app.read import beside, overview, runs, system, trades
@@ -57,8 +58,12 @@ def send(kind: str, run_id: int, **args: Any) -> str:
         _kill_file(file, bool(args.get("flatten")))
     name = str(uuid.uuid4())
     row = {"uuid": name, "run_id": run_id, "kind": kind, "args": args, "source": "app", "created_ts": now_ms()}
-    with write_session(_writer(url, file.stat().st_ino if file is not None else 0)) as session:
-        session.execute(insert(Command), row)
+    try:
+        with write_session(_writer(url, file.stat().st_ino if file is not None else 0)) as session:
+            session.execute(insert(Command), row)
+    except OperationalError:
+        if kind != "kill":  # its file acts without the row
+            raise
     return name
 
 

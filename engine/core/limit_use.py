@@ -43,6 +43,13 @@ def limit_use(machine: Machine) -> list[LimitUse]:
     return [*_account(machine), *_symbols(machine), *_breakers(machine)]
 
 
+def worst(machine: Machine) -> dict[str, float]:
+    """For a status row: how many limits are marked, and the largest share of one that is in use."""
+    uses = limit_use(machine)
+    marked = sum(use.marked for use in uses)
+    return {"limits_marked": marked, "limit_worst": round(max((use.fraction for use in uses), default=0.0), 4)}
+
+
 def _use(name: str, scope: str, used: float, limit: float, unit: Unit) -> LimitUse:
     return LimitUse(name, scope, used, limit, used / limit, unit)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from engine.config.model import Config
 from engine.core.bars import Frame
+from engine.core.limit_use import worst
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, Instrument
 from engine.market import feeds
 from engine.market.assembler import Assembler
@@ -360,6 +361,7 @@ class _Loop:
             "reconnects": max(0, self.feed.counters["connects"] - 1),
             "evaluation_ms": self.desk.budget.spent_ms,
             **self.beside.vitals(),
+            **worst(self.trader.machine),
         }
         words = [f"{key}: {text}" for key, text in self.trader.errors.items()]
         vitals.message = "; ".join([*words, *filter(None, [self.reloader.words() if self.reloader else ""])])
