@@ -91,6 +91,8 @@ def _open_sqlite(url: str, read_only: bool, busy_ms: int) -> Engine:
 
 def _connect(file: Path, read_only: bool, busy_ms: int) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc"
+    if not read_only and not file.exists():  # SQLite would keep the group out whatever the umask says
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o660))
     address = f"{file.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, timeout=busy_ms / 1000, check_same_thread=False)
 

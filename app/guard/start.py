@@ -11,6 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app.guard.gate import Gate
+from engine.access.files import keep_from_others
 from engine.access.password import PasswordError, stored
 from engine.config.reading import home
 
@@ -19,6 +20,7 @@ EXIT_CONFIG = 78
 
 def gate() -> Middleware:
     """The gate for st.App. Ends the process with 78 and a sentence where the door would stand open."""
+    keep_from_others()
     hosts = list(st.config.get_option("server.allowedHosts") or [])
     if (words := refusal(str(st.config.get_option("server.address") or ""), hosts, home())) is not None:
         print(f"error: {words}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from engine.access.files import keep_from_others
 from engine.cli import (
     backup,
     books,
@@ -83,6 +84,7 @@ def _door(
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    keep_from_others()
     try:
         app(args=argv)
     except Exception as error:
