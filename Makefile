@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test check bench oracles crash shots app engine tmux lock format
+.PHONY: help install install-dev demo test long check bench oracles crash shots app engine tmux lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,10 @@ tmux: install ## engine, app and log side by side in a tmux session
 
 test: install-dev ## the whole test suite
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+
+long: install-dev ## what takes hours: the long tests, ten thousand kills
+	@$(PY) -m pytest -m long -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+	@$(PY) -m tests.crash --kills 10000
 
 check: install-dev ## lint, format, types, layers
 	@$(PY) -m ruff check .

@@ -26,15 +26,26 @@ def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
     assert counts["trades"] > 0, "a session without trades proves nothing"
 
 
-@pytest.mark.timeout(300)
-def test_kills_in_real_starts(tmp_path: Path) -> None:
+def _kill(folder: Path, points: list[str], seconds: int) -> None:
+    """One life for each point ("": a random instant), the market going on for `seconds`, and everything proven at the end."""
     dice = random.Random(20260101)
-    with market(5400) as place:  # more than thirty lives can use up: the last one must have a market to come back to
-        engine = Engine(tmp_path, place)
-        for point in [*WARM, *WARM, *[""] * 14]:
+    with market(seconds) as place:  # more than the lives can use up: the last one must have a market to come back to
+        engine = Engine(folder, place)
+        for point in points:
             engine.die_cold(dice, point)
         assert place.end_ms - place.now() > 60_000, "nothing is left for the last life: give the market more seconds"
         engine.finish()
-        counts = prove(tmp_path, place.truth())
-    assert engine.kills == 30
+        counts = prove(folder, place.truth())
+    assert engine.kills == len(points)
     assert counts["fills"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_kills_in_real_starts(tmp_path: Path) -> None:
+    _kill(tmp_path, [*WARM, "", "", ""], 2700)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_many_kills_in_real_starts(tmp_path: Path) -> None:
+    _kill(tmp_path, [*WARM * 5, *[""] * 40], 16_200)
