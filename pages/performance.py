@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, numbers, period, result_charts, result_data, tables, ui, units
+from app import charts, data, numbers, performance_hours, period, result_charts, result_data, tables, ui, units
 from app import performance_views as views
 from app.tiles import halves
 from engine.analytics.span import cut
@@ -48,10 +48,10 @@ def main(page: ui.Page) -> None:
     left, right = halves("spread")
     with left:
         views.spread_of_days(view)
-        views.by_hour(view)
+        performance_hours.by_hour(view)
     with right:
         views.held(view)
-        views.exposed(view)
+        performance_hours.exposed(view)
     st.divider()
     everything(view, found, span)
 

@@ -39,7 +39,7 @@ class Wellbeing(Protocol):
 
 @dataclass
 class Context:
-    """`reader` and `writer` open databases of this door's own; `press` is the kill switch (source, flatten, reason), which acts at
+    """`reader` and `writer` open databases of this door's own; `press` is the kill switch (source, flatten, reason) and acts at
     once; `worker` sees to it that somebody does jobs; `open_to_all` lets this machine read health and figures without a token."""
 
     run_id: int
