@@ -281,7 +281,8 @@ def empty(what: str, why: str, command: str = "") -> None:
     """An empty place says why it is empty and what fills it."""
     with st.container(border=True):
         st.markdown(f"**{what}**")
-        st.caption(why)
+        if why:
+            st.caption(why)
         if command:
             st.code(command, language="bash")
 

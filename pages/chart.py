@@ -145,8 +145,10 @@ def drawn(page: ui.Page, slot: Slot, window: str, end: int) -> None:
     down = state.down and state.heartbeat_age is not None and not end
     picture = slot_data.picture(page.engine, page.run, slot, stands, first, last, down)
     if picture is None:
-        source = slot_data.seen(page.engine, page.run, slot, stands).source
-        ui.empty("No candles in this stretch", source if source[:2] == "No" else "Choose a later or a longer window.")
+        got = slot_data.seen(page.engine, page.run, slot, stands)
+        ui.empty("No candles in this stretch", "Choose a later or a longer window." if got.candles is not None else "")
+        if got.candles is None:
+            st.text(got.source)  # may hold words of the data
         return
     figure = slot_figure.draw(picture, page.colors, f"{slot['key']} {window} {end}")
     words = f"{_name(slot)}, {formats.when(first)} to {formats.when(last)} UTC, {len(picture.trades)} closed trades"

@@ -62,7 +62,7 @@ SELECT (SELECT count(*) FROM position WHERE run_id = :run AND entry_ts > :market
        (SELECT count(*) FROM config_version WHERE run_id = :run AND created_ts > :wall
           AND id > (SELECT min(id) FROM config_version WHERE run_id = :run)) AS configs,
        (SELECT count(*) FROM run_marker WHERE run_id = :run AND ts > :market AND kind = 'start') AS starts,
-       (SELECT count(*) FROM slot WHERE run_id = :run AND state = 'failed') AS failed
+       (SELECT count(*) FROM alert WHERE run_id = :run AND created_ts > :wall AND severity IN ('warning', 'critical')) AS alerts
 """
 TRADES = """
 SELECT count(*) AS trades, coalesce(sum(pnl), 0.0) AS pnl, coalesce(sum(CASE WHEN pnl > 0 THEN 1 ELSE 0 END), 0) AS won
@@ -71,7 +71,7 @@ FROM trade WHERE run_id = :run AND exit_ts > :market
 
 
 def counts(engine: Engine, run_id: int, mark: Mark) -> dict[str, Any]:
-    """How many of each since the mark: trades, won, pnl, opened, refused, missed, trips, outages, configs, starts, failed."""
+    """How many of each since the mark: trades, won, pnl, opened, refused, missed, trips, outages, configs, starts, alerts."""
     who = {"run": run_id, "market": mark.market, "wall": mark.wall}
     return {**rows(engine, COUNTS, who)[0], **rows(engine, TRADES, who)[0]}
 
@@ -91,9 +91,9 @@ def sentence(found: Mapping[str, Any], change: float | None, quote: str) -> str:
 
 
 _NAMES = {
+    "alerts": "warning",
     "trips": "breaker trip",
     "outages": "outage",
-    "failed": "failed strategy",
     "configs": "change of configuration",
     "starts": "start of the engine",
     "refused": "refused entry",

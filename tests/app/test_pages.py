@@ -12,7 +12,7 @@ from db.session import migrate, open_engine, write_session
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import NOW
 
-PAGES = ("overview", "positions", "trades", "system")
+PAGES = ("overview", "chart", "positions", "trades", "system")
 
 
 def _sql(engine: Engine, statement: str) -> None:

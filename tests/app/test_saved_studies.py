@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from db.queries import columns
 from db.session import migrate, open_engine
 from engine.market.store import Store
 from engine.research.lab import run_study, save_study
 from engine.research.study import Study
 from tests.app.conftest import Open, said
+from tests.app.test_now_pages import drawn, values
 from tests.research.conftest import MINUTE, walk
 from tests.research.test_lab import slot, study
 
@@ -32,7 +34,7 @@ def saved(data_folder: Path) -> tuple[Study, int, str]:
     return asked, result.played.reports.trades.size, name
 
 
-@pytest.mark.parametrize("page", ["overview", "positions", "trades", "runs"])
+@pytest.mark.parametrize("page", ["overview", "chart", "positions", "trades", "runs"])
 def test_it_opens(open_page: Open, saved: tuple[Study, int, str], page: str) -> None:
     _, _, name = saved
     app = open_page(page, run=name)
@@ -47,6 +49,25 @@ def test_all_its_trades_are_listed(open_page: Open, saved: tuple[Study, int, str
     words = said(open_page("trades", run=name))
     assert f"{trades:,}" in words
     assert trades > 20
+
+
+def test_its_chart_is_whole_and_tells_how_it_ended(
+    open_page: Open, saved: tuple[Study, int, str], data_folder: Path
+) -> None:
+    """All fills of a slot are on its chart, over the candles that it was played on; nothing comes next."""
+    test = open_page("chart", run=saved[2])
+    words = said(test)
+    assert "At its end" in words
+    assert "next decision" not in words
+    assert "no new entry was signalled" in words or "since" in words or "is false" in words
+    engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}", read_only=True)
+    fills = columns(engine, "SELECT price FROM fill WHERE slot_id = 1 ORDER BY ts DESC, seq DESC LIMIT 400")["price"]
+    engine.dispose()
+    figure = drawn(test)
+    shown = values(figure["bought"]["y"]) + values(figure["sold"]["y"])
+    assert sorted(shown) == sorted(fills.tolist())
+    assert len(shown) > 20
+    assert min(values(figure[""]["low"])) == walk().low.min()
 
 
 def test_it_can_be_asked_what_if(saved: tuple[Study, int, str], data_folder: Path) -> None:
