@@ -159,7 +159,7 @@ def _versions(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _changes:
     if not len(rows["seq"]):
         return []
     number = np.nan_to_num(np.asarray(rows["config_version_id"], np.float64)).astype(np.int64)
-    hashes, code = np.unique(rows["source_hash"].astype(str), return_inverse=True)
+    hashes, code = rows["sources"], rows["source"]
     pairs, which = np.unique(number * (hashes.size + 1) + code, return_inverse=True)
     firsts = np.unique(which, return_index=True)[1]
     order = np.argsort(firsts, kind="stable")
@@ -167,7 +167,8 @@ def _versions(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _changes:
     place[order] = np.arange(pairs.size)
     known = {change.id: change for change in _changes}
     names = [
-        _called(int(pairs[k]) // (hashes.size + 1), hashes[int(pairs[k]) % (hashes.size + 1)], known) for k in order
+        _called(int(pairs[k]) // (hashes.size + 1), str(hashes[int(pairs[k]) % (hashes.size + 1)]), known)
+        for k in order
     ]
     mine = np.searchsorted(rows["seq"], _found.trades["seq"])
     trades = _found.account.trades
@@ -184,5 +185,5 @@ def _fractions(trades: Any) -> Floats:
 
 def _called(number: int, source: str, known: Mapping[int, read.Change]) -> str:
     change = known.get(number)
-    what = f"{change.hash[:8]}, {formats.when(change.ts)}" if change is not None else "no configuration stored"
+    what = f"{change.hash[:8]}, {formats.when(change.ts)} UTC" if change is not None else "no configuration stored"
     return f"{what}, code {source[:8]}" if source else what

@@ -11,7 +11,6 @@ import streamlit as st
 from app import charts, formats, journal_editor, tables, trade_charts, ui, units
 from app.read import overview, trade_detail
 from app.read.journal import Subject
-from app.read.research import market
 from app.tiles import halves
 from engine.research.trade_bars import TradeBars, trade_bars
 
@@ -130,6 +129,8 @@ def candles(page: ui.Page, trade: Mapping[str, Any]) -> None:
     if found.candles is None:
         figure = charts.stop_path({**seen, "stop": trade["stop_initial"]}, stops, seen["exit_ts"], page.colors)
     else:
+        from app.read.research import market  # brings the kernel: a list of trades does not wait for it
+
         bars = market(found.candles, first, last)
         figure = trade_charts.trade(seen, {**bars, "ts": clock.local(bars["ts"])}, stops, page.colors)
     st.plotly_chart(figure, theme=None, key="trade_path", config=charts.CONFIG, alt=words)

@@ -80,8 +80,10 @@ def changes(engine: Engine, run_id: int) -> list[Change]:
 
 
 def under(engine: Engine, run_id: int) -> dict[str, Column]:
-    """By trade, in order of `seq`: the version of configuration and the hash of the strategy's source it was opened under."""
+    """By trade, in order of `seq`: the version of configuration, and `source`, the place among `sources` of the hash of the
+    strategy's source it was opened under."""
     found = columns(engine, UNDER, {"run": run_id, "since": 0})
-    source = np.empty(len(found["seq"]), object)
-    source[:] = [str(text or "") for text in found["source_hash"]]
-    return {**found, "source_hash": source}
+    place: dict[str, int] = {}
+    texts = found.pop("source_hash").tolist()
+    found["source"] = np.fromiter((place.setdefault(text or "", len(place)) for text in texts), np.int64, len(texts))
+    return {**found, "sources": np.array(list(place), object)}

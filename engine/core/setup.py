@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.core.machine import Machine
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
+
+if TYPE_CHECKING:
+    from engine.core.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Setup:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def machine(self) -> Machine:
+        from engine.core.machine import Machine  # what only reads a setup does not wait for the kernel
+
         return Machine(self.account, self.instruments, self.sized(), self.breakers)
 
     def sized(self) -> tuple[SlotSpec, ...]:

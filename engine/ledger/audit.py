@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from db.models import Run
 from engine.ledger.books import RATE, ZERO, Books, DecimalGrid, Fill, Holding, exact, rounded
-from engine.ledger.events import cash_flow
+from engine.ledger.flows import cash_flow
 
 SHOWN = 50
 DIGITS = 60

@@ -1,13 +1,11 @@
 """A machine's events as rows: stops that moved, breakers that tripped or ended, and markers of what changed the run itself.
 
-Pure. Cash and funding leave through markers whose words `cash_flow` reads back, so that the audit can follow the cash.
+Pure. Cash and funding leave through markers whose words `flows.cash_flow` reads back, so that the audit can follow the cash.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
-from decimal import Decimal
 from typing import Any
 
 from db.base import Table
@@ -18,8 +16,6 @@ from engine.core.types import NEVER, RATE, Rows
 from engine.ledger.names import Context
 
 Row = dict[str, object]
-
-_FLOW = re.compile(r"^(deposit|withdrawal|funding (?:paid|received)) (\d+(?:\.\d+)?) \S+(?: on slot ([0-9a-f]{12}))?$")
 
 
 def event_rows(context: Context, reports: Reports) -> dict[type[Table], list[Row]]:
@@ -52,15 +48,6 @@ def first_stops(context: Context, trades: Rows) -> dict[type[Table], list[Row]]:
         if t["stop_initial"] > 0
     ]
     return {StopMove: rows}
-
-
-def cash_flow(text: str) -> tuple[Decimal, str | None] | None:
-    """What a marker's words say came into the account (negative: left it), and the slot's key; None for other words."""
-    found = _FLOW.match(text)
-    if found is None:
-        return None
-    amount = Decimal(found[2])
-    return (amount if found[1] in ("deposit", "funding received") else -amount), found[3]
 
 
 def _marker(context: Context, ts: int, text: str) -> Row:

@@ -13,8 +13,6 @@ from sqlalchemy import Engine
 from db import queries
 from engine.core.setup import Setup
 from engine.market.symbols import timeframe_name
-from engine.strategies import catalog
-from engine.strategies.base import StrategyError
 
 _SLOTS = "SELECT key, label, strategy, symbol, timeframe_ms, params, source_hash FROM slot WHERE run_id = :run ORDER BY position"
 _NEWEST = "SELECT extra FROM snapshot WHERE run_id = :run ORDER BY id DESC LIMIT 1"
@@ -95,6 +93,9 @@ def _short(digest: Any) -> str | None:
 
 def _defaults(strategy: str, digest: str) -> dict[str, Any]:
     """What a run did not say of its parameters; nothing where the strategy's file is another by now."""
+    from engine.strategies import catalog  # brings numba, which whoever only reads what was stored does not wait for
+    from engine.strategies.base import StrategyError
+
     try:
         same = catalog.source(strategy)[1] == digest
         return catalog.load(strategy).Params.model_construct().model_dump(mode="json") if same else {}

@@ -28,7 +28,6 @@ from engine.analytics.values import Floats, Undefined
 from engine.core.setup import Setup
 from engine.core.types import MS_DAY
 from engine.research.seal import SHARE, open_seal, openings
-from engine.strategies import catalog
 
 Keys = npt.NDArray[np.uint64]
 
@@ -81,6 +80,8 @@ def strategies_of(setup: Setup) -> str:
 
 def source_of(setup: Setup) -> str:
     """One hash for the source text of everything that is tried."""
+    from engine.strategies import catalog  # brings numba, which whoever only reads what was stored does not wait for
+
     digests = [catalog.source(name)[1] for name in sorted({slot.strategy for slot in setup.slots})]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -110,6 +111,8 @@ def _told(setup: Setup, defaults: dict[str, dict[str, Any]]) -> list[Any]:
 
 def _slot(slot: Any, params: Mapping[str, Any], defaults: dict[str, dict[str, Any]]) -> list[Any]:
     if slot.strategy not in defaults:
+        from engine.strategies import catalog  # as above
+
         defaults[slot.strategy] = _plain(catalog.load(slot.strategy).Params.model_construct().model_dump(mode="json"))
     guard = slot.protection
     return [

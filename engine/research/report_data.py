@@ -28,7 +28,6 @@ from engine.core.types import MS_DAY
 from engine.market.candles import DataError
 from engine.research import market_days
 from engine.research.compare_config import config_of, setup_of_run
-from engine.research.doubt import doubt
 from engine.research.lineage import Lineage, data_set_of, lineage_of, strategies_of
 from engine.research.stored import account_from, flows_of_run
 from engine.research.stored_costs import FILLS, slippage
@@ -105,6 +104,8 @@ def told(engine: Engine, ask: Ask) -> Told:
     since, until = ask.since or whole.curve.begun, ask.until or int(whole.curve.ts[-1])
     inside = (trades["exit_ts"] >= since) & (trades["exit_ts"] <= until) & np.isin(trades["slot_id"], chosen)
     account = _part(whole, ask, inside, since, until)
+    from engine.research.doubt import doubt  # brings the kernel, which whoever only offers a report does not wait for
+
     account, market = _beside(account, run, slots, chosen)
     own = {name: column[inside] for name, column in trades.items()}
     own["strategy"] = names[inside]

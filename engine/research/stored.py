@@ -12,7 +12,7 @@ from engine.analytics.curve import Curve
 from engine.analytics.definitions import Account
 from engine.analytics.trades import Trades
 from engine.analytics.values import Convention
-from engine.ledger.events import cash_flow
+from engine.ledger.flows import cash_flow
 
 _RUN = "SELECT kind, cash_start, started_ts, ended_ts, finest_tf_ms FROM run WHERE id = :run"
 _POINTS = "SELECT ts, equity, exposure FROM equity WHERE run_id = :run AND slot_id = 0 ORDER BY ts"

@@ -19,7 +19,7 @@ from db import queries
 from db.session import data_folder
 from engine.core.setup import Setup
 from engine.core.types import NEVER
-from engine.ledger.events import cash_flow
+from engine.ledger.flows import cash_flow
 from engine.market.candles import Candles, DataError, iso
 from engine.market.store import Store
 from engine.market.symbols import timeframe_ms, timeframe_name

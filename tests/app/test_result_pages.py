@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from engine.research.stored import account_of_run
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import DAY, NOW
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("performance", "strategies", "portfolio")
 RESULTS = ("review", "performance", "trades", "strategies", "signals", "portfolio", "journal")
 MOST_POINTS = 5_000
@@ -288,3 +291,13 @@ def test_no_query_walks_over_a_big_table(many: Engine) -> None:
 
 
 BIG = ("equity", "trade", "fill", "signal", "orders", "e", "t", "p", "f")
+
+
+def test_the_results_pages_load_without_the_kernel() -> None:
+    """Numba alone takes a second to import: whoever looks at results in a fresh process does not wait for it."""
+    pages = [f"pages/{name}.py" for name in RESULTS]
+    lines = (line for page in pages for line in (ROOT / page).read_text().splitlines())
+    imports = [line for line in lines if line.startswith(("from app", "from engine", "import app"))]
+    code = "\n".join([*imports, "import sys", "print(sorted({'numba', 'scipy'} & set(sys.modules)))"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from db.models import BreakerEvent, Fill, Order, RunMarker, Signal, Slot, StopMove, Trade
 from engine.core.types import DECISION, BreakerSpec, Instrument, Protection
-from engine.ledger.events import cash_flow
+from engine.ledger.flows import cash_flow
 from engine.ledger.rows import Context, position_rows, rows_of, slot_equity_rows
 from tests.ledger.test_audit import MINUTE, market
 from tests.ledger.written import begun, facts_of, store, written
