@@ -24,6 +24,7 @@ from engine.cli import (
     setup,
     signals,
     token,
+    steering,
     trade,
     work,
 )
@@ -56,6 +57,7 @@ for room in (
     report,
     signals,
     token,
+    steering,
     setup,
 ):
     room.register(app)

@@ -68,12 +68,12 @@ def _state(engine: Any, run: dict[str, Any]) -> dict[str, Any]:
 
 def pause(run: Run = None, wait: Wait = WAIT, json_out: Json = False) -> None:
     """No new entries; open positions are managed on."""
-    _send("pause", {}, run, wait, json_out)
+    send("pause", {}, run, wait, json_out)
 
 
 def resume(run: Run = None, wait: Wait = WAIT, json_out: Json = False) -> None:
     """End a pause."""
-    _send("resume", {}, run, wait, json_out)
+    send("resume", {}, run, wait, json_out)
 
 
 def kill(
@@ -94,7 +94,7 @@ def kill(
     if run is None:
         _kill_file(flatten)
     try:
-        _send("kill", {"flatten": flatten, "source": "command line"}, run, wait, json_out)
+        send("kill", {"flatten": flatten, "source": "command line"}, run, wait, json_out)
     except OperationalError as error:
         if run is not None:
             raise
@@ -119,7 +119,7 @@ def release(
     """Start a tripped breaker anew: the peak is equity now, losses count from here."""
     if not yes:
         _typed("release", f"Breaker {breaker} starts anew from the present equity.")
-    _send("release", {"breaker": breaker, "reason": reason}, run, wait, json_out)
+    send("release", {"breaker": breaker, "reason": reason}, run, wait, json_out)
 
 
 def close(
@@ -131,7 +131,7 @@ def close(
     json_out: Json = False,
 ) -> None:
     """Close positions at the market; the trades carry exit_reason manual."""
-    _send("close", {"slot": _slot_name(what)}, run, wait, json_out)
+    send("close", {"slot": _slot_name(what)}, run, wait, json_out)
 
 
 def stop(
@@ -142,7 +142,7 @@ def stop(
     json_out: Json = False,
 ) -> None:
     """Tighten a position's stop."""
-    _send("tighten_stop", {"slot": _slot_name(what), "price": price}, run, wait, json_out)
+    send("tighten_stop", {"slot": _slot_name(what), "price": price}, run, wait, json_out)
 
 
 def slot(
@@ -155,7 +155,7 @@ def slot(
     """Switch a slot's entries on or off."""
     if state not in ("on", "off"):
         raise Fail(f"{state!r} is neither on nor off", USAGE)
-    _send(f"slot_{state}", {"slot": _slot_name(what)}, run, wait, json_out)
+    send(f"slot_{state}", {"slot": _slot_name(what)}, run, wait, json_out)
 
 
 def cash(
@@ -171,7 +171,7 @@ def cash(
         raise Fail(f"{amount!r} is no amount: write it as 250 or -250.50", USAGE) from None
     if not value.is_finite() or value == 0:
         raise Fail(f"{amount} is no amount to pay in or out", USAGE)
-    _send("cash", {"amount": str(value)}, run, wait, json_out)
+    send("cash", {"amount": str(value)}, run, wait, json_out)
 
 
 def _slot_name(text: str) -> str:
@@ -191,7 +191,7 @@ def _typed(word: str, warning: str) -> None:
         raise Fail("nothing was done")
 
 
-def _send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
+def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
     """Write the command, wait for the engine's answer, print it. 1 where it is refused or nobody answers."""
     from db.models import Command
     from db.session import write_session

@@ -24,6 +24,7 @@ from engine.config.sections import (
     SlotSection,
     StorageSection,
 )
+from engine.config.steering import AllocatorSection, LearningSection
 
 
 class Config(Section):
@@ -41,6 +42,8 @@ class Config(Section):
     api: ApiSection = ApiSection()
     health: HealthSection = HealthSection()
     schedule: ScheduleSection = ScheduleSection()
+    allocator: AllocatorSection = AllocatorSection()
+    learning: LearningSection = LearningSection()
     slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
 
     @model_validator(mode="after")

@@ -52,11 +52,14 @@ def todays(args: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(found.values())
 
 
-def known(args: Mapping[str, Any], ts: int) -> dict[str, list[float | None]]:
-    """By source what its strategies are told from exchange time `ts` on: [ts, resolved, won, mean, weight], None for unknown."""
-    return {
-        str(row["source"]): [ts, *(row[name] for name in ("resolved", "won", "mean", "weight"))] for row in todays(args)
-    }
+def learn(known: dict[str, list[list[float | None]]], args: Mapping[str, Any], ts: int) -> None:
+    """Add to `known` what each source's strategies are told from exchange time `ts` on: [ts, resolved, won, mean, weight], None
+    for unknown; a source that the command does not name is told that nothing is known."""
+    told: dict[str, list[float | None]] = {source: [ts, 0, None, None, 1.0] for source in known}
+    for row in todays(args):
+        told[str(row["source"])] = [ts, *(row[name] for name in ("resolved", "won", "mean", "weight"))]
+    for source, one in told.items():
+        known.setdefault(source, []).append(one)
 
 
 def _known(setup: Setup, factors: Mapping[str, Any]) -> dict[str, float]:

@@ -18,6 +18,8 @@ _NEWEST = {
     "shares": "SELECT version, ts, author, shares, why FROM allocation WHERE run_id = :run ORDER BY version DESC LIMIT 1",
     "weights": "SELECT version, ts, author, why FROM source_weight WHERE run_id = :run ORDER BY version DESC LIMIT 1",
 }
+NOBODY = ""
+"""The source of a version's only row where it knows of none: everything is equal again."""
 _ROW = ("source", "regime", "signals", "resolved", "won", "mean", "weight")
 
 
@@ -42,14 +44,30 @@ def write_steered(connection: Connection, run_id: int, taken: Iterable[Steered])
             }
             for row in args["rows"]
         ]  # fmt: skip
-        if made:
-            connection.execute(insert(SourceWeight), made)
+        connection.execute(insert(SourceWeight), made or [{**same, "source": NOBODY, "regime": steering.EVERY}])
 
 
 def newest(engine: Engine, kind: str, run_id: int) -> dict[str, Any] | None:
     """The version in force: version, ts, author, why; None where nothing ever changed."""
     found = rows(engine, _NEWEST[kind], {"run": run_id})
     return dict(found[0]) if found else None
+
+
+def allocations(engine: Engine, run_id: int, most: int = 50) -> list[dict[str, Any]]:
+    """The newest versions of the shares, newest first: version, ts, author, shares, told, why."""
+    wanted = [col(getattr(Allocation, name)) for name in ("version", "ts", "author", "shares", "told", "why")]
+    query = select(*wanted).where(col(Allocation.run_id) == run_id).order_by(col(Allocation.version).desc()).limit(most)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def weights(engine: Engine, run_id: int, most: int = 500) -> list[dict[str, Any]]:
+    """The newest rows of the weights, newest version first, sources and regimes in order."""
+    table = SourceWeight.__table__  # type: ignore[attr-defined]
+    query = select(table).where(table.c.run_id == run_id, table.c.source != NOBODY)
+    ordered = query.order_by(table.c.version.desc(), table.c.source, table.c.regime).limit(most)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(ordered).mappings()]
 
 
 def words_of_version(engine: Engine, kind: str, run_id: int, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +93,7 @@ def words_of_version(engine: Engine, kind: str, run_id: int, args: Mapping[str, 
     if not found:
         return told
     regime = next((row["regime"] for row in found if row["in_force"] and row["regime"]), steering.EVERY)
-    made = [{name: row[name] for name in _ROW} for row in found]
+    made = [{name: row[name] for name in _ROW} for row in found if row["source"] != NOBODY]
     return {**told, "rows": made, "regime": regime, "acts": bool(found[0]["acts"])}
 
 

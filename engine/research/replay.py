@@ -160,8 +160,7 @@ class _Reader:
         if setup != former:
             self._change(setup)
         if kind == "weights":
-            for source, row in steering.known(args, ts).items():
-                self.reading.known.setdefault(source, []).append(row)
+            steering.learn(self.reading.known, args, ts)
 
     def _note_failures(self, ts: int, kind: str, args: dict[str, Any]) -> None:
         """From when to when a slot that failed said nothing."""

@@ -11,6 +11,8 @@ from sqlmodel import col
 
 from db.control import ALERT_COMMANDS
 from db.models import Command
+from engine.ledger import steering
+from engine.ledger.steering_rows import words_of_version
 from engine.runtime.recorder import is_locked
 
 
@@ -25,8 +27,14 @@ def waiting(engine: Engine, run_id: int, taken: Container[int]) -> list[tuple[in
     try:
         with engine.connect() as connection:
             rows = connection.execute(query).all()
+        new = [(row_id, kind, dict(args or {})) for row_id, kind, args in rows if row_id not in taken]
+        return [(n, kind, _whole(engine, run_id, kind, args)) for n, kind, args in new]
     except OperationalError as error:
         if is_locked(error):
             return []
         raise
-    return [(row_id, kind, dict(args or {})) for row_id, kind, args in rows if row_id not in taken]
+
+
+def _whole(engine: Engine, run_id: int, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+    """A wish to go back to earlier shares or weights names a version: the tape needs what they were."""
+    return words_of_version(engine, kind, run_id, args) if kind in steering.KINDS else args

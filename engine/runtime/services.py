@@ -7,13 +7,14 @@ from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
 from engine.runtime.health import Health
 from engine.runtime.session import Session
+from engine.runtime.steering import Steering
 from engine.runtime.systemd import Systemd
 
 
 def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     """The services of this run, not started yet."""
     health = Health(config, session)
-    made: list[Service] = [health, Systemd()]
+    made: list[Service] = [health, Systemd(), Steering(config, session.run_id, doors)]
     if config.api.enabled:
         made.append(Api(config, session, health, doors.kill))
     return made

@@ -258,8 +258,7 @@ class Trader:
         if setup != self.setup:
             self.reconfigure(setup)
         if kind == "weights":
-            for source, row in steering.known(args, ts).items():
-                self.known.setdefault(source, []).append(row)
+            steering.learn(self.known, args, ts)
         self.versions[kind] += 1
         step.steered.append(Steered(kind, self.versions[kind], ts, args))
 

@@ -1,0 +1,81 @@
+"""A run's own past as its engine and its strategies may know it: outcomes read, records and weights proposed. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from db.queries import columns, rows
+from engine.analytics import learning, signals_regime
+from engine.analytics.learning import EVERY, Outcomes, Rules
+from engine.core.types import MS_DAY
+from engine.ledger import steering_rows
+from engine.research.market_days import longest
+
+_OUTCOMES = """SELECT s.strategy AS source, s.symbol, s.timeframe_ms AS span, g.decided_ts AS decided, o.exit_ts AS known,
+    o.result, o.regime FROM signal_outcome o JOIN signal g ON g.run_id = o.run_id AND g.seq = o.signal_seq
+    JOIN slot s ON s.id = g.slot_id WHERE o.run_id = :run AND o.result IS NOT NULL AND o.exit_ts <= :until
+    ORDER BY o.signal_seq"""
+_VERSION = """SELECT source, regime, signals, resolved, won, mean, weight, in_force, acts FROM source_weight
+    WHERE run_id = :run AND version = :version AND source <> ''"""
+
+
+def outcomes_of(engine: Engine, run_id: int, until: int) -> Outcomes:
+    """Every signal of the run whose end was known by exchange time `until` (ms UTC)."""
+    raw = columns(engine, _OUTCOMES, {"run": run_id, "until": until})
+    symbols = (
+        np.unique(raw["symbol"].astype(str), return_inverse=True)[1] if raw["symbol"].size else np.zeros(0, np.int64)
+    )
+    span = raw["span"].astype(np.int64) * learning.SPAN_BARS
+    window = raw["decided"].astype(np.int64) // np.maximum(span, 1) * 1_000 + symbols
+    return Outcomes(
+        raw["source"].astype(object), raw["regime"].astype(object), raw["known"].astype(np.int64),
+        raw["result"].astype(np.float64), window,
+    )  # fmt: skip
+
+
+def regime_at(moment: int, folder: Path) -> str:
+    """BTC's regime of the day of `moment` (ms UTC) from the closes before it in the data `folder`; empty where none is stored."""
+    days, closes = longest(folder, "BTC/USD")
+    before = days < moment // MS_DAY
+    return signals_regime.regimes(days[before], closes[before]).get(moment // MS_DAY, EVERY)
+
+
+def proposal(
+    engine: Engine, run_id: int, now: int, folder: Path, rules: Rules = Rules(), sizes: bool = False
+) -> dict[str, Any] | None:
+    """The words of a `weights` command as of exchange time `now` (ms UTC); None where nothing new is known."""
+    made = learning.weigh(outcomes_of(engine, run_id, now), now, rules)
+    regime = regime_at(now, folder)
+    before = in_force(engine, run_id)
+    if not made or (_said(made), regime if _in(made, regime) else EVERY, sizes) == before:
+        return None
+    former = {(source, where): weight for source, where, _, weight in before[0]}
+    words = [
+        f"{row['source']} {former.get((row['source'], EVERY), 1.0):.2f} -> {row['weight']:.2f} "
+        f"({row['resolved']} windows, mean {row['mean']:+.2%})"
+        for row in made
+        if row["regime"] == EVERY
+    ]
+    why = f"{', '.join(words)}; the market is {regime or 'of no known regime'}"
+    return {"author": "engine", "why": why, "regime": regime, "acts": sizes, "rows": made}
+
+
+def in_force(engine: Engine, run_id: int) -> tuple[list[tuple[str, str, int, float]], str, bool]:
+    """(source, regime, signals and weight of the newest version, the regime it was made in, whether it acts on sizes)."""
+    newest = steering_rows.newest(engine, "weights", run_id)
+    found = rows(engine, _VERSION, {"run": run_id, "version": newest["version"]}) if newest else []
+    regime = next((str(row["regime"]) for row in found if row["in_force"] and row["regime"]), EVERY)
+    return _said(found), regime, any(bool(row["acts"]) for row in found)
+
+
+def _said(made: Sequence[Any]) -> list[tuple[str, str, int, float]]:
+    return sorted((str(r["source"]), str(r["regime"]), int(r["signals"]), float(r["weight"])) for r in made)
+
+
+def _in(made: Sequence[Any], regime: str) -> bool:
+    return any(row["regime"] == regime for row in made)
