@@ -36,6 +36,7 @@ class Run(Table, table=True):
         *above_zero("cash_start"),
         *at_least_zero("finest_tf_ms"),
         Index(None, "kind", "created_ts"),
+        Index(None, "challenger_of"),
     )
 
     id: int | None = key()
@@ -58,6 +59,7 @@ class Run(Table, table=True):
     params: dict[str, Any] = mapping()
     stats: dict[str, Any] = mapping()
     error: str | None = words(nullable=True)
+    challenger_of: int | None = None  # the run that it lives beside and is measured against
 
 
 class ConfigVersion(Table, table=True):

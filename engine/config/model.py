@@ -48,7 +48,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _one_quote_and_no_twins(self) -> Self:
-        if not self.slots:
+        if not self.incumbents:
             raise ValueError(
                 "[[slots]] is empty: an engine without a strategy has nothing to do; add one [[slots]] table"
             )
@@ -68,6 +68,39 @@ class Config(Section):
                     )
                 seen.add(twin)
         return self
+
+    @model_validator(mode="after")
+    def _challengers_have_somebody_to_beat(self) -> Self:
+        feed = {(symbol, slot.timeframe) for slot in self.incumbents for symbol in slot.symbols}
+        named = {
+            (symbol, name)
+            for slot in self.incumbents
+            for symbol in slot.symbols
+            for name in (slot.strategy, slot.label)
+        }
+        for number, slot in enumerate(self.slots, 1):
+            for symbol in slot.symbols if slot.challenger_of else ():
+                if (symbol, slot.challenger_of) not in named:
+                    raise ValueError(
+                        f"[[slots]] {number}: no slot {slot.challenger_of!r} on {symbol} to challenge; name the strategy or the "
+                        "label of one that is no challenger itself"
+                    )
+                if (symbol, slot.timeframe) not in feed:
+                    raise ValueError(
+                        f"[[slots]] {number}: nothing is traded on {symbol} at {slot.timeframe}; a challenger lives of the bars "
+                        "of the account it challenges"
+                    )
+        return self
+
+    @property
+    def incumbents(self) -> tuple[SlotSection, ...]:
+        """The slots of the account itself."""
+        return tuple(slot for slot in self.slots if not slot.challenger_of)
+
+    @property
+    def challengers(self) -> tuple[SlotSection, ...]:
+        """The slots that each trade on paper in an account of their own."""
+        return tuple(slot for slot in self.slots if slot.challenger_of)
 
     def database_url(self) -> str:
         """The database's address; SQLite in the data folder unless another is named."""

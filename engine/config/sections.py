@@ -172,6 +172,11 @@ class SlotSection(Section):
     )
     timeframe: str = Field("1m", description="length of a bar; divides a day: 1m, 5m, 15m, 1h, 4h, 1d")
     label: str = Field("", max_length=40, description="tells two slots apart that are otherwise the same")
+    challenger_of: str = Field(
+        "",
+        max_length=60,
+        description="strategy or label of the slot it is measured against: it trades on paper in an account of its own",
+    )
     enabled: bool = Field(True, description="false: no entries, an open position is managed until it is closed")
     params: dict[str, Any] = Field(
         default_factory=dict, description="the strategy's own parameters (`run_engine.py strategies` lists them)"

@@ -22,8 +22,9 @@ from engine.ledger import steering
 from engine.ledger.rows import SignalFacts
 from engine.market.barbook import BarBook
 from engine.market.candles import iso
+from engine.market.lens import tape_of
 from engine.market.starts import Start
-from engine.market.tape import START, Position, Tape
+from engine.market.tape import START, Position
 from engine.strategies import catalog
 from engine.strategies.base import Bars, Signals
 from engine.strategies.decisions import decisions_of
@@ -103,7 +104,7 @@ class _Reader:
     def read(self, end: Position | None, start: Start | None = None) -> Reading:
         if start is not None:
             self._go_on(start)
-        for event, place in Tape(self.folder / "tape").read(start.position if start else START):
+        for event, place in tape_of(self.folder).read(start.position if start else START):
             if end is not None and (place.day, place.offset) > (end.day, end.offset):
                 break
             if event[0] == "lost":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.market.candles import iso
+from engine.market.lens import Lens, tape_of
 from engine.market.starts import Start, Starts
 from engine.market.tape import Position, Tape
 from engine.research.replay import Hole, Replayed, replay_tape
@@ -64,7 +65,7 @@ def replay_provable(place: Path, end: Position, kernel: str, lived: Lived) -> Pr
 
 def _possible(place: Path, end: Position, kernel: str, lived: Lived) -> tuple[list[Start | None], list[str]]:
     """Where the present kernel can begin, the earliest first, and why it cannot before."""
-    tape, why = Tape(place / "tape"), []
+    tape, why = tape_of(place), []
     points = list(_points(place, end, tape))
     if points and points[0] is not None:
         why.append(GONE)
@@ -80,7 +81,7 @@ def _possible(place: Path, end: Position, kernel: str, lived: Lived) -> tuple[li
     return (points[others[-1] + 1 :], [*why, OTHER_CODE]) if others else (points, why or ([] if points else [GONE]))
 
 
-def _points(place: Path, end: Position, tape: Tape) -> Iterator[Start | None]:
+def _points(place: Path, end: Position, tape: Tape | Lens) -> Iterator[Start | None]:
     """The run's beginning, if the tape still has it or has nothing, and the start points whose days it has."""
     first = next(tape.read(), None)
     if first is None or first[0][0] == "warm":

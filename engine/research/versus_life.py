@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.core.setup import Setup
 from engine.core.types import Instrument, Rows
-from engine.market.tape import Tape
+from engine.market.lens import tape_of
 
 BAR = np.dtype([("ts", "i8"), ("open", "i8"), ("high", "i8"), ("low", "i8"), ("close", "i8")])
 MINUTE = 60_000
@@ -79,7 +79,7 @@ def lived(folder: Path, seconds: Set[int] = frozenset()) -> Lived:
     found = Lived()
     rows: dict[str, _Minutes] = {}
     names: list[str] = []
-    for event, _ in Tape(folder / "tape").read():
+    for event, _ in tape_of(folder).read():
         kind, ts = event[0], int(event[1])
         if kind == "frame":
             found.first = found.first or ts

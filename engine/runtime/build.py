@@ -30,7 +30,7 @@ def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
         for instrument in instruments
     )
     slots, params = [], []
-    for section in config.slots:
+    for section in config.incumbents:
         for symbol in section.symbols:
             slots.append(_slot(config, section, symbol))
             params.append(dict(section.params))
@@ -59,6 +59,22 @@ def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
         config.engine.grace_ms,
         config.engine.latency_ms,
     )
+
+
+def challengers_of(config: Config, setup: Setup) -> dict[str, tuple[Setup, SlotSection]]:
+    """By slot key the setup of each challenger, an account of its own on the instruments and under the limits of `setup`, and the
+    section it comes of. Never a venue's: whatever the account trades on, a challenger's fills are the kernel's."""
+    found = {}
+    paper = replace(setup.account, cash=config.account.cash, fills="model", venue_stops=False)
+    for section in config.challengers:
+        for symbol in section.symbols:
+            slot = _slot(config, section, symbol)
+            own = replace(
+                setup, account=paper, slots=(slot,), params=(dict(section.params),), breakers=breakers_of(config.limits),
+                shares={}, weights={},
+            )  # fmt: skip
+            found[slot.key] = own, section
+    return found
 
 
 def _slot(config: Config, section: SlotSection, symbol: str) -> SlotSpec:

@@ -88,6 +88,7 @@ class _Loop:
         self.committed = self.beaten = self.asked = 0.0
         self.locked = False
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
+        self.desk.challengers = session.challengers
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
         self.failures = Failures("feed"), Failures("venue")
         self.kill = KillSwitch(Path(config.storage.data_dir))
@@ -243,7 +244,8 @@ class _Loop:
         for key in trader.keys:
             symbol, timeframe = key
             instrument = trader.setup.instruments[symbol]
-            bars = self.config.engine.history_bars + trader.warmup(key)
+            warm = [trader, *(one.trader for one in self.session.challengers if key in one.trader.keys)]
+            bars = self.config.engine.history_bars + max(one.warmup(key) for one in warm)
             start = (end - bars * timeframe) // MS_DAY * MS_DAY
             past = candles(
                 self.venue, instrument.symbol, timeframe_name(timeframe), start, end // timeframe * timeframe
@@ -259,6 +261,7 @@ class _Loop:
         )
         counts = trader.book.counts()
         self.desk.event(end, ["warm", end, counts, trader.setup.to_json()])
+        self.desk.begin_challengers(end)
         self._swap_setup()
 
     def _swap_setup(self) -> None:
@@ -380,7 +383,8 @@ class _Loop:
             log.info("%s", text)
         else:
             self.session.recorder.beat(None, self.session.vitals)
-        if self.locked or not self.session.recorder.set_run(status="stopped", ended_ts=wall_ms()):
+        recorders = [self.session.recorder, *(one.recorder for one in self.session.challengers)]
+        if self.locked or not all(one.set_run(status="stopped", ended_ts=wall_ms()) for one in recorders):
             log.warning(
                 "the database is still locked: what is not written yet is on the tape, for the next start to write"
             )

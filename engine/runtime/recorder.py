@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +70,8 @@ class Recorder:
         """UTC day and kernel of the newest start point; a commit under another day or kernel writes the next."""
         self._hour = 0
         self.markers: list[tuple[int, str, str]] = []
+        self.beside: list[Any] = []  # challengers: written with the same transaction
+        self.quiet = False  # a challenger's: what happens to the feed is told once, by the account
         self.alerts: list[dict[str, Any]] = []
         self.written = time.monotonic()  # when a transaction landed last
 
@@ -79,6 +82,9 @@ class Recorder:
         self.tape.sync()
         point("tape.synced")
         trader.book.save()
+        challengers = [one for one in self.beside if one.begun]
+        for one in challengers:
+            one.trader.book.save()
         point("bars.saved")
         segment = (self.tape.position.day, evenkeel.KERNEL_HASH)
         newest: dict[str, int] = {}
@@ -89,6 +95,8 @@ class Recorder:
                 write_all(connection, handed_in)
                 if segment != self.segment:
                     newest = newest_rows(connection, self.context.run_id)
+                behind = [one.recorder.write_beside(connection, one.trader, one.step, segment) for one in challengers]
+                self._end(connection, challengers)
                 point("commit.written")
         except OperationalError as error:
             if is_locked(error):
@@ -104,7 +112,35 @@ class Recorder:
         if segment != self.segment:
             self._begin_segment(trader, newest)
             self.segment = segment
+        for one, rows in zip(challengers, behind, strict=True):
+            one.recorder.written_beside(one.trader, segment, rows)
+            one.step = Step()
+        self.beside[:] = [one for one in self.beside if not one.ended]
         return True
+
+    # ---- a challenger's, in another's transaction ------------------------------------------------------------------------
+    def write_beside(
+        self, connection: Connection, trader: Trader, step: Step, segment: tuple[str, str]
+    ) -> dict[str, int] | None:
+        """What `commit` writes, without a heartbeat; the run's newest rows where a start point is due behind it."""
+        self._write(connection, trader, step, None)
+        return newest_rows(connection, self.context.run_id) if segment != self.segment else None
+
+    def written_beside(self, trader: Trader, segment: tuple[str, str], newest: dict[str, int] | None) -> None:
+        """The transaction has landed."""
+        self.markers.clear()
+        self.alerts.clear()
+        self._hour = trader.now // HOUR_MS
+        if newest is not None:
+            self._begin_segment(trader, newest)
+            self.segment = segment
+            self.starts.drop_before(min(self.tape.days(), default=""))
+
+    def _end(self, connection: Connection, challengers: Sequence[Any]) -> None:
+        for one in challengers:
+            if one.ended:
+                over = {"status": "complete", "ended_ts": wall_ms()}
+                connection.execute(update(Run).where(col(Run.id) == one.run_id).values(**over))
 
     def _begin_segment(self, trader: Trader, newest: dict[str, int]) -> None:
         """A start point of what is in the ledger now. Trading goes on without: a replay then begins at another one."""
@@ -117,7 +153,7 @@ class Recorder:
         except OSError as error:
             log.warning("no start point could be written; parity begins at an earlier or a later one: %s", error)
 
-    def _write(self, connection: Connection, trader: Trader, step: Step, vitals: Vitals) -> None:
+    def _write(self, connection: Connection, trader: Trader, step: Step, vitals: Vitals | None) -> None:
         run_id = self.context.run_id
         reports = Reports.concatenate(step.reports)
         ledger_write.write_rows(connection, ledger_rows.rows_of(self.context, reports, step.facts))
@@ -134,7 +170,8 @@ class Recorder:
         self._acknowledge(connection, step)
         self._write_words(connection)
         self._write_snapshot(connection, trader)
-        self._beat(connection, trader, vitals)
+        if vitals is not None:
+            self._beat(connection, trader, vitals)
 
     def _write_outages(self, connection: Connection, step: Step) -> None:
         if not step.gaps:
@@ -173,6 +210,8 @@ class Recorder:
     def _alert(
         self, connection: Connection, ts: int, severity: str, kind: str, title: str, body: str, dedupe_key: str
     ) -> None:
+        if self.quiet and kind != "strategy":
+            return
         known = connection.execute(select(col(Alert.id)).where(col(Alert.dedupe_key) == dedupe_key)).first()
         if known is None:
             row = {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body}

@@ -30,6 +30,7 @@ from engine.market.starts import Starts
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
 from engine.runtime.build import setup_of, symbols_of, with_orphans
+from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.crash import point
 from engine.runtime.lock import EngineLock
 from engine.runtime.recorder import Recorder, Vitals, wall_ms
@@ -59,9 +60,15 @@ class Session:
     """What the configuration asks for; the trader's own setup until the loop swaps it."""
     off: set[str] = field(default_factory=set)
     """Keys of slots that only manage what they hold."""
+    challengers: list[Challenger] = field(default_factory=list)
     facts: tuple[Instrument, ...] = ()
     """The instruments as the exchange has them, without the configuration's fees."""
     timings: Timings = field(default_factory=Timings)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's tape and bars lie."""
+        return self.tape.folder.parent
 
     def close(self) -> None:
         self.tape.close()
@@ -109,6 +116,9 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
     session.off = switched_off(config, setup) | orphans
     session.facts = tuple(facts)
+    with write_session(patient) as rows:
+        enlist(rows, session, config, setup)
+    muster(session, patient, config)
     patient.dispose()
     if snapshot is None:
         _discard(folder)
@@ -206,6 +216,8 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
     end = start = _start_on_tape(session, Position(snapshot.tape_day, snapshot.tape_offset, snapshot.tape_seq))
     for event, behind in session.tape.read(start):
         trader.take(event, session.pending)
+        for one in session.challengers:
+            one.take(event, trader)
         end = behind
     session.tape.open(end)
     point("recovery.replayed")
@@ -223,6 +235,9 @@ def _start_on_tape(session: Session, position: Position) -> Position:
         return position
     session.recorder.starts.drop_behind(whole)
     session.recorder.segment = ("", "")  # the first commit begins another behind the hole
+    for one in session.challengers:
+        one.recorder.starts.drop_behind(whole)
+        one.recorder.segment = ("", "")
     tape.open(whole)
     tape.append(now, ["lost", now, ts])
     tape.sync()
@@ -250,7 +265,7 @@ def switched_off(config: Config, setup: Setup) -> set[str]:
 
 
 def _enabled(config: Config) -> list[bool]:
-    return [section.enabled for section in config.slots for _ in section.symbols]
+    return [section.enabled for section in config.incumbents for _ in section.symbols]
 
 
 def describe(trader: Trader) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from engine.core.setup import Setup
 from engine.ledger.context import context_of
 from engine.runtime.build import setup_of, with_orphans
 from engine.runtime.causality import looking_ahead
+from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.desk import Desk
 from engine.runtime.recorder import is_locked
 from engine.runtime.reload import Candidate
@@ -44,6 +45,33 @@ def take_over_setup(session: Session, desk: Desk) -> None:
         if state != wanted and (wanted == "exit_only" or slot.key not in trader.errors):
             args = {"slot": slot.key, "state": wanted}
             desk.event(trader.now, ["command", trader.now, "slot_state", args, 0])
+    for one in session.challengers:
+        if not one.ended:
+            _take_over_challenger(session, desk, one)
+
+
+def _take_over_challenger(session: Session, desk: Desk, one: Challenger) -> None:
+    """It ends, or works with what is asked for; its instruments are the account's, whose frames it takes."""
+    trader, account = one.trader, session.trader
+    if one.setup is None:
+        desk.event(account.now, one.event(["end", account.now]))
+        return
+    cash = trader.setup.account.cash
+    wanted = replace(one.setup, instruments=account.setup.instruments, account=replace(one.setup.account, cash=cash))
+    if not one.begun:
+        trader.reconfigure(wanted)
+        return
+    if wanted != trader.setup:
+        desk.event(account.now, one.event(["setup", account.now, wanted.to_json()]))
+    one.recorder.context = context_of(session.engine, one.run_id, trader.setup)
+    for i, why in looking_ahead(trader).items():
+        trader.fail(i, trader.now + 1, why, one.step)
+    desk.tell_failures()
+    state, off = codes.SLOT_STATES[int(trader.machine.slots["state"][0])], one.off or one.key in trader.put_out
+    asked = "exit_only" if off else "enabled"
+    if state != asked and (off or one.key not in trader.errors):
+        args = {"slot": one.key, "state": asked}
+        desk.event(account.now, one.event(["command", account.now, "slot_state", args, 0]))
 
 
 def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
@@ -55,12 +83,14 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
             assert run is not None
             text = bare(candidate.config)
             put_in_force(rows, run, candidate.config, text, candidate.source, (session.trader.setup, setup))
+            enlist(rows, session, candidate.config, setup)
             version = run.config_version_id
     except OperationalError as error:
         if is_locked(error):
             return False
         raise
     session.setup = setup
+    muster(session, session.engine, candidate.config)
     session.off = switched_off(candidate.config, setup) | orphans
     _tell(session, candidate, version or 0)
     return True

@@ -1,0 +1,192 @@
+"""Challengers: slots that live beside the account on the same feed, each trading on paper in an account of its own.
+
+A challenger is a run like any other (its own trader, rows, bars and start points) but for its tape: it shares the engine's, where
+what is its own stands as ["challenger", ts, run id, event]. So one place on one tape is where both stand, after any crash.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session as OrmSession
+from sqlmodel import col
+
+import engine as evenkeel
+from db.models import Run, Snapshot
+from engine.config.model import Config
+from engine.config.sections import SlotSection
+from engine.config.text import bare
+from engine.core.setup import Setup
+from engine.ledger import write as ledger_write
+from engine.ledger.context import context_of
+from engine.market.barbook import BarBook
+from engine.market.lens import KIND, SHARED, share
+from engine.market.starts import Starts
+from engine.market.tape import Event
+from engine.runtime.budget import SlotBudget
+from engine.runtime.build import challengers_of
+from engine.runtime.recorder import Recorder, wall_ms
+from engine.runtime.trader import Step, Trader
+from engine.runtime.versions import put_in_force
+
+if TYPE_CHECKING:
+    from engine.runtime.session import Session
+
+ENDED = "complete"
+log = logging.getLogger("evenkeel.challengers")
+
+
+@dataclass
+class Challenger:
+    """One of them. `setup` is what the configuration asks for, None once it asks for it no more; the trader's own until then."""
+
+    run_id: int
+    of: int
+    folder: Path
+    trader: Trader
+    recorder: Recorder
+    setup: Setup | None
+    step: Step = field(default_factory=Step)
+    budget: SlotBudget = field(default_factory=lambda: SlotBudget(60_000))
+    begun: bool = False
+    ended: bool = False
+    off: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.trader.setup.slots[0].key
+
+    def event(self, event: Event) -> Event:
+        """An event of its own as it stands on the tape."""
+        return [KIND, event[1], self.run_id, event]
+
+    def take(self, event: Event, incumbent: Trader) -> None:
+        """Take an event of the tape, in life and at a recovery alike: what is shared once it has begun, and what is its own."""
+        if event[0] == KIND and event[2] == self.run_id:
+            self._own(event[3], incumbent)
+        elif event[0] in SHARED and self.begun and not self.ended:
+            self.trader.take(event, self.step)
+
+    def _own(self, event: Event, incumbent: Trader) -> None:
+        if event[0] == "warm":
+            setup = Setup.from_json(event[3])
+            if setup != self.trader.setup:
+                self.trader.reconfigure(setup)
+            for symbol, timeframe in self.trader.keys:
+                self.trader.warm((symbol, timeframe), incumbent.book.bars((symbol, timeframe)))
+            self.begun = True
+            share(self.folder, self.of, self.run_id, event[1])
+        elif event[0] == "end":
+            self.ended = True
+        self.trader.take(event, self.step)
+
+    def may_begin(self, ts: int, incumbent: Trader) -> int:
+        """The exchange time at which it may begin before an event of time `ts`: where its bars begin anew. 0 for not yet."""
+        span = self.trader.setup.slots[0].timeframe_ms
+        edge = ts // span * span
+        waits = not self.begun and self.setup is not None and incumbent.now and not incumbent.in_gap
+        return edge if waits and edge >= incumbent.now else 0
+
+    def warm_event(self, ts: int, incumbent: Trader) -> Event:
+        """Its beginning: it looks back on the bars that the account has seen."""
+        counts = {incumbent.book.file_name(key): int(incumbent.book.bars(key).size) for key in self.trader.keys}
+        return self.event(["warm", ts, counts, self.trader.setup.to_json()])
+
+
+def enlist(rows: OrmSession, session: Session, config: Config, setup: Setup) -> list[tuple[int, str]]:
+    """Rows for the challengers that `config` asks for: (run id, slot key) of all, those that live on among them. The caller's
+    transaction. Every configuration is a version of each of them too."""
+    wanted, found = challengers_of(config, setup), []
+    alive = {run.params["challenger"]["key"]: run for run in _alive(rows, session.run_id)}
+    for key, (own, section) in wanted.items():
+        run = alive.get(key) or _create(rows, session, config, own, section)
+        assert run.id is not None
+        run.status, run.ended_ts = "running", None
+        put_in_force(rows, run, config, bare(config), "start", (own,))
+        found.append((run.id, key))
+    for key, run in alive.items():
+        if (
+            key not in wanted
+            and rows.scalars(select(col(Snapshot.id)).where(col(Snapshot.run_id) == run.id)).first() is None
+        ):
+            run.status, run.ended_ts = ENDED, wall_ms()  # it never began
+    return found
+
+
+def _alive(rows: OrmSession, run_id: int) -> list[Run]:
+    query = select(Run).where(col(Run.challenger_of) == run_id, col(Run.status) != ENDED).order_by(col(Run.id))
+    return list(rows.scalars(query))
+
+
+def _create(rows: OrmSession, session: Session, config: Config, setup: Setup, section: SlotSection) -> Run:
+    slot = setup.slots[0]
+    number = len(rows.scalars(select(col(Run.id)).where(col(Run.challenger_of) == session.run_id)).all()) + 1
+    run_id = ledger_write.create_run(
+        rows,
+        name=f"{config.run.name}-challenger-{number}",
+        kind="paper",
+        demo=session.vitals.demo,
+        status="running",
+        exchange=config.run.exchange,
+        quote=config.account.quote,
+        cash_start=float(config.account.cash),
+        finest_tf_ms=slot.timeframe_ms,
+        created_ts=wall_ms(),
+        started_ts=wall_ms(),
+        code_hash=evenkeel.KERNEL_HASH,
+        challenger_of=session.run_id,
+        params={"challenger": {"key": slot.key, "of": section.challenger_of, "symbol": slot.symbol}},
+    )
+    run = rows.get(Run, run_id)
+    assert run is not None
+    return run
+
+
+def muster(session: Session, engine: Engine, config: Config) -> None:
+    """Every challenger that lives as an object beside the session, as its last snapshot left it; those the configuration does not
+    ask for any more end at the next take-over."""
+    wanted = challengers_of(config, session.setup)
+    known = {one.run_id for one in session.challengers}
+    with OrmSession(engine) as rows:
+        for run in _alive(rows, session.run_id):
+            if run.id in known:
+                continue
+            query = select(Snapshot).where(col(Snapshot.run_id) == run.id).order_by(col(Snapshot.id).desc()).limit(1)
+            key = run.params["challenger"]["key"]
+            own = wanted[key][0] if key in wanted else None
+            snapshot = rows.scalars(query).first()
+            session.challengers.append(_of(session, engine, run, own, snapshot))
+    for one in session.challengers:
+        one.setup, one.off = wanted.get(one.key, (None,))[0], one.key in wanted and not wanted[one.key][1].enabled
+    session.recorder.beside = session.challengers
+
+
+def _of(session: Session, engine: Engine, run: Run, own: Setup | None, snapshot: Snapshot | None) -> Challenger:
+    former = Setup.from_json(snapshot.extra["setup"]) if snapshot is not None else own
+    assert former is not None
+    assert run.id is not None
+    folder = session.folder.parent / str(run.id)
+    trader = Trader(
+        former, BarBook(folder / "bars", tuple(one.symbol for one in former.instruments)), session.trader.stopwatch
+    )
+    recorder = Recorder(session.engine, context_of(engine, run.id, former), session.tape, Starts(folder / "starts"))
+    recorder.quiet = True
+    one = Challenger(run.id, session.run_id, folder, trader, recorder, own)
+    if snapshot is not None:
+        trader.book.load(snapshot.extra["bars"])
+        trader.book.cut(snapshot.extra.get("first_bars", {}))
+        trader.restore(snapshot.state, snapshot.layout, snapshot.extra)
+        one.begun = True
+        if snapshot.kernel_hash != evenkeel.KERNEL_HASH:
+            recorder.markers.append(
+                (trader.now, "upgrade", "another version of the kernel: a new parity segment begins")
+            )
+    else:
+        for path in sorted(folder.rglob("*"), reverse=True):  # what a start that died before its first commit left
+            if path.is_file():
+                path.unlink()
+    return one
