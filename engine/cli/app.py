@@ -23,8 +23,8 @@ from engine.cli import (
     sandbox,
     setup,
     signals,
-    token,
     steering,
+    token,
     trade,
     work,
 )

@@ -33,9 +33,7 @@ _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
 _NEW_RUN = {"account.cash"}
 _START_SECTIONS = ("run", "storage", "engine", "account", "api")
-_FOR_ONE_SLOT = tuple(
-    "challenger_of enabled params stop target trail breakeven time_stop sizing allow_short".split()
-)
+_FOR_ONE_SLOT = tuple("challenger_of enabled params stop target trail breakeven time_stop sizing allow_short".split())
 
 
 @dataclass(frozen=True)
