@@ -21,21 +21,9 @@ from engine.analytics.table import DEFINITIONS, figures
 from engine.analytics.values import MIN_DAYS, Figure, Undefined
 
 SHOWN = (
-    "total_return",
-    "net_profit",
-    "sharpe",
-    "sortino",
-    "volatility",
-    "max_drawdown",
-    "calmar",
-    "win_rate",
-    "profit_factor",
-    "expectancy",
-    "avg_r",
-    "exposure",
-    "var_95",
-    "cvar_95",
-)
+    "total_return", "net_profit", "sharpe", "sortino", "volatility", "max_drawdown", "calmar", "win_rate", "profit_factor",
+    "expectancy", "avg_r", "exposure", "var_95", "cvar_95",
+)  # fmt: skip
 WINDOWS = (20, 30, 60, 90, 180)
 WEEK_DAYS, WEEKS_DAYS = 7, 14
 """From how many days on the week's hours and the calendars say something; before, they are empty cells."""
