@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app.guard.gate import Gate
+from engine.access.addresses import is_loopback
 from engine.access.files import keep_from_others
 from engine.access.password import PasswordError, stored
 from engine.config.reading import home
@@ -49,13 +49,3 @@ def refusal(address: str, hosts: list[str], folder: Path) -> str | None:
             "people will type, or leave server.address at 127.0.0.1."
         )
     return None
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach `address`; an empty one means every address."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False

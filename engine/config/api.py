@@ -5,12 +5,12 @@ Tokens, and the address that is pinged, are secrets: they stand in my/tokens.jso
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from engine.access.addresses import is_loopback
 from engine.config.sections import Section
 
 CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
@@ -32,12 +32,7 @@ class ApiSection(Section):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @model_validator(mode="after")
     def _named(self) -> Self:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from app.guard.start import is_loopback, refusal
+from app.guard.start import refusal
 from engine.access import password
+from engine.access.addresses import is_loopback
 from tests.guard.conftest import WORD
 
 
