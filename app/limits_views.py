@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import orjson
 import streamlit as st
 
 from app import confirm, formats, tables, ui
@@ -71,14 +72,15 @@ def use(standing: Standing) -> None:
 
 def _row(machine: Machine, one: LimitUse) -> str:
     kind = "tripped" if one.state == "tripped" else "marked" if one.marked else ""
-    state = one.state if one.state != "armed" else "near its limit" if one.marked else ""
+    state = "on probation" if one.state == "probation" else "near its limit" if one.marked else ""
     if one.state == "tripped":
-        state = f"tripped: {formats.words(one.level)}{_until(machine, one)}"
+        became = "the rules decide alone" if one.level == "running" else formats.words(one.level)
+        state = f"tripped: {became}{_until(machine, one)}"
     words = f"{amount(one.used, one.unit)} of {amount(one.limit, one.unit)}"
     width = min(max(one.fraction, 0.0), 1.0) * 100
     return (
         f'<div class="{kind}"><span>{escape(name_of(one.name))}</span>'
-        f'<span class="whose dim">{escape(whose(machine, one.scope))}</span>'
+        f'<span class="whose dim{" all" if one.scope == "account" else ""}">{escape(whose(machine, one.scope))}</span>'
         f'<span class="track" role="meter" aria-valuenow="{width:.0f}" aria-label="{escape(name_of(one.name))}">'
         f'<i style="width:{width:.1f}%"></i><s></s></span>'
         f'<span class="num">{escape(words)}</span><span class="state">{escape(state)}</span></div>'
@@ -102,12 +104,12 @@ def releases(page: ui.Page, standing: Standing) -> None:
         return
     st.subheader("Held back", anchor=False)
     for name in held:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"held_{held.index(name)}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"held_{held.index(name)}"):
             owner = whose(machine, name.partition(":")[2])
-            st.text(f"{name_of(name)}{f': {owner}' if owner else ''}", width="stretch")
             st.button(
                 "Release", key=f"release_{name}", on_click=confirm.note, args=("release",), kwargs={"breaker": name}
             )
+            st.html(f'<span class="ek-held">{escape(name_of(name))}<i>{escape(owner)}</i></span>')
 
 
 # ---- history -----------------------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def _told(trip: Trip) -> dict[str, Any]:
     owner = row["breaker"].partition(":")[2] if row["scope"] == "symbol" else "account"
     if row["strategy"]:
         owner = formats.slot(row["strategy"], row["symbol"], row["label"])
-    numbers = row["numbers"] if isinstance(row["numbers"], Mapping) else {}
+    numbers = orjson.loads(row["numbers"]) if isinstance(row["numbers"], str) else row["numbers"] or {}
     return {
         **{name: row[name] for name in ("ts", "breaker", "value", "threshold", "level")},
         "whose": owner, "equity": numbers.get("equity"), "ended": trip.ended, "how": trip.how,

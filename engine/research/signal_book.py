@@ -24,7 +24,8 @@ OUTCOMES = """SELECT signal_seq, cost, r1, r4, r12, r24, r72, mae, mfe, result, 
     FROM signal_outcome WHERE run_id = :run ORDER BY signal_seq"""
 TRADES = "SELECT signal_seq, pnl, seq FROM trade WHERE run_id = :run AND signal_seq > 0"
 HELD = "SELECT signal_seq FROM position WHERE run_id = :run AND signal_seq > 0"
-TRIPS = "SELECT ts, breaker, scope, slot_id, action FROM breaker_event WHERE run_id = :run ORDER BY ts, seq LIMIT 20000"
+TRIPS = """SELECT ts, breaker, scope, slot_id, action FROM breaker_event
+    WHERE run_id = :run AND NOT (action = 'trip' AND level = 'running') ORDER BY ts, seq LIMIT 20000"""
 USUAL = """SELECT slot_id, avg(entry_notional) AS usual FROM
     (SELECT slot_id, entry_notional FROM trade WHERE run_id = :run ORDER BY seq DESC LIMIT 2000) recent GROUP BY slot_id"""
 ORDER = "SELECT state, reason FROM orders WHERE run_id = :run AND seq = :seq"
@@ -246,12 +247,15 @@ def _rules(engine: Engine, run_id: int, raw: dict[str, Column], fate: Ints) -> F
     rule[(fate == 2) & (rule == "")] = "unfilled"
     stopped = np.flatnonzero((fate == 1) & ((rule == "breaker") | (rule == "level")))
     if stopped.size:
-        _name_breakers(rows(engine, TRIPS, {"run": run_id}), raw, rule, stopped)
+        symbols = {row["id"]: row["symbol"] for row in rows(engine, SLOTS, {"run": run_id})}
+        _name_breakers(rows(engine, TRIPS, {"run": run_id}), raw, rule, stopped, symbols)
     return _words(rule)
 
 
-def _name_breakers(trips: list[dict[str, Any]], raw: dict[str, Column], rule: Column, stopped: Ints) -> None:
-    """Each blocked signal gets the last breaker that had tripped for its slot or the account and had not ended."""
+def _name_breakers(
+    trips: list[dict[str, Any]], raw: dict[str, Column], rule: Column, stopped: Ints, symbols: dict[int, str]
+) -> None:
+    """Each blocked signal gets the last breaker that had tripped for its slot, symbol or the account and had not ended."""
     active: dict[tuple[str, Any], int] = {}
     moves = iter(trips)
     upcoming = next(moves, None)
@@ -262,6 +266,8 @@ def _name_breakers(trips: list[dict[str, Any]], raw: dict[str, Column], rule: Co
             if upcoming["action"] == "trip":
                 active[key] = 1
             upcoming = next(moves, None)
-        mine = [name for name, slot in active if slot in (None, 0, raw["slot_id"][at])]
+        slot = raw["slot_id"][at]
+        owners = ("", symbols.get(int(slot), ""))
+        mine = [n for n, owner in active if owner == slot or (owner in (None, 0) and n.partition(":")[2] in owners)]
         if mine:
             rule[at] = f"breaker {mine[-1].partition(':')[0]}"
