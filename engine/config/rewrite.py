@@ -7,13 +7,13 @@ forms that no program can edit without damage, and those are for an editor. Chec
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Container, Mapping
 from itertools import pairwise
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT
 
 from engine.config.errors import ConfigError
 from engine.config.model import Config
@@ -70,7 +70,7 @@ def with_slot_moved(text: str, number: int, to: int) -> str:
     def change(data: Any, *_: Any) -> None:
         order = list(range(len(data["slots"])))
         order.insert(to, order.pop(number))
-        _arrange(data, [data["slots"][k] for k in order])
+        _arrange(data, _these(data, order))
 
     return _edited(text, change, tomlkit.table)
 
@@ -105,20 +105,23 @@ def _with_slots(text: str, now: Config, wanted: Config) -> str:
             if getattr(former, key) != getattr(slot, key):
                 text = with_value(text, ("slots", number, key), _plain(getattr(slot, key)))
         order.append(number)
-    return _edited(text, lambda data, *_: _arrange(data, [data["slots"][k] for k in order]), tomlkit.table)
+    return _edited(text, lambda data, *_: _arrange(data, _these(data, order)), tomlkit.table)
 
 
 def _identity(slot: SlotSection) -> tuple[Any, ...]:
     return tuple(getattr(slot, name) for name in _NAMES)
 
 
+def _these(data: Any, order: list[int]) -> list[Any]:
+    held = data["slots"]
+    return [(held.body if isinstance(held, AoT) else held)[k] for k in order]
+
+
 def _arrange(data: Any, slots: list[Any]) -> None:
-    """These tables, in this order, as the slots."""
-    if isinstance(data, tomlkit.TOMLDocument) and hasattr(data["slots"], "body"):
-        made = tomlkit.aot()
-        for slot in slots:
-            made.append(copy.deepcopy(slot))
-        data["slots"] = made
+    """These tables, in this order, as the slots; in the place where they stand, so that no space between them grows."""
+    held = data["slots"]
+    if isinstance(held, AoT):
+        held.body[:] = slots
     else:
         data["slots"] = list(slots)
 
