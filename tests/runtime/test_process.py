@@ -137,33 +137,3 @@ def test_an_exchange_out_of_reach_at_the_start(tmp_path: Path) -> None:
 def test_an_unknown_symbol(engine: Living) -> None:
     config = engine.config.read_text().replace("BTC/USD", "BTX/USD")
     refused(run(engine.folder, config), 2, "BTX/USD")
-
-
-def test_an_edited_configuration_is_taken_over_without_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Saved as an editor saves it: first a setting that is no setting, then one that acts at the next bar's close."""
-    monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "data" / "my"))
-    with market(7200, speed=120) as place:
-        engine = living(tmp_path / "data", place)
-        good = engine.config.read_text()
-        with engine.running() as process:
-            engine.until("SELECT count(*) FROM snapshot", process)
-            _save(
-                engine.config,
-                good.replace("slippage_bps", "slipage_bps").replace("[costs]", "[costs]\nslipage_bps = 4"),
-            )
-            engine.until("SELECT message LIKE '%slipage_bps%did you mean slippage_bps%' FROM engine_status", process)
-            _save(engine.config, good.replace("[costs]", "[costs]\nslippage_bps = 7"))
-            engine.until("SELECT count(*) = 2 FROM config_version", process)
-            engine.until("SELECT message = '' FROM engine_status", process)
-            code = stopped(process)
-    assert code == 0, engine.last_words()
-    assert engine.row("SELECT title FROM alert WHERE kind = 'config' ORDER BY id DESC") == (
-        "the configuration was reloaded",
-    )
-    assert engine.row("SELECT count(*) FROM engine_status") == (1,)
-
-
-def _save(path: Path, text: str) -> None:
-    part = path.with_name("." + path.name)
-    part.write_text(text)
-    part.replace(path)

@@ -132,3 +132,62 @@ def test_a_file_that_is_gone_or_no_text_is_left_alone(path: Path, told: Told) ->
     in_place(path, "back")
     told.wait_for("back")
     assert told.texts == ["back"]
+
+
+class Both(Told):
+    """What a watcher told and what it lost, in one list; what was lost begins with a minus."""
+
+    def lost(self, why: str) -> None:
+        self(f"-{why}")
+
+    def wait_for_words(self, words: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: any(words in one for one in self.texts), WAIT_S), f"told {self.texts}"
+
+
+@pytest.fixture
+def both(path: Path) -> Iterator[Both]:
+    both = Both()
+    watch = FileWatch(path, both, both.lost, poll_s=0.1, settle_s=0.02)
+    watch.start()
+    yield both
+    watch.stop()
+
+
+def test_a_file_that_stays_away_is_told_once_and_told_again_when_it_is_back(path: Path, both: Both) -> None:
+    path.rename(path.with_name("away"))
+    both.wait_for_words("does not exist")
+    path.mkdir()
+    both.wait_for_words("is a folder")
+    path.rmdir()
+    path.write_bytes(b"\xff")
+    both.wait_for_words("no text in UTF-8")
+    path.with_name("away").replace(path)
+    both.wait_for("first")
+    assert [one.partition(":")[0][-20:] for one in both.texts if one[0] == "-"] == [
+        one.partition(":")[0][-20:] for one in dict.fromkeys(both.texts) if one[0] == "-"
+    ], "each reason once"
+
+
+def test_an_empty_and_a_huge_file(path: Path, both: Both) -> None:
+    path.write_text("")
+    both.wait_for("")
+    path.write_bytes(b"x" * 10_000_000)
+    both.wait_for_words("10.0 MB")
+
+
+def test_a_writer_that_never_rests_is_heard_between_two_saves(path: Path) -> None:
+    told = Told()
+    watch = FileWatch(path, told, poll_s=60, settle_s=30, longest_s=0.1)
+    watch.start()
+    try:
+        number, whole = 0, set()
+        while not told.texts and number < 20_000:
+            text = f"{number} " * 500
+            whole.add(text)
+            by_rename(path, text)
+            number += 1
+        assert told.texts, "it waits for a rest that never comes"
+        assert set(told.texts) <= whole
+    finally:
+        watch.stop()
