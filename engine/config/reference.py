@@ -20,12 +20,26 @@ One file, `my/config.toml` (or the one that `EVENKEEL_CONFIG` names), says every
 writes it with five questions; `config.example.toml` shows every setting; `run_engine.py config check` says whether it is
 right. This page is made from the same declarations (`python -m engine.config.reference > docs/configuration.md`).
 
+```toml
+[limits]
+max_positions = 2
+
+[[slots]]
+strategy = "sma_cross"
+symbols = ["BTC/USD", "ETH/USD"]
+timeframe = "1h"
+params = { fast = 10, slow = 50 }
+stop = 0.02
+```
+
 ## Three ways to change it
 
 * **An editor.** Save as you like: in place, by renaming, with backups. The engine reads the file once it has stood still for a
   quarter of a second, and looks every five seconds where the file system tells nothing.
 * **The page Settings.** A form and the text with its comments, both of the same draft. It shows what would change and when each
-  change acts before anything is written, and it never writes over a file that was edited meanwhile.
+  change acts before anything is written, and it never writes over a file that was edited meanwhile. Its versions say what each
+  configuration earned, and bring an old one back into the draft. (`.config.toml.by` beside the file notes what the app wrote,
+  so that a version can say where it came from; `.config.toml.lock` keeps two tabs apart.)
 * **The environment.** `EVENKEEL_<TABLE>_<KEY>` lies over the file, `EVENKEEL_LIMITS_MAX_POSITIONS=2`; `EVENKEEL_DATA` and
   `DATABASE_URL` name `storage.data_dir` and `storage.database_url`. `[[slots]]` come from the file alone.
 
