@@ -118,6 +118,17 @@ def _curve(_engine: Engine, place: str, run_id: int, stamp: int, cash: float, si
     return overview.curve(_engine, run_id, cash, since)
 
 
+def account(engine: Engine, run: dict[str, Any]) -> overview.Account:
+    """The account as last stored; see read.overview.account."""
+    top = _peak(engine, _place(engine), run["id"], equity_stamp(engine, run["id"]))
+    return overview.account(engine, run, top)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _peak(_engine: Engine, place: str, run_id: int, stamp: int) -> float | None:
+    return overview.peak(_engine, run_id)
+
+
 def slot_lines(engine: Engine, run_id: int, slot_ids: tuple[int, ...]) -> dict[int, list[float]]:
     """Sparklines of the slots; see read.overview.slot_lines."""
     return _slot_lines(engine, _place(engine), run_id, trades_stamp(engine, run_id), slot_ids)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import data, formats, saved, tables, ui
 from app.clock import now_ms
-from app.read import overview, since
+from app.read import since
 from app.read.since import Mark
 from db.errors import StorageError
 
@@ -23,9 +23,9 @@ def show(page: ui.Page) -> None:
         return
     run, now = data.run(page.engine, page.run_id), now_ms()
     marked = _mark(page)
-    mark = marked or since.a_day_ago(page.engine, run, now)
+    account = data.account(page.engine, run)
+    mark = marked or since.a_day_ago(page.engine, account, run, now)
     found = since.counts(page.engine, page.run_id, mark)
-    account = overview.account(page.engine, run)
     change = None if mark.equity is None else account.equity - mark.equity
     words = since.sentence(found, change, page.quote)
     ago = f"{formats.when(mark.wall)} UTC, {formats.duration(now - mark.wall)} ago" if marked else "the last 24 hours"
@@ -69,7 +69,7 @@ def _name(page: ui.Page) -> str:
 
 
 def _seen(page: ui.Page, run: dict[str, Any], before: Mark | None) -> None:
-    mark = since.mark_now(page.engine, run, now_ms())
+    mark = since.mark_now(page.engine, data.account(page.engine, run), page.run_id, now_ms())
     if _keep(page, mark.text()):
         st.session_state[UNDO] = before.text() if before else ""
 

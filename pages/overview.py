@@ -38,7 +38,7 @@ def below(page: ui.Page) -> None:
 
 def account(page: ui.Page) -> None:
     """The account's numbers."""
-    now = overview.account(page.engine, data.run(page.engine, page.run_id))
+    now = data.account(page.engine, data.run(page.engine, page.run_id))
     gained = now.equity - page.run["cash_start"]
     total = gained / page.run["cash_start"]
     note = f"{formats.percent(total, sign=True)} in all"
@@ -157,7 +157,7 @@ def drawn(page: ui.Page, picked: str) -> None:
             "The first point comes with the first close of the finest timeframe, about a minute after the start.",
         )
         return
-    limit = overview.account(page.engine, data.run(page.engine, page.run_id)).drawdown_limit
+    limit = data.account(page.engine, data.run(page.engine, page.run_id)).drawdown_limit
     state = runs.health(dict(page.run), runs.status(page.engine, page.run_id), now_ms())
     figure = charts.equity(
         line,

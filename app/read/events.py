@@ -33,8 +33,10 @@ ORDER BY id DESC LIMIT :n
 LAST_ALERTS = "SELECT ts, severity, title FROM alert WHERE run_id = :run ORDER BY ts DESC LIMIT :n"
 MISSED = """
 SELECT g.decided_ts AS ts, g.status, g.reason, s.symbol, s.strategy FROM signal g JOIN slot s ON s.id = g.slot_id
-WHERE g.run_id = :run AND g.kind <> 'exit' AND g.status IN ('refused', 'missed') ORDER BY g.decided_ts DESC LIMIT :n
+WHERE g.run_id = :run AND g.seq > (SELECT max(seq) FROM signal WHERE run_id = :run) - 3000
+  AND g.kind <> 'exit' AND g.status IN ('refused', 'missed') ORDER BY g.seq DESC LIMIT :n
 """
+"""Looked for among the newest signals: an account that was never refused anything must not cost a search of all."""
 
 
 def events(engine: Engine, run_id: int, n: int = 30) -> list[dict[str, Any]]:

@@ -54,8 +54,15 @@ LAST = (
 )
 
 
-def account(engine: Engine, run: Mapping[str, Any]) -> Account:
-    """The account of a run as last stored. The day starts at the last mark before UTC midnight of the exchange's clock."""
+def peak(engine: Engine, run_id: int) -> float | None:
+    """The highest equity ever stored: every point is looked at, so keep it."""
+    found = scalar(engine, "SELECT max(equity) FROM equity WHERE run_id = :run AND slot_id = 0", {"run": run_id})
+    return None if found is None else float(found)
+
+
+def account(engine: Engine, run: Mapping[str, Any], highest: float | None = None) -> Account:
+    """The account of a run as last stored; `highest` is its `peak` where that is known. The day starts at the last mark before
+    UTC midnight of the exchange's clock."""
     who = {"run": run["id"]}
     start = float(run["cash_start"])
     last = (
@@ -63,14 +70,14 @@ def account(engine: Engine, run: Mapping[str, Any]) -> Account:
     )[0]
     midnight = (last["ts"] or 0) // DAY_MS * DAY_MS
     before = rows(engine, LAST.format(extra="AND ts <= :midnight"), {**who, "midnight": midnight})
-    peak = scalar(engine, "SELECT max(equity) FROM equity WHERE run_id = :run AND slot_id = 0", who)
+    top = peak(engine, run["id"]) if highest is None else highest
     held = rows(engine, HELD, who)[0]
     if run["kind"] != "backtest":
         last["exposure"] = held["notional"] or 0.0  # newer than the last stored point
     return Account(
         **last,
         day_start=before[0]["equity"] if before else start,
-        peak=max(start, peak or start),
+        peak=max(start, top or start),
         open_risk=held["risk"] or 0.0,
         unprotected=int(held["unprotected"] or 0),
         positions=int(held["positions"]),

@@ -36,19 +36,18 @@ class Mark:
             return None
 
 
-def mark_now(engine: Engine, run: Mapping[str, Any], wall: int) -> Mark:
+def mark_now(engine: Engine, account: overview.Account, run_id: int, wall: int) -> Mark:
     """All that there is so far has been seen."""
-    account = overview.account(engine, run)
-    market = scalar(engine, "SELECT exchange_ts FROM engine_status WHERE run_id = :run", {"run": run["id"]})
+    market = scalar(engine, "SELECT exchange_ts FROM engine_status WHERE run_id = :run", {"run": run_id})
     return Mark(wall, max(int(market or 0), int(account.ts or 0)), account.equity)
 
 
-def a_day_ago(engine: Engine, run: Mapping[str, Any], wall: int) -> Mark:
+def a_day_ago(engine: Engine, account: overview.Account, run: Mapping[str, Any], wall: int) -> Mark:
     """For who never said what they have seen: 24 hours of the exchange's clock, and of this machine's."""
-    now = mark_now(engine, run, wall)
+    market = mark_now(engine, account, int(run["id"]), wall).market - DAY_MS
     sql = "SELECT equity FROM equity WHERE run_id = :run AND slot_id = 0 AND ts <= :ts ORDER BY ts DESC LIMIT 1"
-    before = scalar(engine, sql, {"run": run["id"], "ts": now.market - DAY_MS})
-    return Mark(wall - DAY_MS, now.market - DAY_MS, float(run["cash_start"] if before is None else before))
+    before = scalar(engine, sql, {"run": run["id"], "ts": market})
+    return Mark(wall - DAY_MS, market, float(run["cash_start"] if before is None else before))
 
 
 COUNTS = """
