@@ -50,8 +50,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def app(data: Path, **environment: str) -> Iterator[str]:
-    """The app on a data folder, as its address; ended when left. RuntimeError with its words if it does not come up."""
+def app(data: Path, script: Path = ROOT / "Home.py", **environment: str) -> Iterator[str]:
+    """The app (or another script) on a data folder, as its address; ended when left.
+
+    RuntimeError with its words if it does not come up."""
     port = free_port()
     kept = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     command = [
@@ -59,7 +61,7 @@ def app(data: Path, **environment: str) -> Iterator[str]:
         "-m",
         "streamlit",
         "run",
-        "Home.py",
+        str(script),
         "--server.port",
         str(port),
         "--server.headless",
