@@ -56,7 +56,6 @@ def engine_alerts(folder: Path) -> list[tuple[str]]:
         return raw.execute("SELECT title FROM alert WHERE kind = 'config' ORDER BY id").fetchall()
 
 
-@pytest.mark.slow
 def test_a_storm_of_edits_disturbs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "data" / "my"))
     with market(86_400, speed=120) as place:
