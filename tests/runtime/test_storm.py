@@ -1,11 +1,10 @@
 """A configuration saved many times a second, every other time wrong, in every way editors save: nothing is disturbed.
 
-The short form. EVENKEEL_STORM=1000 EVENKEEL_STORM_PACE=0.06 makes it a thousand edits in a minute.
+A short form for every day, and a long one: a thousand edits in a minute.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from itertools import cycle
@@ -19,8 +18,6 @@ from tests.crash.session import market
 from tests.runtime.processes import living, stopped
 from tests.runtime.test_watch import by_backup, by_rename, deleted_and_created, in_place
 
-EDITS = int(os.environ.get("EVENKEEL_STORM", "160"))
-PACE_S = float(os.environ.get("EVENKEEL_STORM_PACE", "0.02"))
 SAVES = cycle([in_place, by_rename, by_backup, deleted_and_created])
 WRONG = cycle(
     [
@@ -42,13 +39,13 @@ GREEDY = (
 )
 
 
-def storm(path: Path, good: str) -> None:
+def storm(path: Path, good: str, edits: int, pace_s: float) -> None:
     """Every other text wrong; of the right ones each asks for other costs, and for more than is allowed."""
     pace = threading.Event()
-    for number in range(EDITS):
+    for number in range(edits):
         text = next(WRONG)(good) if number % 2 else good.replace(*GREEDY[number % len(GREEDY)])
         next(SAVES)(path, text.replace("[costs]", f"[costs]\nslippage_bps = {1 + number % 7}"))
-        pace.wait(PACE_S)
+        pace.wait(pace_s)
 
 
 def engine_alerts(folder: Path) -> list[tuple[str]]:
@@ -56,7 +53,12 @@ def engine_alerts(folder: Path) -> list[tuple[str]]:
         return raw.execute("SELECT title FROM alert WHERE kind = 'config' ORDER BY id").fetchall()
 
 
-def test_a_storm_of_edits_disturbs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("edits", "pace_s"), [(160, 0.02), pytest.param(1000, 0.06, marks=pytest.mark.long)], ids=["short", "long"]
+)
+def test_a_storm_of_edits_disturbs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edits: int, pace_s: float
+) -> None:
     monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "data" / "my"))
     with market(86_400, speed=120) as place:
         engine = living(tmp_path / "data", place)
@@ -66,7 +68,7 @@ def test_a_storm_of_edits_disturbs_nothing(tmp_path: Path, monkeypatch: pytest.M
             typo = good.replace("[costs]", "[costs]\nslipage_bps = 4")
             by_backup(engine.config, typo)
             engine.until("SELECT message LIKE '%slipage_bps%did you mean slippage_bps%' FROM engine_status", process)
-            storm(engine.config, good)
+            storm(engine.config, good, edits, pace_s)
             by_rename(engine.config, good.replace("[costs]", "[costs]\nslippage_bps = 9"))
             engine.until("SELECT count(*) FROM config_version WHERE text LIKE '%slippage_bps = 9%'", process)
             engine.until("SELECT message = '' FROM engine_status", process)
