@@ -11,6 +11,7 @@ import typer
 
 from engine.access.files import keep_from_others
 from engine.cli import (
+    alerts,
     backup,
     books,
     control,
@@ -49,6 +50,7 @@ for room in (
     data,
     work,
     control,
+    alerts,
     books,
     export,
     import_trades,

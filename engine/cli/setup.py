@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def load_dotenv() -> None:
-    """Lay my/.env and ./.env under the environment: what is set already wins."""
+    """Lay my/.env and ./.env under the environment: what is set already wins. A file that others may read gives no secrets."""
     home = Path(os.environ.get("EVENKEEL_HOME") or "my")
     files = [path for path in (home / ".env", Path(".env")) if path.is_file()]
     if not files:
@@ -32,9 +32,20 @@ def load_dotenv() -> None:
     from dotenv import dotenv_values
 
     for path in files:
-        for key, value in dotenv_values(path).items():
-            if value:
-                os.environ.setdefault(key, value)
+        values = {key: value for key, value in dotenv_values(path).items() if value}
+        if (
+            os.name == "posix"
+            and path.stat().st_mode & 0o077
+            and (secret := [key for key in values if _is_secret(key)])
+        ):
+            say(f"{path} can be read by others: {', '.join(secret)} not used. `chmod 600 {path}` puts that right.")
+            values = {key: value for key, value in values.items() if key not in secret}
+        for key, value in values.items():
+            os.environ.setdefault(key, value)
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith("EVENKEEL_") and name.endswith(("_TOKEN", "_WEBHOOK", "_PASSWORD", "_SECRET", "_KEY"))
 
 
 def init() -> None:

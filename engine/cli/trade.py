@@ -43,7 +43,7 @@ def run(
     """Trade until told to stop. SIGTERM and Ctrl-C stop gracefully; a second one ends at once and loses nothing either."""
     source, settings = _configuration(config, new)
     if supervise:
-        raise typer.Exit(_supervised(config, once, demo))
+        raise typer.Exit(_supervised(settings, config, once, demo))
     from engine.config.text import bare
     from engine.runtime.logs import Terminal, start_logging
 
@@ -99,15 +99,19 @@ def _refuse_known(name: str) -> None:
         )
 
 
-def _supervised(config: Path | None, once: bool, demo: bool) -> int:
+def _supervised(settings: Config, config: Path | None, once: bool, demo: bool) -> int:
     import logging
 
+    from engine.runtime.down import Down
     from engine.runtime.supervise import supervise
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     options = ["--config", str(config)] if config else []
     flags = [name for name, on in (("--once", once), ("--demo", demo)) if on]
-    return supervise([sys.executable, sys.argv[0], "run", *options, *flags])
+    down = Down(settings)
+    code = supervise([sys.executable, sys.argv[0], "run", *options, *flags], None if demo else down.tell)
+    down.finish()
+    return code
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -36,7 +36,7 @@ from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.recorder import wall_ms
 from engine.runtime.reload import Reloader
-from engine.runtime.said import say_step, status_of, words_of
+from engine.runtime.said import say_step, status_of, told_start, told_stop, words_of
 from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
@@ -123,6 +123,7 @@ class _Loop:
     def run(self, stop: threading.Event, once: bool) -> None:
         self.kill.start()
         self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
+        self.session.recorder.alerts.append(told_start(self.session))
         if not self.session.fresh:
             while not self._commit() and not stop.is_set():
                 continue
@@ -376,6 +377,7 @@ class _Loop:
         if self.trader.now:
             text = f"engine stopped; open: {', '.join(left['positions']) or 'nothing'}"
             self.session.recorder.markers.append((self.trader.now, "stop", text))
+            self.session.recorder.alerts.append(told_stop(self.session, text))
             deadline = time.monotonic() + 4.0
             self._commit()
             while self.locked and time.monotonic() < deadline:

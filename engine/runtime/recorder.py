@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ from sqlmodel import col
 
 import engine as evenkeel
 from db.models import Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
+from engine.config.alerts import AlertsSection
+from engine.core.limit_use import limit_use
 from engine.core.machine import Reports
 from engine.ledger import rows as ledger_rows
 from engine.ledger import write as ledger_write
@@ -28,6 +30,7 @@ from engine.ledger.rows import Context
 from engine.ledger.steering_rows import write_steered
 from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
+from engine.runtime.alert_rows import alerts_of, limit_alerts
 from engine.runtime.beside import Doors, write_all
 from engine.runtime.crash import point
 from engine.runtime.trader import Step, Trader
@@ -35,6 +38,7 @@ from engine.runtime.trader import Step, Trader
 log = logging.getLogger("evenkeel.recorder")
 
 SNAPSHOTS_KEPT = 3
+ALERTS_AT_ONCE = 200
 HOUR_MS = 3_600_000
 
 
@@ -74,6 +78,8 @@ class Recorder:
         self.quiet = False  # a challenger's: what happens to the feed is told once, by the account
         self.alerts: list[dict[str, Any]] = []
         self.written = time.monotonic()  # when a transaction landed last
+        self.alerting = AlertsSection()
+        """From which share on a limit's use is told."""
 
     def commit(self, trader: Trader, step: Step, vitals: Vitals, doors: Doors | None = None) -> bool:
         """Write everything that `step` holds, what services hand in, and the snapshot behind it. False if the database is
@@ -156,7 +162,8 @@ class Recorder:
     def _write(self, connection: Connection, trader: Trader, step: Step, vitals: Vitals | None) -> None:
         run_id = self.context.run_id
         reports = Reports.concatenate(step.reports)
-        ledger_write.write_rows(connection, ledger_rows.rows_of(self.context, reports, step.facts))
+        tables = ledger_rows.rows_of(self.context, reports, step.facts)
+        ledger_write.write_rows(connection, tables)
         ledger_write.replace_positions(
             connection, run_id, ledger_rows.position_rows(self.context, trader.machine, trader.now)
         )
@@ -169,6 +176,9 @@ class Recorder:
         write_steered(connection, run_id, step.steered)
         self._acknowledge(connection, step)
         self._write_words(connection)
+        if not self.quiet:
+            self._tell(connection, alerts_of(self.context, tables, reports))
+            self._tell(connection, limit_alerts(self.context, limit_use(trader.machine), self.alerting, trader.now))
         self._write_snapshot(connection, trader)
         if vitals is not None:
             self._beat(connection, trader, vitals)
@@ -212,14 +222,20 @@ class Recorder:
     ) -> None:
         if self.quiet and kind != "strategy":
             return
-        known = connection.execute(select(col(Alert.id)).where(col(Alert.dedupe_key) == dedupe_key)).first()
-        if known is None:
-            row = {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body}
-            connection.execute(
-                insert(Alert).values(
-                    run_id=self.context.run_id, dedupe_key=dedupe_key, state="new", created_ts=wall_ms(), **row
-                )
-            )
+        row = {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body, "dedupe_key": dedupe_key}
+        self._tell(connection, [row])
+
+    def _tell(self, connection: Connection, alerts: Iterable[dict[str, Any]]) -> None:
+        """Alerts whose key is not known yet, as rows that want to go out."""
+        wanted = {row["dedupe_key"]: row for row in alerts}
+        keys = list(wanted)
+        for start in range(0, len(keys), ALERTS_AT_ONCE):
+            part = keys[start : start + ALERTS_AT_ONCE]
+            known = select(col(Alert.dedupe_key)).where(col(Alert.dedupe_key).in_(part))
+            old = set(connection.execute(known).scalars())
+            common = {"run_id": self.context.run_id, "state": "new", "created_ts": wall_ms()}
+            if fresh := [{**wanted[key], **common} for key in part if key not in old]:
+                connection.execute(insert(Alert), fresh)
 
     def _write_snapshot(self, connection: Connection, trader: Trader) -> None:
         position = self.tape.position

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from engine.runtime import alert_rows
 from engine.runtime.session import Session
 from engine.runtime.trader import Step
 
@@ -47,3 +48,17 @@ def status_of(session: Session) -> tuple[str, dict[str, Any]]:
         "feed": vitals.feed,
         "events": vitals.counters.get("events", 0),
     }
+
+
+def told_start(session: Session) -> dict[str, Any]:
+    """The alert that the engine is there, and whether it had ended without a stop."""
+    trader, vitals = session.trader, session.vitals
+    equity = f"{float(trader.machine.account['equity'][0]):,.2f} {trader.setup.account.quote}"
+    text = f"{vitals.mode}, {len(session.setup.slots)} slots, equity {equity}"
+    ts = trader.now or vitals.started_ts
+    return alert_rows.started(session.run_id, ts, vitals.started_ts, session.was, session.heard_ts, text)
+
+
+def told_stop(session: Session, text: str) -> dict[str, Any]:
+    """The alert that the engine was stopped, with what is left open."""
+    return alert_rows.stopped(session.run_id, session.trader.now, session.vitals.started_ts, text)

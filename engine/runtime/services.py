@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from engine.alerts.service import Alerts, Where
 from engine.config.model import Config
 from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
 from engine.runtime.health import Health
+from engine.runtime.recorder import wall_ms
 from engine.runtime.session import Session
 from engine.runtime.steering import Steering
 from engine.runtime.systemd import Systemd
@@ -15,6 +17,16 @@ def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     """The services of this run, not started yet."""
     health = Health(config, session)
     made: list[Service] = [health, Systemd(), Steering(config, session.run_id, doors)]
+    made.append(Alerts(config, _where(config, session), doors))
     if config.api.enabled:
         made.append(Api(config, session, health, doors.kill))
     return made
+
+
+def _where(config: Config, session: Session) -> Where:
+    """The run as the alerts see it. Its days go by the exchange's clock where that runs faster than life."""
+    vitals, trader = session.vitals, session.trader
+    return Where(
+        config.database_url(), session.run_id, lambda: vitals.feed,
+        wall_ms if vitals.speed == 1.0 else lambda: trader.now,
+    )  # fmt: skip

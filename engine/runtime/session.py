@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import col
 
 import engine as evenkeel
-from db.models import Run, Snapshot
+from db.models import EngineStatus, Run, Snapshot
 from db.session import check_schema, migrate, open_engine, write_session
 from engine.config.model import Config
 from engine.core.setup import Setup
@@ -64,6 +64,10 @@ class Session:
     facts: tuple[Instrument, ...] = ()
     """The instruments as the exchange has them, without the configuration's fees."""
     timings: Timings = field(default_factory=Timings)
+    was: str = ""
+    """The run's status before this start: running means that it ended without a stop; empty for a new run."""
+    heard_ts: int | None = None
+    """The engine's last heartbeat before this start, ms of this machine's clock."""
 
     @property
     def folder(self) -> Path:
@@ -104,6 +108,7 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     known = _find_run(patient, config)
     snapshot = _last_snapshot(patient, known) if known else None
     former = Setup.from_json(snapshot.extra["setup"]) if snapshot is not None else setup
+    heard = _last_heard(patient, known) if known else None
     orphans: set[str] = set()
     if snapshot is not None:
         setup, orphans = with_orphans(setup, snapshot.extra["setup"], _open_keys(snapshot, former))
@@ -119,6 +124,8 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     with write_session(patient) as rows:
         enlist(rows, session, config, setup)
     muster(session, patient, config)
+    session.was, session.heard_ts = (known.status if known else ""), heard
+    recorder.alerting = config.alerts
     patient.dispose()
     if snapshot is None:
         _discard(folder)
@@ -158,6 +165,12 @@ def _last_snapshot(engine: Engine, run: Run) -> Snapshot | None:
         if snapshot is not None:
             session.expunge(snapshot)
         return snapshot
+
+
+def _last_heard(engine: Engine, run: Run) -> int | None:
+    with engine.connect() as connection:
+        query = select(col(EngineStatus.heartbeat_ts)).where(col(EngineStatus.run_id) == run.id)
+        return connection.execute(query).scalar()
 
 
 def _open_keys(snapshot: Snapshot, former: Setup) -> set[str]:

@@ -31,23 +31,32 @@ class Supervisor:
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
+        tell: Callable[[str, float | None], object] = lambda words, wait: None,
     ) -> None:
+        """`tell(how it ended, seconds until it is started again or None)` is called for a person to hear of it: at the first
+        crash in a row, the second, the fourth and so on."""
         self.command = list(command)
         self.child: subprocess.Popen[bytes] | None = None
         self.stopping = threading.Event()
         self._clock = clock
         self._pause = pause or self.stopping.wait
+        self._tell = tell
 
     def run(self) -> int:
-        wait = FIRST_WAIT
+        wait, crashes = FIRST_WAIT, 0
         while True:
             started = self._clock()
             self.child = subprocess.Popen(self.command, start_new_session=True)
             code = self.child.wait()
             if code in FINAL_CODES or self.stopping.is_set():
+                if code > 0 and not self.stopping.is_set():
+                    self._tell(_words(code), None)
                 return _exit_code(code)
             if self._clock() - started >= STEADY:
-                wait = FIRST_WAIT
+                wait, crashes = FIRST_WAIT, 0
+            crashes += 1
+            if crashes & (crashes - 1) == 0:
+                self._tell(_words(code), wait)
             log.error("the engine ended with %s; starting it again in %g s", _words(code), wait)
             self._pause(wait)
             if self.stopping.is_set():
@@ -61,9 +70,9 @@ class Supervisor:
             self.child.send_signal(signal.SIGTERM if signum == signal.SIGHUP else signum)
 
 
-def supervise(command: Sequence[str]) -> int:
-    """Run `command` under supervision in this process's main thread; returns its last exit code."""
-    supervisor = Supervisor(command)
+def supervise(command: Sequence[str], tell: Callable[[str, float | None], object] | None = None) -> int:
+    """Run `command` under supervision in this process's main thread; returns its last exit code. `tell` as the Supervisor's."""
+    supervisor = Supervisor(command, tell=tell or (lambda words, wait: None))
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, supervisor.forward)
     return supervisor.run()

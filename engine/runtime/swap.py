@@ -91,6 +91,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
         raise
     session.setup = setup
     muster(session, session.engine, candidate.config)
+    session.recorder.alerting = candidate.config.alerts
     session.off = switched_off(candidate.config, setup) | orphans
     _tell(session, candidate, version or 0)
     return True

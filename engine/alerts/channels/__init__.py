@@ -1,0 +1,1 @@
+"""One file is one channel: a class `Channel` that says what it needs and sends one message."""
