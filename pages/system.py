@@ -7,6 +7,7 @@ import streamlit as st
 from app import data, formats, tables, ui
 from app.clock import now_ms
 from app.read import overview, runs, system
+from app.system_views import counts, latencies, log, question, queues, scheduled
 from app.tiles import halves
 
 PAGE = {"group": "Control", "title": "System", "place": 9}
@@ -21,11 +22,16 @@ def main(page: ui.Page) -> None:
         engine_facts(page)
     with right:
         database_facts(page)
+        queues(page)
+    ui.live(page, latencies, 5)
+    scheduled(page)
     failures(page)
     breakers(page)
     outages(page)
     commands(page)
+    log(page)
     configuration(page)
+    question(page)
 
 
 def pairs(rows: list[tuple[str, Any]]) -> None:
@@ -74,24 +80,22 @@ def engine_facts(page: ui.Page) -> None:
         slot = names.get(key)
         who = formats.slot(slot["strategy"], slot["symbol"], slot["label"]) if slot else key
         rows.append(("Slowest strategy", f"{spent[key]:g} ms a bar, {who}"))
-    pairs(
-        [
-            *rows,
-            *(
-                (formats.words(name).capitalize(), f"{value:,}" if isinstance(value, int) else value)
-                for name, value in counters.items()
-            ),
-        ]
-    )
+    pairs([*rows, *counts(counters)])
 
 
 def database_facts(page: ui.Page) -> None:
     """Where it all is, and how much."""
     st.subheader("Database", anchor=False)
     facts = system.database(page.engine)
-    size = formats.DASH if facts["bytes"] is None else f"{(facts['bytes'] + facts.get('write_ahead', 0)) / 1e6:,.1f} MB"
-    rows = [("Kind", facts["kind"]), ("Place", facts["place"]), ("Size", size), ("Schema", facts["schema"])]
+    rows = [("Kind", facts["kind"]), ("Place", facts["place"]), ("Size", _size(facts["bytes"]))]
+    if "write_ahead" in facts:
+        rows.append(("Write-ahead log", _size(facts["write_ahead"])))
+    rows.append(("Schema", facts["schema"]))
     pairs([*rows, *((f"Rows in {table}", f"{count:,}") for table, count in data.table_sizes(page.engine).items())])
+
+
+def _size(count: float | None) -> str:
+    return formats.DASH if count is None else f"{count / 1e6:,.1f} MB"
 
 
 def failures(page: ui.Page) -> None:

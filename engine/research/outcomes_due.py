@@ -23,13 +23,20 @@ _BEHIND = """SELECT coalesce((SELECT max(seq) FROM signal WHERE run_id = :run), 
 _ASKED = "SELECT count(*) FROM job WHERE uuid = :uuid"
 
 
+def due(engine: Engine, now: int) -> list[dict[str, Any]]:
+    """Running runs (id, name) that are behind and not asked about in this hour of the wall clock `now` (ms UTC); read only."""
+    return [
+        run
+        for run in rows(engine, _RUNNING)
+        if not scalar(engine, _ASKED, {"uuid": _uuid(run, now)}) and scalar(engine, _BEHIND, {"run": run["id"]})
+    ]
+
+
 def ask_due(engine: Engine, now: int) -> list[str]:
-    """Ask for each running run that is behind, one job an hour of the wall clock `now` (ms UTC); the uuids asked for here."""
+    """Ask for what is due, one job a run and hour; the uuids of those asked for here."""
     asked = []
-    for run in rows(engine, _RUNNING):
+    for run in due(engine, now):
         uuid = _uuid(run, now)
-        if scalar(engine, _ASKED, {"uuid": uuid}) or not scalar(engine, _BEHIND, {"run": run["id"]}):
-            continue
         row = {
             "uuid": uuid,
             "kind": "outcomes",

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sqlalchemy import Engine
 
 import engine as evenkeel
+from db.models import metadata
 from db.queries import rows, scalar
 from db.session import sqlite_file
 from engine.runtime.pulse import Check, Probe, Pulse
@@ -30,6 +31,12 @@ QUANTILES = {"p50": "0.5", "p99": "0.99"}
 NO_EVENTS = ("queue", "reconnects", "api_port")
 ORDERS = 200
 """So many of the newest filled orders make the latency of orders."""
+
+
+_CHANNELS = (
+    "SELECT channel, count(*) AS n FROM alert_delivery WHERE state IN ('new', 'failed', 'held') GROUP BY channel"
+)
+_SPENT = "SELECT strategy, sum(cost) AS cost FROM ai_call GROUP BY strategy"
 
 
 class Source(Protocol):
@@ -156,6 +163,11 @@ def _of_database(database: Engine, run_id: int, tally: Tally) -> Iterator[Metric
     yield from labelled(CounterMetricFamily, "refusals", "entry signals that our own checks refused", "reason", refused)
     waiting = scalar(database, "SELECT count(*) FROM alert WHERE state = 'new'")
     yield from gauge("alerts_waiting", "alerts that are not delivered yet", waiting)
+    channels = {row["channel"]: float(row["n"]) for row in rows(database, _CHANNELS)}
+    yield from labelled(GaugeMetricFamily, "alert_backlog", "deliveries that wait, by channel", "channel", channels)
+    if "ai_call" in metadata.tables:
+        spent = {row["strategy"]: float(row["cost"]) for row in rows(database, _SPENT)}
+        yield from labelled(CounterMetricFamily, "ai_spend_usd", "what calls of models have cost", "strategy", spent)
     jobs = rows(database, "SELECT state, count(*) AS n FROM job WHERE state IN ('new', 'running') GROUP BY state")
     counts = {"new": 0.0, "running": 0.0} | {row["state"]: float(row["n"]) for row in jobs}
     yield from labelled(GaugeMetricFamily, "jobs", "work for the worker that is not done", "state", counts)

@@ -1,4 +1,5 @@
-"""A worker is started when a comparison is due, on a thread of the engine's process that reads and never writes.
+"""A worker is started when a comparison, a report or the scoring of signals is due, on a thread of the engine's process that
+reads and never writes.
 
 The engine's own loop has no part in it: what is asked and done is the worker's (engine.research.nightly, .worker).
 """
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import StorageError
 from db.session import open_engine
-from engine.research import nightly, report_plans, worker_start
+from engine.research import nightly, outcomes_due, report_plans, worker_start
 from engine.research.jobs import wall_ms
 
 EVERY_MIN = 5
@@ -44,14 +45,15 @@ class Nightly:
 
 
 def look() -> bool:
-    """Start a worker where a comparison is due and none works; whether one was started."""
+    """Start a worker where something is due and none works; whether one was started."""
     try:
         engine = open_engine(read_only=True)
         try:
             now = wall_ms()
-            return bool(nightly.due(engine, now) or report_plans.due(engine, now)) and worker_start.ensure()
+            due = nightly.due(engine, now) or report_plans.due(engine, now) or outcomes_due.due(engine, now)
+            return bool(due) and worker_start.ensure()
         finally:
             engine.dispose()
     except (StorageError, SQLAlchemyError, OSError) as error:
-        log.warning("whether a comparison is due could not be seen: %s", error)
+        log.warning("what is due could not be seen: %s", error)
         return False

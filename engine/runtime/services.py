@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from db.session import open_engine
 from engine.alerts.service import Alerts, Where
 from engine.config.model import Config
 from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
 from engine.runtime.health import Health
+from engine.runtime.ping import Ping
 from engine.runtime.recorder import wall_ms
+from engine.runtime.scheduled import Schedule
 from engine.runtime.session import Session
 from engine.runtime.steering import Steering
 from engine.runtime.systemd import Systemd
+from engine.runtime.works import works
 
 
 def services(config: Config, session: Session, doors: Doors) -> list[Service]:
@@ -18,6 +24,8 @@ def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     health = Health(config, session)
     made: list[Service] = [health, Systemd(), Steering(config, session.run_id, doors)]
     made.append(Alerts(config, _where(config, session), doors))
+    reader = partial(open_engine, config.database_url(), read_only=True)
+    made += [Ping(config, health.ready), Schedule(config, reader, doors, works(doors), wall_ms)]
     if config.api.enabled:
         made.append(Api(config, session, health, doors.kill))
     return made
