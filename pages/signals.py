@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import jobs, signals_data, signals_views, signals_words, tables, trade_filters, ui, units
+from app import jobs, signals_data, signals_views, signals_words, steering_views, tables, trade_filters, ui, units
 from app.signals_data import Chosen
 from app.tiles import halves
 from engine.research.signal_book import FACETS, MEASURES, OWN, SignalBook
@@ -44,6 +44,7 @@ def main(page: ui.Page) -> None:
     )
     signals_views.ledger(made.ledger, measure, book.quote, float(page.run["cash_start"]), page.colors)
     signals_views.calibration(made.calibration, page.colors)
+    steering_views.weights(page)
     listing(page, made.book, (chosen, measure), measure)
 
 

@@ -5,7 +5,18 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import data, period, result_data, strategies_data, strategies_pivot, tables, ui, units
+from app import (
+    challenger_views,
+    data,
+    period,
+    result_data,
+    steering_views,
+    strategies_data,
+    strategies_pivot,
+    tables,
+    ui,
+    units,
+)
 from app import strategies_views as views
 from app.strategies_data import BY, Side
 from app.tiles import halves
@@ -45,6 +56,8 @@ def main(page: ui.Page) -> None:
         views.correlated(view)
     strategies_pivot.draw(page, found, span, chosen, inside)
     views.share(view)
+    steering_views.shares(page)
+    challenger_views.draw(page)
 
 
 def nothing(page: ui.Page) -> None:

@@ -65,10 +65,20 @@ def proposal(
     return {"author": "engine", "why": why, "regime": regime, "acts": sizes, "rows": made}
 
 
+def versions(engine: Engine, run_id: int) -> list[dict[str, Any]]:
+    """The newest rows of the run's weights, newest version first, sources and regimes in order."""
+    return steering_rows.weights(engine, run_id)
+
+
+def newest(engine: Engine, run_id: int) -> dict[str, Any] | None:
+    """The version in force: version, ts, author, why; None where nothing was ever learned."""
+    return steering_rows.newest(engine, "weights", run_id)
+
+
 def in_force(engine: Engine, run_id: int) -> tuple[list[tuple[str, str, int, float]], str, bool]:
     """(source, regime, signals and weight of the newest version, the regime it was made in, whether it acts on sizes)."""
-    newest = steering_rows.newest(engine, "weights", run_id)
-    found = rows(engine, _VERSION, {"run": run_id, "version": newest["version"]}) if newest else []
+    last = newest(engine, run_id)
+    found = rows(engine, _VERSION, {"run": run_id, "version": last["version"]}) if last else []
     regime = next((str(row["regime"]) for row in found if row["in_force"] and row["regime"]), EVERY)
     return _said(found), regime, any(bool(row["acts"]) for row in found)
 

@@ -40,6 +40,11 @@ def returns_of(engine: Engine, run_id: int, until: int) -> tuple[list[dict[str, 
     return slots, days, np.stack(table, axis=1) / equal if table else np.zeros((days.size, 0))
 
 
+def versions(engine: Engine, run_id: int) -> list[dict[str, Any]]:
+    """The newest 50 versions of the run's shares, newest first: version, ts, author, shares, told, why."""
+    return steering_rows.allocations(engine, run_id)
+
+
 def in_force(engine: Engine, run_id: int) -> dict[str, float]:
     """What each slot's size is multiplied by, by slot key; those not named by 1."""
     found = steering_rows.allocations(engine, run_id, 1)

@@ -1,0 +1,50 @@
+"""Shares, weights and challengers on their pages, and the way back to an earlier version."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import Engine
+
+from db.queries import rows
+from engine.research import challenged
+from tests.app.conftest import Open
+from tests.app.steered import steer
+
+
+@pytest.fixture
+def engine(database: Engine) -> Engine:
+    steer(database, 1)
+    return database
+
+
+def test_the_strategies_page_shows_shares_and_challengers(engine: Engine, open_page: Open) -> None:
+    page = open_page("strategies", run="1")
+    tables = {tuple(frame.value.columns): frame.value for frame in page.dataframe}
+    shares = tables["slot", "equal", "times", "seen", "shrunk", "crowd"]
+    assert shares["times"].iloc[0] == 1.75
+    assert set(shares["equal"]) == {1.0}
+    [row] = tables["challenger", "against", "state", "days", "own", "incumbent", "gap", "sharpe", "verdict"].to_dict(
+        "records"
+    )
+    made = challenged.against(engine, int(rows(engine, "SELECT id FROM run WHERE challenger_of = 1")[0]["id"]))
+    assert row["days"] == str(made.days)
+    assert made.days >= 2
+    assert row["verdict"] == made.sentence
+    assert made.gaps["total_return"].value == pytest.approx(made.own - made.incumbent, abs=0.05)  # type: ignore[union-attr]
+    page.selectbox(key="shares_back").select(1)
+    page.button(key="shares_go_back").click().run()
+    [asked] = rows(engine, "SELECT kind, args, source FROM command WHERE kind = 'shares'")
+    assert (json.loads(asked["args"]), asked["source"]) == ({"version": 1}, "app")
+
+
+def test_the_signals_page_shows_what_was_learned(engine: Engine, open_page: Open) -> None:
+    page = open_page("signals", run="1")
+    frames = [frame.value for frame in page.dataframe if "weight" in frame.value.columns]
+    assert frames[0]["weight"].tolist() == [1.2, 1.2, 1.2]
+    assert frames[0]["regime"].tolist() == ["all", "above low", "below high"]
+    assert frames[0]["counts"].tolist() == ["", "today", ""]
+    page.button(key="weights_go_back").click().run()
+    [asked] = rows(engine, "SELECT args FROM command WHERE kind = 'weights'")
+    assert json.loads(asked["args"]) == {"version": 0}
