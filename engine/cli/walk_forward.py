@@ -9,6 +9,7 @@ import typer
 
 from engine.cli import backtest as backtests
 from engine.cli import candles as sources
+from engine.cli import options
 from engine.cli.output import emit_json, emit_pairs, emit_table, say, say_compiling, when
 from engine.cli.strategy import make_strategy
 from engine.cli.tables import check_kind, write_table
@@ -44,22 +45,22 @@ def walk_forward(
     open_seal: Annotated[
         bool, typer.Option("--open-seal", help="walk into the sealed last fifth too; that is counted")
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="candles: Parquet, Feather or CSV")] = None,
-    rows: Annotated[int | None, typer.Option(min=1, help="the file's first N rows")] = None,
-    repair: Annotated[str | None, typer.Option(metavar="drop|fill", help="for files with defects")] = None,
-    exchange: Annotated[str | None, typer.Option(help="stored candles of this exchange instead of a file")] = None,
-    symbol: Annotated[str | None, typer.Option(help="BTC/USD, BTC-USD or BTCUSD")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h, 4h, 1d")] = None,
-    from_: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day, UTC")] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="DAY", help="up to this moment, UTC")] = None,
+    data: options.Data = None,
+    rows: options.Rows = None,
+    repair: options.Repair = None,
+    exchange: options.Exchange = None,
+    symbol: options.Symbol = None,
+    timeframe: options.Timeframe = None,
+    from_: options.From = None,
+    to: options.To = None,
     param: Annotated[list[str] | None, typer.Option(metavar="K=V", help="a parameter that is not chosen")] = None,
-    cash: Annotated[str, typer.Option(help="starting cash in quote currency")] = "1000",
-    fee: Annotated[str | None, typer.Option(help="fee, a fraction [default: Coinbase's entry tier]")] = None,
-    slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="of market orders and stops")] = 5.0,
-    size: Annotated[float, typer.Option(help="fraction of equity an entry uses")] = 0.2,
-    stop: Annotated[float | None, typer.Option(help="stop loss as a fraction of the fill")] = None,
-    target: Annotated[float | None, typer.Option(help="take profit as a fraction of the fill")] = None,
-    short: Annotated[bool, typer.Option("--short", help="take short entries too")] = False,
+    cash: options.Cash = "1000",
+    fee: options.Fee = None,
+    slippage_bps: options.SlippageBps = 5.0,
+    size: options.Size = 0.2,
+    stop: options.Stop = None,
+    target: options.Target = None,
+    short: options.Short = False,
     save: Annotated[bool, typer.Option("--save", help="keep the stitched run in the database, for the app")] = False,
     equity_out: Annotated[Path | None, typer.Option(help="the stitched curve: .csv, .json or .parquet")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,

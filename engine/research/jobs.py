@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from db.models import Job
@@ -72,6 +73,18 @@ def ask(engine: Engine, kind: str, args: Mapping[str, Any], title: str = "", sou
         row = {"uuid": uuid, "kind": kind, "title": title, "args": plain, "source": source, "created_ts": wall_ms()}
         session.execute(insert(Job), row)
     return uuid
+
+
+def ask_once(engine: Engine, uuid: str, kind: str, args: Mapping[str, Any], title: str, now: int) -> bool:
+    """Ask for a job whose uuid names what it is for, at the wall clock `now` (ms UTC); False where it was asked for already,
+    be it by another process in this very moment."""
+    row = {"uuid": uuid, "kind": kind, "title": title, "args": dict(args), "source": "cli", "created_ts": now}
+    try:
+        with write_session(engine) as session:
+            session.execute(insert(Job), row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def cancel(engine: Engine, uuid: str) -> bool:

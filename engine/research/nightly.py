@@ -9,13 +9,11 @@ from __future__ import annotations
 import uuid as uuids
 from typing import Any
 
-from sqlalchemy import Engine, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
 
-from db.models import Job
 from db.queries import rows
-from db.session import write_session
 from engine.market.candles import iso
+from engine.research.jobs import ask_once
 
 DAY_MS = 86_400_000
 AFTER_MS = 20 * 60_000
@@ -50,22 +48,9 @@ def ask_due(engine: Engine, now: int) -> list[str]:
     """Ask for what is due, one job a run; the uuids of those asked for here."""
     night, asked = night_of(now), []
     for run in due(engine, now):
-        uuid = _uuid(run, night)
-        title = f"{run['name']} against its tape and candles, night of {iso(night)[:10]}"
-        row = {
-            "uuid": uuid,
-            "kind": "versus",
-            "title": title,
-            "args": {"run_id": run["id"]},
-            "source": "cli",
-            "created_ts": now,
-        }
-        try:
-            with write_session(engine) as session:
-                session.execute(insert(Job), row)
-        except IntegrityError:  # another process asked in this very moment
-            continue
-        asked.append(uuid)
+        uuid, title = _uuid(run, night), f"{run['name']} against its tape and candles, night of {iso(night)[:10]}"
+        if ask_once(engine, uuid, "versus", {"run_id": run["id"]}, title, now):
+            asked.append(uuid)
     return asked
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 import uuid as uuids
 from typing import Any
 
-from sqlalchemy import Engine, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
 
-from db.models import Job
 from db.queries import rows, scalar
-from db.session import write_session
+from engine.research.jobs import ask_once
 
 HOUR_MS = 3_600_000
 _RUNNING = "SELECT id, name FROM run WHERE kind IN ('paper', 'live') AND status = 'running' ORDER BY id"
@@ -37,20 +35,8 @@ def ask_due(engine: Engine, now: int) -> list[str]:
     asked = []
     for run in due(engine, now):
         uuid = _uuid(run, now)
-        row = {
-            "uuid": uuid,
-            "kind": "outcomes",
-            "title": f"signals of {run['name']}",
-            "args": {"run_id": run["id"]},
-            "source": "cli",
-            "created_ts": now,
-        }
-        try:
-            with write_session(engine) as session:
-                session.execute(insert(Job), row)
-        except IntegrityError:  # another process asked in this very moment
-            continue
-        asked.append(uuid)
+        if ask_once(engine, uuid, "outcomes", {"run_id": run["id"]}, f"signals of {run['name']}", now):
+            asked.append(uuid)
     return asked
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, delete, insert
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from db.models import Job, ReportPlan
+from db.models import ReportPlan
 from db.queries import rows
 from db.session import data_folder, write_session
 from engine.core.types import MS_DAY
 from engine.research import report
+from engine.research.jobs import ask_once
 from engine.research.report_data import Ask, ReportError, Told, told
 from engine.research.report_summary import summary
 from engine.research.report_words import day
@@ -88,16 +88,9 @@ def ask_due(engine: Engine, now: int) -> list[str]:
             "plan": {k: plan[k] for k in ("name", "run_id", "strategy", "days", "sections", "folder")},
             "end": plan["end"],
         }
-        row = {
-            "uuid": plan["uuid"], "kind": "report", "title": f"report {plan['name']} to {day(plan['end'])}", "args": args,
-            "source": "cli", "created_ts": now,
-        }  # fmt: skip
-        try:
-            with write_session(engine) as session:
-                session.execute(insert(Job), row)
-        except IntegrityError:  # another process asked in this very moment
-            continue
-        asked.append(str(plan["uuid"]))
+        title = f"report {plan['name']} to {day(plan['end'])}"
+        if ask_once(engine, str(plan["uuid"]), "report", args, title, now):
+            asked.append(str(plan["uuid"]))
     return asked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "by_the_clock.py").write_text(BY_THE_CLOCK)
     monkeypatch.setenv("EVENKEEL_HOME", str(folder.parent))
     return folder.parent
+
+
+@pytest.fixture
+def copy(lived: Path, tmp_path: Path) -> Path:
+    """The data folder that the test file's `lived` made once, to be spoiled."""
+    folder = tmp_path / "copy"
+    shutil.copytree(lived, folder)
+    return folder
 
 
 @pytest.fixture

@@ -277,11 +277,7 @@ class Life:
         return int(self.rows(f"SELECT count(*) FROM {query}", *values)[0][0])
 
     def parity(self) -> ParityReport:
-        engine = open_engine(f"sqlite:///{self.database}")
-        try:
-            return replay(RUN, engine, self.folder / "runs")
-        finally:
-            engine.dispose()
+        return parity_of(self.folder)
 
     def proven(self) -> dict[str, int]:
         """Parity and audit hold; how many rows of each kind were compared."""
@@ -294,3 +290,12 @@ class Life:
             engine.dispose()
         assert books.ok, books.problems
         return report.counts
+
+
+def parity_of(folder: Path, run: int | str = RUN) -> ParityReport:
+    """A run in a data folder against its tape."""
+    engine = open_engine(f"sqlite:///{folder / 'evenkeel.db'}")
+    try:
+        return replay(run, engine, folder / "runs")
+    finally:
+        engine.dispose()

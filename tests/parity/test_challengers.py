@@ -13,8 +13,7 @@ from db.session import open_engine
 from engine.config.errors import ConfigError
 from engine.config.reading import parse
 from engine.ledger.audit import audit
-from engine.research.parity import replay
-from tests.parity.living import Life
+from tests.parity.living import Life, parity_of
 from tests.parity.test_lived_is_replayed import slot
 
 Begin = Callable[..., Life]
@@ -42,9 +41,10 @@ def runs(life: Life) -> dict[str, tuple[int, str]]:
 
 def proven(life: Life, name: str) -> dict[str, int]:
     """Parity and audit of one of the runs; how many rows were compared."""
+    report = parity_of(life.folder, name)
     engine = open_engine(f"sqlite:///{life.database}")
     try:
-        report, books = replay(name, engine, life.folder / "runs"), audit(engine, runs(life)[name][0])
+        books = audit(engine, runs(life)[name][0])
     finally:
         engine.dispose()
     assert report.ok, report.differences

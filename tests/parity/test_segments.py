@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import pytest
 
 import engine as evenkeel
-from db.session import open_engine
 from engine.market.starts import Starts
 from engine.market.tape import Tape
-from engine.research.parity import ParityReport, replay
 from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.recorder import Recorder
 from engine.sandbox.server import Sandbox
 from tests.parity.conftest import BY_THE_CLOCK
-from tests.parity.living import RUN, Life
+from tests.parity.living import Life, parity_of
 from tests.parity.test_lived_is_replayed import slot
 
 Begin = Callable[..., Life]
@@ -45,21 +42,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
         assert life.parity().unproven == ""
         life.proven()
     return folder
-
-
-@pytest.fixture
-def copy(lived: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "copy"
-    shutil.copytree(lived, folder)
-    return folder
-
-
-def report(folder: Path) -> ParityReport:
-    engine = open_engine(f"sqlite:///{folder / 'evenkeel.db'}")
-    try:
-        return replay(RUN, engine, folder / "runs")
-    finally:
-        engine.dispose()
 
 
 def change(folder: Path, statement: str, *values: Any) -> int:
@@ -88,9 +70,9 @@ def test_a_start_a_day(copy: Path) -> None:
 
 
 def test_days_that_were_dropped_are_not_proven_and_the_others_are(copy: Path) -> None:
-    whole = report(copy)
+    whole = parity_of(copy)
     assert drop_the_first_day(copy) == [SECOND_DAY]
-    found = report(copy)
+    found = parity_of(copy)
     assert found.ok, found.differences
     assert found.unproven.startswith("What came before 2026-01-06T00:0")
     assert "the beginning of the tape is gone" in found.unproven
@@ -111,7 +93,7 @@ def test_days_that_were_dropped_are_not_proven_and_the_others_are(copy: Path) ->
 def test_what_differs_after_the_start_is_found(copy: Path, statement: str, told: str) -> None:
     drop_the_first_day(copy)
     assert change(copy, statement, MIDNIGHT, MIDNIGHT) > 0
-    found = report(copy)
+    found = parity_of(copy)
     assert not found.ok
     assert found.differences[0].startswith(told)
     assert found.unproven
@@ -124,15 +106,15 @@ def test_an_invented_order_after_the_start_is_found(copy: Path) -> None:
         values = ", ".join("(SELECT max(seq) + 1 FROM orders)" if name == "seq" else f'"{name}"' for name in columns)
         names = ", ".join(f'"{name}"' for name in columns)
         raw.execute(f"INSERT INTO orders ({names}) SELECT {values} FROM orders WHERE seq = 2")
-    assert report(copy).differences[0].endswith("the ledger has it, the replay does not")
+    assert parity_of(copy).differences[0].endswith("the ledger has it, the replay does not")
 
 
 def test_what_differs_before_the_start_is_not_said_to_be_right(copy: Path) -> None:
     """It is not compared: the sentence says so, and the books still know."""
     assert change(copy, "UPDATE fill SET price = price + 0.01 WHERE seq = 1") == 1
-    assert not report(copy).ok
+    assert not parity_of(copy).ok
     drop_the_first_day(copy)
-    found = report(copy)
+    found = parity_of(copy)
     assert found.ok
     assert "not proven" in found.unproven
 
@@ -142,7 +124,7 @@ def test_a_damaged_start_is_none(copy: Path) -> None:
     (path,) = (copy / "runs" / "1" / "starts").glob("*.start")
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match="the beginning of the tape is gone"):
-        report(copy)
+        parity_of(copy)
 
 
 def test_what_other_code_lived_is_not_proven(begin: Begin) -> None:

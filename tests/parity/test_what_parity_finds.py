@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -13,9 +12,8 @@ import pytest
 from db.session import open_engine
 from engine.ledger.audit import audit
 from engine.market.tape import Tape
-from engine.research.parity import ParityReport, replay
 from engine.sandbox.server import Sandbox
-from tests.parity.living import RUN, Life
+from tests.parity.living import Life, parity_of
 from tests.parity.test_lived_is_replayed import slot
 
 
@@ -31,47 +29,32 @@ def lived(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
     return folder
 
 
-@pytest.fixture
-def copy(lived: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "copy"
-    shutil.copytree(lived, folder)
-    return folder
-
-
-def report(folder: Path) -> ParityReport:
-    engine = open_engine(f"sqlite:///{folder / 'evenkeel.db'}")
-    try:
-        return replay(RUN, engine, folder / "runs")
-    finally:
-        engine.dispose()
-
-
 def change(folder: Path, statement: str) -> None:
     with sqlite3.connect(folder / "evenkeel.db") as raw:
         assert raw.execute(statement).rowcount == 1
 
 
 def first_of(folder: Path) -> str:
-    found = report(folder)
+    found = parity_of(folder)
     assert not found.ok
     return found.differences[0]
 
 
 def test_an_untouched_copy_is_equal(copy: Path) -> None:
-    assert report(copy).ok
+    assert parity_of(copy).ok
 
 
 def test_a_packed_tape_is_the_same_tape(copy: Path) -> None:
     folder = copy / "runs" / "1" / "tape"
     Tape(folder).tidy("2999-01-01", 1_000_000)
     assert all(path.suffix == ".gz" for path in folder.iterdir())
-    assert report(copy).ok
+    assert parity_of(copy).ok
 
 
 def test_a_changed_fill(copy: Path) -> None:
     change(copy, "UPDATE fill SET price = price + 0.01 WHERE seq = 4")
     assert first_of(copy).startswith("fills (4,): price is ")
-    assert len(report(copy).differences) == 1
+    assert len(parity_of(copy).differences) == 1
     engine = open_engine(f"sqlite:///{copy / 'evenkeel.db'}")
     books = audit(engine, 1)
     engine.dispose()
@@ -81,7 +64,7 @@ def test_a_changed_fill(copy: Path) -> None:
 def test_a_missing_fill_and_a_later_trade(copy: Path) -> None:
     change(copy, "DELETE FROM fill WHERE seq = 3")
     change(copy, "UPDATE trade SET pnl = pnl + 1 WHERE seq = 4")
-    found = report(copy).differences
+    found = parity_of(copy).differences
     assert found[0] == "fills (3,): the replay has it, the ledger does not"
     assert found[1].startswith("trades (4,): pnl is ")
 
