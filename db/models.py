@@ -1,5 +1,6 @@
 """All tables in one place: importing this fills the metadata. Nothing is defined here."""
 
+from db.ai import AiCall
 from db.base import Table
 from db.control import Command, EngineStatus, Scheduled, Snapshot
 from db.journal import ImportedTrade, JournalConflict, JournalEntry, JournalWord, SavedFilter
@@ -15,6 +16,7 @@ from db.trades import Position, StopMove, Trade
 metadata = Table.metadata
 
 __all__ = [
+    "AiCall",
     "Alert",
     "AlertChannel",
     "AlertDelivery",

@@ -23,15 +23,18 @@ from db.base import (
 
 SIGNAL_KINDS = ("entry", "exit", "flip")
 SIGNAL_STATUSES = ("taken", "refused", "missed", "ignored")
+SIGNAL_SOURCES = ("rule", "ai")
 
 
 class Signal(Table, table=True):
-    """What a slot's strategy said at a bar's end. Distances in price units; `price` is the close it was said at."""
+    """What a slot's strategy said at a bar's end. Distances in price units; `price` is the close it was said at.
+    `source` is who said it: the rule, or a `model` asked with a version (hash) of a `prompt`."""
 
     __table_args__ = (
         UniqueConstraint("run_id", "seq"),
         one_of("kind", SIGNAL_KINDS),
         one_of("status", SIGNAL_STATUSES),
+        one_of("source", SIGNAL_SOURCES),
         direction(flat=True),
         in_order("decided_ts", "known_ts"),
         *at_least_zero("stop_distance", "target_distance", "trail_distance", "limit_offset", "price"),
@@ -61,6 +64,9 @@ class Signal(Table, table=True):
     config_version_id: int | None = link("config_version.id", nullable=True)
     source_hash: str = words()
     checks: dict[str, Any] = mapping()
+    source: str = words("rule")
+    model: str = words()
+    prompt: str = words()
 
 
 class SignalOutcome(Table, table=True):

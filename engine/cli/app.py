@@ -11,6 +11,7 @@ import typer
 
 from engine.access.files import keep_from_others
 from engine.cli import (
+    ai,
     alerts,
     backup,
     books,
@@ -60,6 +61,7 @@ for room in (
     signals,
     token,
     steering,
+    ai,
     setup,
 ):
     room.register(app)

@@ -5,7 +5,7 @@ What engine.research.backtest needs is put together in `_spec` alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -149,6 +149,11 @@ def backtest(
     auto_ack: Annotated[
         str | None, typer.Option(metavar="24h", help="with --config: a latch that waits for a person ends after this")
     ] = None,
+    ai: Annotated[
+        str | None, typer.Option(metavar="MODE", help="replay a model's recorded answers: shadow, veto, scale or trade")
+    ] = None,
+    ai_model: Annotated[str, typer.Option(help="whose answers [default: the model with most of them]")] = "",
+    ai_cutoff: Annotated[str, typer.Option(metavar="DAY", help="up to when that model knows the world")] = "",
     save: Annotated[bool, typer.Option("--save", help="keep the run in the database, for the app")] = False,
     trades_out: Annotated[Path | None, typer.Option(help="one row a trade: .csv, .json or .parquet")] = None,
     equity_out: Annotated[Path | None, typer.Option(help="the curve: .csv, .json or .parquet")] = None,
@@ -179,8 +184,13 @@ def backtest(
             (data, rows, repair, exchange, symbol, timeframe),
             research,
             short,
+            (ai, ai_model, ai_cutoff),
         )
         return
+    if ai is not None:
+        raise Fail(
+            "--ai replays answers for one strategy on one symbol: leave --slot, --config and --execution out", USAGE
+        )
     from engine.research.study import Source
 
     if data is not None and not slot:
@@ -219,7 +229,7 @@ def _one_way(
 
 def _single(
     strategy: str, params: list[str], options: Options, period: Period, outs: portfolio.Outs, over: tuple[Any, ...],
-    research: bool, short: bool,
+    research: bool, short: bool, ai: tuple[str | None, str, str] = (None, "", ""),
 ) -> None:  # fmt: skip
     """The common case by the short way: no database, no frames of several symbols."""
     data, rows, repair, exchange, symbol, timeframe = over
@@ -234,6 +244,10 @@ def _single(
         first, last = (None if moment is None else str(moment) for moment in (start, end))
         candles = _stored(place, symbol, timeframe, first, last)
     spec = _spec(strategy, made, candles, exchange or "", options, research, short)
+    if ai[0] is not None:
+        from engine.cli.ai import recorded_for
+
+        spec = replace(spec, recorded=recorded_for(spec, ai[0], *ai[1:]))
     result = _run(spec, outs.save)
     if outs.trades is not None:
         write_table(outs.trades, {name: result.trade_columns()[name] for name in TRADE_COLUMNS})
@@ -342,6 +356,12 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
         say(f"WARNING: it looks ahead, so nothing here can be believed: {sentence}. `check` says more")
     stats.pop("lookahead")
     why = stats.pop("why_no_trades")
+    if told := stats.pop("ai", None):
+        say(
+            f"AI: {told['answers']:,} recorded answers of {told['model']}, mode {told['mode']}; replaying them cost nothing"
+        )
+        if told["warning"]:
+            say(f"WARNING: {told['warning']}")
     emit_pairs({**stats, "start": when(stats["start"]), "end": when(stats["end"])})
     if why:
         say(f"note: {why}")

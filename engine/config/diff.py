@@ -33,7 +33,9 @@ _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
 _NEW_RUN = {"account.cash"}
 _START_SECTIONS = ("run", "storage", "engine", "account", "api")
-_FOR_ONE_SLOT = tuple("challenger_of enabled params stop target trail breakeven time_stop sizing allow_short".split())
+_FOR_ONE_SLOT = tuple(
+    "challenger_of enabled params stop target trail breakeven time_stop sizing allow_short ai".split()
+)
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,20 @@ def _when(section: str, key: str, before: Any, after: Any) -> When:
         return "new run"
     if name == "account.allow_short":
         return "restart" if after else "next bar"
+    if section == "ai":
+        return "restart" if _allows_more(key, before, after) else "next bar"
     if section == "limits":
         return "restart" if loosens(key, before, after) else "next bar"
     return "restart" if section in _START_SECTIONS and name not in _NEXT_BAR else "next bar"
+
+
+def _allows_more(key: str, before: Any, after: Any) -> bool:
+    """True where a model may cost more than before, is asked elsewhere, or may open positions alone."""
+    if key in ("budget_day", "budget_month", "calls_day"):
+        return bool(after > before)
+    if key == "budget_strategies":
+        return any(after.get(name, amount + 1) > amount for name, amount in before.items())
+    return key in ("base_url", "trade_unproven") or (key == "mode" and after == "trade")
 
 
 def _slots(running: Config, wanted: Config) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from engine.config.ai import AiSection
 from engine.config.alerts import AlertsSection
 from engine.config.api import ApiSection, HealthSection, ScheduleSection
 from engine.config.sections import (
@@ -44,6 +45,7 @@ class Config(Section):
     schedule: ScheduleSection = ScheduleSection()
     allocator: AllocatorSection = AllocatorSection()
     learning: LearningSection = LearningSection()
+    ai: AiSection = AiSection()
     slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
 
     @model_validator(mode="after")

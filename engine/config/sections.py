@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from engine.market.symbols import canonical, timeframe_ms
 
 DAY_MS = 86_400_000
+AiMode = Literal["off", "shadow", "veto", "scale", "trade"]
 
 
 class Section(BaseModel):
@@ -190,6 +191,7 @@ class SlotSection(Section):
     time_stop: int | None = Field(None, ge=1, description="bars after which the position is closed")
     sizing: SizingSection | None = Field(None, description='overrides [sizing]: { kind = "risk", value = 0.01 }')
     allow_short: bool | None = Field(None, description="overrides [account] allow_short")
+    ai: AiMode | None = Field(None, description="overrides [ai] mode, for strategies that ask a model")
 
     @field_validator("symbols")
     @classmethod

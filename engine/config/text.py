@@ -76,6 +76,9 @@ _SAMPLES = {
     "time_stop": "240",
     "sizing": '{ kind = "risk", value = 0.01 }',
     "allow_short": "true",
+    "ai": '"off"',
+    "price_prompt": "0.15",
+    "price_answer": "0.6",
 }
 """What a setting that is off by default looks like when it is on."""
 

@@ -13,6 +13,7 @@ from engine.core.codes import (
     R_IN_POSITION,
     R_LEVEL,
     R_MAX_POSITIONS,
+    R_MIN_NOTIONAL,
     R_MISSED,
     R_NO_POSITION,
     R_NO_PRICE,
@@ -33,7 +34,7 @@ from engine.core.costs import level_below
 from engine.core.jit import ZERO, helper
 from engine.core.log import log_entry, log_signal
 from engine.core.risk import count_order, entry_block, open_count, over_rate
-from engine.core.sizing import entry_lots, need_of
+from engine.core.sizing import entry_lots, need_of, scaled_lots
 from engine.core.types import NEVER
 
 
@@ -135,6 +136,9 @@ def _queue_entry(account, slots, symbols, log, i, decision):
         )
         if reason != R_NONE:
             return ZERO, S_REFUSED, reason
+        qty = scaled_lots(symbol, qty, limit if limit > 0 else price, decision["scale"])
+        if qty == 0:
+            return ZERO, S_REFUSED, R_MIN_NOTIONAL
         reserved = need_of(symbol, limit if limit > 0 else price, qty)
     count_order(account, symbol, decision["decided_at"])
     account["orders"] += 1

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """How far a slot listens to a model: off, shadow, veto, scale, trade; an answer less sure than `least` counts as none."""
+
+    mode: str = "off"
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
 class Setup:
     """`params` are the strategies' parameters, one mapping a slot; delays in ms of exchange time. `shares` and `weights` multiply
     a slot's configured size, by slot key; what has none has 1. They are sizes: every limit binds as without them."""
@@ -29,6 +37,11 @@ class Setup:
     latency_ms: int
     shares: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    advice: tuple[Advice, ...] = ()
+
+    def advice_of(self, i: int) -> Advice:
+        """Slot i's; off where nothing is said about it."""
+        return self.advice[i] if i < len(self.advice) else Advice()
 
     def machine(self) -> Machine:
         from engine.core.machine import Machine  # what only reads a setup does not wait for the kernel
@@ -59,6 +72,7 @@ class Setup:
             "grace_ms": self.grace_ms,
             "latency_ms": self.latency_ms,
             **{name: dict(value) for name in _FACTORS if (value := getattr(self, name))},
+            "advice": [asdict(advice) for advice in self.advice],
         }
 
     @staticmethod
@@ -71,7 +85,9 @@ class Setup:
             tuple(BreakerSpec(**row) for row in data["breakers"]),
             int(data["grace_ms"]),
             int(data["latency_ms"]),
-            *(dict(data.get(name, {})) for name in _FACTORS),
+            dict(data.get("shares", {})),
+            dict(data.get("weights", {})),
+            tuple(Advice(**row) for row in data.get("advice", ())),
         )
 
 

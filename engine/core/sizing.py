@@ -159,3 +159,14 @@ def entry_lots(account, slots, symbols, own, price, stop_distance, volatility):
     if qty <= 0 or qty < symbol["min_qty"] or notional_of(symbol, price, qty) < symbol["min_notional"]:
         return ZERO, bound
     return qty, R_NONE
+
+
+@helper
+def scaled_lots(symbol, qty, price, scale):
+    """A share of `qty` (0 or 1: all of it), floored to the lot; 0 where that is below what the exchange takes."""
+    if scale <= 0.0 or scale >= 1.0:
+        return qty
+    part = np.int64(floor(float(qty) * scale))
+    if part <= 0 or part < symbol["min_qty"] or notional_of(symbol, price, part) < symbol["min_notional"]:
+        return ZERO
+    return part

@@ -74,11 +74,13 @@ DECISION = np.dtype(
         ("limit_bars", "i4"),
         ("strength", "f8"),
         ("volatility", "f8"),
+        ("scale", "f8"),
         ("signal_id", "i8"),
     ],
     align=True,
 )
-"""What a strategy says at one bar's end: entry -1/0/1, exit 0/1, distances in ticks (0 = none)."""
+"""What a strategy says at one bar's end: entry -1/0/1, exit 0/1, distances in ticks (0 = none), the share of its size
+(0 = whole)."""
 
 FUNDING = np.dtype([("ts", "i8"), ("symbol", "i4"), ("rate", "i8")], align=True)
 """Funding of a perpetual: longs pay notional x rate (1e-9 units) when it is positive."""

@@ -119,7 +119,8 @@ _KINDS = {
     "orders": "run:text seq:int signal_seq:int symbol:text side:text purpose:text type:text qty:float filled_qty:float "
     "price_ref:float limit_price:float state:text reason:text created_ts:int known_ts:int done_ts:int client_order_id:text",
     "signals": "run:text seq:int strategy:text symbol:text decided_ts:int known_ts:int kind:text direction:int strength:float "
-    "tag:text status:text reason:text price:float stop_distance:float target_distance:float order_seq:int",
+    "tag:text status:text reason:text price:float stop_distance:float target_distance:float order_seq:int "
+    "source:text model:text prompt:text",
     "equity": "run:text ts:int equity:float cash:float exposure:float",
 }
 _SQL = {

@@ -93,9 +93,23 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Unsent:
+    """A signal that the machine never saw: why, and the close it was said at, in ticks."""
+
+    status: str
+    reason: str
+    mark: int
+
+
+@dataclass(frozen=True)
 class SignalFacts:
-    """What a strategy said besides what became of it: its DECISION row, its tag in words, its checks at that bar."""
+    """What a strategy said besides what became of it: its DECISION row, its tag in words, its checks at that bar; who
+    said it (the rule, or a model by a version of a prompt), and for what never reached the machine why."""
 
     decision: np.void
     tag: str
     checks: dict[str, bool]
+    source: str = "rule"
+    model: str = ""
+    prompt: str = ""
+    unsent: Unsent | None = None

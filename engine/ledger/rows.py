@@ -26,7 +26,7 @@ Tables = dict[Any, list[Row]]
 def rows_of(context: Context, reports: Reports, facts: Mapping[int, SignalFacts]) -> Tables:
     """Every report as rows, by table."""
     tables: Tables = {
-        Signal: [_signal(context, row, facts[row["signal"]]) for row in _named(reports.signals)],
+        Signal: _signals(context, reports, facts),
         Order: _orders(context, reports.orders),
         Fill: [_fill(context, row) for row in _named(reports.fills)],
         Trade: [_trade(context, row) for row in _named(reports.trades)],
@@ -152,6 +152,20 @@ def _risk(grid: Grid, entry: int, stop: int, qty: int) -> float | None:
     return grid.money(grid.notional(abs(entry - stop), qty)) if stop else None
 
 
+def _signals(context: Context, reports: Reports, facts: Mapping[int, SignalFacts]) -> list[Row]:
+    """What the machine made of each, and the signals that it never saw."""
+    sent = [_signal(context, row, facts[row["signal"]]) for row in _named(reports.signals)]
+    return sent + [_unsent(context, one) for one in facts.values() if one.unsent is not None]
+
+
+def _unsent(context: Context, facts: SignalFacts) -> Row:
+    assert facts.unsent is not None
+    decision = facts.decision
+    row = {"slot": int(decision["slot"]), "signal": int(decision["signal_id"]), "mark": facts.unsent.mark}
+    told = {"status": facts.unsent.status, "reason": facts.unsent.reason}
+    return {**_signal(context, {**row, "status": 0, "reason": 0, "order": 0}, facts), **told}
+
+
 def _signal(context: Context, row: Row, facts: SignalFacts) -> Row:
     slot = row["slot"]
     grid = context.grids[slot]
@@ -184,6 +198,9 @@ def _signal(context: Context, row: Row, facts: SignalFacts) -> Row:
         "config_version_id": context.config_version_id,
         "source_hash": context.source_hashes[slot],
         "checks": facts.checks,
+        "source": facts.source,
+        "model": facts.model,
+        "prompt": facts.prompt,
     }
 
 

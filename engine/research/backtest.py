@@ -23,7 +23,9 @@ from engine.market.quality import Quality, assess
 from engine.market.symbols import timeframe_name
 from engine.research.figures import account_of, figures_of
 from engine.research.play import Played, play, ticks_of
+from engine.research.recorded import Recorded
 from engine.research.told import equity_columns, trade_rows
+from engine.strategies._ask import asks_of
 from engine.strategies.base import Bars, Strategy, StrategyError
 
 Row = dict[str, Any]
@@ -51,6 +53,8 @@ class BacktestSpec:
     account: AccountSpec
     slot: SlotSpec
     exchange: str = ""
+    recorded: Recorded | None = None
+    """A model's answers that are replayed."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -91,6 +95,7 @@ class BacktestResult:
             "look_ahead": self.look_ahead,
             "why_no_trades": self.why_no_trades,
             "undefined": undefined,
+            **({"ai": spec.recorded.told(self.played.start)} if spec.recorded else {}),
         }
 
     @cached_property
@@ -153,7 +158,9 @@ def _run(spec: BacktestSpec) -> BacktestResult:
     quality = assess(spec.candles.ts, spec.candles.ohlcv, spec.candles.timeframe_ms)
     symbol = spec.instrument.symbol
     begun = time.perf_counter()
-    played = play(spec.account, [spec.instrument], [(spec.slot, spec.strategy)], {symbol: spec.candles})
+    models = {0: spec.recorded} if spec.recorded and asks_of(spec.strategy) else None
+    slots = [(spec.slot, spec.strategy)]
+    played = play(spec.account, [spec.instrument], slots, {symbol: spec.candles}, recorded=models)
     account = account_of(played, spec.candles)
     told = figures_of(account)
     return BacktestResult(spec, played, account, told, quality, time.perf_counter() - begun)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.core.machine import Frames, Machine, Reports
 from engine.core.types import DECISION, EXEC_BAR, FUNDING, TF_BAR, AccountSpec, BreakerSpec, Instrument, Rows, SlotSpec
+from engine.ledger.advised import Utterance
 from engine.ledger.names import SignalFacts
 from engine.market.candles import Candles
+from engine.research.recorded import Recorded, utterances, with_answers
 from engine.strategies.base import Bars, Signals, Strategy, StrategyError
 from engine.strategies.decisions import check_signals, decisions_of
 
@@ -31,9 +34,16 @@ class PlayedSlot:
     bars: Bars
     signals: Signals
     decisions: Rows
+    said: tuple[Utterance, ...] | None = None
+    """Where a model's recorded answers are replayed: each of `decisions` with its facts, those that the kernel never sees too."""
 
     def facts(self) -> dict[int, SignalFacts]:
         """By signal number, what the kernel's log does not carry."""
+        if self.said is not None:
+            return {
+                int(row["signal_id"]): replace(one.facts, decision=row.copy())
+                for row, one in zip(self.decisions, self.said, strict=True)
+            }
         at = np.searchsorted(self.bars.ts + self.bars.timeframe_ms, self.decisions["decided_at"]).tolist()
         tags, codes = self.signals.tags, self.decisions["tag"].tolist()
         return {
@@ -108,26 +118,33 @@ def play(
     candles: Mapping[str, Candles],
     breakers: Sequence[BreakerSpec] = (),
     funding: Rows | None = None,
+    recorded: Mapping[int, Recorded] | None = None,
 ) -> Played:
     """Run slots over the candles of their symbols; funding FUNDING[k] sorted by ts, its symbols numbered as `instruments`.
 
     Candles of all symbols share one timeframe, of which a slot's own is a multiple. StrategyError for signals that cannot
-    be used, ValueError for prices or amounts out of range.
+    be used, ValueError for prices or amounts out of range. `recorded`: models' answers by slot, replayed.
     """
-    seen = see(instruments, slots, candles)
-    return act(account, instruments, [spec for spec, _ in slots], seen, breakers, funding)
+    seen = see(instruments, slots, candles, recorded)
+    models = {i: (slots[i][1], given) for i, given in (recorded or {}).items()}
+    return act(account, instruments, [spec for spec, _ in slots], seen, breakers, funding, models)
 
 
 def see(
-    instruments: Sequence[Instrument], slots: Sequence[tuple[SlotSpec, Strategy]], candles: Mapping[str, Candles]
+    instruments: Sequence[Instrument],
+    slots: Sequence[tuple[SlotSpec, Strategy]],
+    candles: Mapping[str, Candles],
+    recorded: Mapping[int, Recorded] | None = None,
 ) -> Seen:
     """The slow half of `play`: bars, what the strategies say about them, and the frames."""
     ticks = {one.symbol: ticks_of(candles[one.symbol], one) for one in instruments}
     grid = {one.symbol: one for one in instruments}
     said = []
-    for spec, strategy in slots:
+    for i, (spec, strategy) in enumerate(slots):
         rows = longer(ticks[spec.symbol], candles[spec.symbol].timeframe_ms, spec.timeframe_ms)
         bars = Bars.from_ticks(grid[spec.symbol], spec.timeframe_ms, rows)
+        if recorded and i in recorded:
+            bars = with_answers(strategy, bars, recorded[i])
         said.append((bars, signals_of(strategy, bars)))
     start = min(int(one.ts[0]) for one in candles.values())
     end = max(int(one.ts[-1]) + one.timeframe_ms for one in candles.values())
@@ -141,11 +158,14 @@ def act(
     seen: Seen,
     breakers: Sequence[BreakerSpec] = (),
     funding: Rows | None = None,
+    models: Mapping[int, tuple[Strategy, Recorded]] | None = None,
 ) -> Played:
     """The quick half of `play`. The instruments may differ from those seen in their fees, the slots in sizes and exits."""
     grid = {one.symbol: one for one in instruments}
     played = [
-        PlayedSlot(bars, signals, decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms))
+        _advised(i, *models[i], bars, signals, grid[spec.symbol], account.delay_ms)
+        if models and i in models
+        else PlayedSlot(bars, signals, decisions_of(i, bars, signals, grid[spec.symbol], delay_ms=account.delay_ms))
         for i, (spec, (bars, signals)) in enumerate(zip(slots, seen.slots, strict=True))
     ]
     decisions = _numbered(played)
@@ -153,6 +173,18 @@ def act(
     paid = np.zeros(0, FUNDING) if funding is None else funding
     reports = machine.run(seen.frames, decisions, paid, until=seen.end)
     return Played(machine, reports, tuple(played), seen.start, seen.end)
+
+
+def _advised(
+    i: int, strategy: Strategy, given: Recorded, bars: Bars, signals: Signals, instrument: Instrument, delay_ms: int
+) -> PlayedSlot:
+    """A slot with a model at its side, as its recorded answers have it."""
+    said = utterances(i, strategy, bars, signals, instrument, given)
+    for one in said:
+        if one.facts.unsent is None:
+            one.row["known_at"] = one.row["decided_at"] + delay_ms
+    rows = np.concatenate([one.row for one in said]) if said else np.zeros(0, DECISION)
+    return PlayedSlot(bars, signals, rows, tuple(said))
 
 
 def signals_of(strategy: Strategy, bars: Bars) -> Signals:
@@ -201,7 +233,16 @@ def _numbered(played: Sequence[PlayedSlot]) -> Rows:
     ends = np.cumsum([part.size for part in parts])
     for part, stop in zip(parts, ends, strict=True):
         part["signal_id"] = rows["signal_id"][stop - part.size : stop]
-    return rows[order]
+    sent = np.concatenate([_sent(slot) for slot in played]) if parts else np.zeros(0, bool)
+    kept: Rows = rows[order[sent[order]]]
+    return kept
+
+
+def _sent(slot: PlayedSlot) -> npt.NDArray[np.bool_]:
+    """bool[k]: which of the slot's decisions the machine sees."""
+    if slot.said is None:
+        return np.ones(slot.decisions.size, bool)
+    return np.array([one.facts.unsent is None for one in slot.said], bool)
 
 
 def frames_of(ticks: Sequence[Rows]) -> Frames:

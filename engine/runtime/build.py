@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.config.model import Config
 from engine.config.sections import LimitsSection, SlotSection
-from engine.core.setup import Setup
+from engine.core.setup import Advice, Setup
 from engine.core.types import AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.market.symbols import timeframe_ms
 
@@ -58,6 +58,7 @@ def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
         breakers_of(config.limits),
         config.engine.grace_ms,
         config.engine.latency_ms,
+        advice=advice_of(config),
     )
 
 
@@ -71,10 +72,20 @@ def challengers_of(config: Config, setup: Setup) -> dict[str, tuple[Setup, SlotS
             slot = _slot(config, section, symbol)
             own = replace(
                 setup, account=paper, slots=(slot,), params=(dict(section.params),), breakers=breakers_of(config.limits),
-                shares={}, weights={},
+                shares={}, weights={}, advice=(),
             )  # fmt: skip
             found[slot.key] = own, section
     return found
+
+
+def advice_of(config: Config) -> tuple[Advice, ...]:
+    """How far each slot listens to a model; nothing at all where no slot of the configuration does."""
+    found = tuple(
+        Advice(section.ai or config.ai.mode, config.ai.min_confidence)
+        for section in config.incumbents
+        for _ in section.symbols
+    )
+    return found if any(one.mode != "off" for one in found) else ()
 
 
 def _slot(config: Config, section: SlotSection, symbol: str) -> SlotSpec:
@@ -134,6 +145,7 @@ def with_orphans(setup: Setup, stored: Mapping[str, Any], open_keys: set[str]) -
         setup,
         slots=setup.slots + tuple(slot for slot, _ in kept),
         params=setup.params + tuple(params for _, params in kept),
+        advice=setup.advice and setup.advice + (Advice(),) * len(kept),
         instruments=setup.instruments + tuple(i for i in former.instruments if i.symbol in wanted),
     )
     return wider, {slot.key for slot, _ in kept}

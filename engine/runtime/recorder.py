@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 import engine as evenkeel
-from db.models import Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
+from db.models import AiCall, Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
 from engine.config.alerts import AlertsSection
 from engine.core.limit_use import limit_use
 from engine.core.machine import Reports
@@ -174,6 +174,7 @@ class Recorder:
         self._write_outages(connection, step)
         self._write_failures(connection, trader, step)
         write_steered(connection, run_id, step.steered)
+        self._write_asks(connection, step)
         self._acknowledge(connection, step)
         self._write_words(connection)
         if not self.quiet:
@@ -205,6 +206,20 @@ class Recorder:
                 connection, trader.now, "critical", "strategy", f"{name} was stopped", text,
                 f"slot:{slot_id}:{trader.now}",
             )  # fmt: skip
+
+    def _write_asks(self, connection: Connection, step: Step) -> None:
+        """Questions for a model, which is asked by the service beside the loop."""
+        for ask in step.asks:
+            values = {name: value for name, value in ask.items() if name != "slot"}
+            connection.execute(
+                insert(AiCall).values(
+                    run_id=self.context.run_id,
+                    slot_id=self.context.slot_ids[ask["slot"]],
+                    created_ts=wall_ms(),
+                    state="asked",
+                    **values,
+                )
+            )
 
     def _acknowledge(self, connection: Connection, step: Step) -> None:
         for row_id, done, text in step.acks:

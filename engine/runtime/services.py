@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from db.session import open_engine
+from engine.ai.service import AiService
 from engine.alerts.service import Alerts, Where
 from engine.config.model import Config
 from engine.runtime.api.service import Api
@@ -28,6 +29,7 @@ def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     made += [Ping(config, health.ready), Schedule(config, reader, doors, works(doors), wall_ms)]
     if config.api.enabled:
         made.append(Api(config, session, health, doors.kill))
+    made.append(asking_service(config, session, doors))
     return made
 
 
@@ -38,3 +40,9 @@ def _where(config: Config, session: Session) -> Where:
         config.database_url(), session.run_id, lambda: vitals.feed,
         wall_ms if vitals.speed == 1.0 else lambda: trader.now,
     )  # fmt: skip
+
+
+def asking_service(config: Config, session: Session, doors: Doors) -> Service:
+    """The one that asks models; it reads the database over a connection of its own."""
+    reader = open_engine(config.database_url(), read_only=True)
+    return AiService(config.ai, reader, session.run_id, doors, lambda: session.trader.now, session.vitals.speed)

@@ -32,6 +32,7 @@ from engine.market.venue import Venue
 from engine.runtime.build import setup_of, symbols_of, with_orphans
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.crash import point
+from engine.runtime.gate import gated
 from engine.runtime.lock import EngineLock
 from engine.runtime.recorder import Recorder, Vitals, wall_ms
 from engine.runtime.timings import Timings
@@ -106,6 +107,7 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     facts = instruments(config.run.exchange, symbols_of(config), venue=venue)
     setup = setup_of(config, facts)
     known = _find_run(patient, config)
+    setup = gated(setup, config.ai, patient, known.id if known else None)
     snapshot = _last_snapshot(patient, known) if known else None
     former = Setup.from_json(snapshot.extra["setup"]) if snapshot is not None else setup
     heard = _last_heard(patient, known) if known else None

@@ -21,6 +21,7 @@ from engine.runtime.build import setup_of, with_orphans
 from engine.runtime.causality import looking_ahead
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.desk import Desk
+from engine.runtime.gate import gated
 from engine.runtime.recorder import is_locked
 from engine.runtime.reload import Candidate
 from engine.runtime.session import Session, switched_off
@@ -101,7 +102,10 @@ def _setup(session: Session, candidate: Candidate) -> tuple[Setup, set[str]]:
     trader = session.trader
     busy = (trader.machine.slots["qty"] > 0) | (trader.machine.slots["q_entry"] != 0)
     held = {slot.key for slot, one in zip(trader.setup.slots, busy.tolist(), strict=True) if one}
-    setup, orphans = with_orphans(setup_of(candidate.config, candidate.instruments), trader.setup.to_json(), held)
+    wanted = gated(
+        setup_of(candidate.config, candidate.instruments), candidate.config.ai, session.engine, session.run_id
+    )
+    setup, orphans = with_orphans(wanted, trader.setup.to_json(), held)
     # Cash is the account's own history: a configuration only names what a new run starts with.
     return replace(setup, account=replace(setup.account, cash=trader.setup.account.cash)), orphans
 

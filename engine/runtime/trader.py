@@ -7,7 +7,7 @@ database here (the bar book writes its files only when the recorder says so).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,37 +18,23 @@ from engine.core.machine import Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import DECISION, EXEC_BAR, FLAG_GAP, FLAG_NO_DECISION, Rows
 from engine.ledger import steering
+from engine.ledger.advised import Advised, Utterance, advised_slot, given_of
 from engine.ledger.command_words import machine_words
 from engine.ledger.rows import SignalFacts
 from engine.ledger.steering import Steered
 from engine.market.barbook import BarBook, Key
 from engine.market.candles import iso
 from engine.market.tape import Event
+from engine.runtime.asking import question
+from engine.runtime.step import Step
 from engine.strategies import catalog
-from engine.strategies.base import Bars, Strategy
+from engine.strategies.base import Bars, Signals, Strategy
 from engine.strategies.decisions import check_signals, last_decision
+
+__all__ = ["Step", "Trader", "frame_rows"]
 
 LEAST_KEPT, WARMUPS_KEPT = 20_000, 20
 """How many bars a strategy sees at least once a long run leaves its oldest behind: so many, or its warm-up so many times."""
-
-
-@dataclass
-class Step:
-    """What events did, gathered until the next commit."""
-
-    reports: list[Reports] = field(default_factory=list)
-    facts: dict[int, SignalFacts] = field(default_factory=dict)
-    failures: dict[int, str] = field(default_factory=dict)
-    acks: list[tuple[int, bool, str]] = field(default_factory=list)
-    gaps: list[dict[str, Any]] = field(default_factory=list)
-    steered: list[Steered] = field(default_factory=list)
-    closed_bars: int = 0
-
-    @property
-    def urgent(self) -> bool:
-        return bool(self.failures or self.acks or self.gaps or self.steered or self.closed_bars) or any(
-            r.urgent for r in self.reports
-        )
 
 
 class Trader:
@@ -76,6 +62,7 @@ class Trader:
         self.said: dict[str, dict[str, Any]] = {}  # slot key -> what its strategy made of its newest bar
         self.known: dict[str, list[list[float | None]]] = {}  # strategy -> what became known of its signals, and when
         self.versions = dict.fromkeys(steering.KINDS, 0)
+        self.advised: dict[str, Advised | None] = {}  # slot key -> its model's side, where it has one
         self._configure(setup)
         self.resamplers = {tf: Resampler(tf) for tf in self.timeframes}
 
@@ -100,6 +87,14 @@ class Trader:
         self.setup = setup
         self.machine: Machine = setup.machine()
         self.strategies = [_strategy(s.strategy, p) for s, p in zip(setup.slots, setup.params, strict=True)]
+        former = {key: one for key, one in self.advised.items() if one is not None}
+        self.advised = {
+            slot.key: advised_slot(
+                i, self.strategies[i], slot.timeframe_ms, setup.instruments[self.machine.symbol_index[slot.symbol]],
+                setup.advice_of(i), former.get(slot.key),
+            )
+            for i, slot in enumerate(setup.slots)
+        }  # fmt: skip
         self.timeframes = sorted({slot.timeframe_ms for slot in setup.slots})
         self.keys: list[Key] = sorted({(self.machine.symbol_index[s.symbol], s.timeframe_ms) for s in setup.slots})
 
@@ -107,7 +102,8 @@ class Trader:
     def take(self, event: Event, step: Step) -> None:
         """Take one tape event: ["frame", ts, bars, seen] (one second of market),
         ["clock", ts, seen] (nothing printed up to ts), ["gap", from, to, cause, source, frames] and ["gap_end", to] around
-        back-filled frames, ["command", ts, kind, args, row id], ["cut", ts, first bars by file]."""
+        back-filled frames, ["command", ts, kind, args, row id], ["cut", ts, first bars by file], ["answer", ts, ...]
+        (a model's, see engine.ledger.advised.given_of)."""
         kind, ts = event[0], event[1]
         if kind == "frame":
             self._close_until(ts, event[3], step)
@@ -128,6 +124,8 @@ class Trader:
             self.now = max(self.now, ts)
         elif kind == "setup":
             self.reconfigure(Setup.from_json(event[2]))
+        elif kind == "answer":
+            self._answer(ts, event[2:], step)
         elif kind == "cut":
             self.book.cut(event[2])
             self._forget()
@@ -181,30 +179,74 @@ class Trader:
         if slot.key in self.errors:
             return _NO_DECISION_ROWS
         symbol = self.machine.symbol_index[slot.symbol]
+        missed = self.in_gap and end <= self.gap_end
+        advised = self.advised[slot.key]
         begun = self.stopwatch()
         try:
-            bars = Bars.from_ticks(
-                self.setup.instruments[symbol], slot.timeframe_ms, self.book.bars((symbol, slot.timeframe_ms))
-            )
-            bars = replace(bars, known=self.known.get(slot.strategy, ()))
-            signals = self.strategies[i].signals(bars)
-            check_signals(bars, signals)
-            row = last_decision(i, bars, signals, self.setup.instruments[symbol])
+            bars, signals = self._evaluate(i, advised)
+            if advised is None:
+                row = last_decision(i, bars, signals, self.setup.instruments[symbol])
+                said = (
+                    [Utterance(row, SignalFacts(row[0], _tag(signals, int(row["tag"][0])), _checks(signals)))]
+                    if row.size
+                    else []
+                )
+            else:
+                wants, said = advised.closed(bars, signals, len(bars) - 1, not missed)
+                if wants:
+                    step.asks.append(question(self, i, advised, bars, signals))
         except Exception as error:  # a person's code may raise anything; it stops its own slot and nothing else
             self.fail(i, end, f"{type(error).__name__}: {error}", step)
             return _NO_DECISION_ROWS
         self.spent[slot.key] = self.stopwatch() - begun
         warm = _warmup_of(self.strategies[i])
         self.said[slot.key] = {"end": end, "bars": len(bars), "warmup": warm, "checks": _checks(signals)}
-        if row.size:
-            missed = self.in_gap and end <= self.gap_end
-            row = row.copy()
+        known_at = self.setup.known_at(end, seen, self.gap_end if missed else 0)
+        return self._number(said, known_at, missed, step)
+
+    def _evaluate(self, i: int, advised: Advised | None) -> tuple[Bars, Signals]:
+        """Slot i's strategy on all its bars; whatever its code raises comes through."""
+        slot = self.setup.slots[i]
+        symbol = self.machine.symbol_index[slot.symbol]
+        rows = self.book.bars((symbol, slot.timeframe_ms))
+        bars = Bars.from_ticks(self.setup.instruments[symbol], slot.timeframe_ms, rows)
+        if advised is not None:
+            bars = replace(bars, given=advised.beside(bars.end))
+        bars = replace(bars, known=self.known.get(slot.strategy, ()))
+        signals = self.strategies[i].signals(bars)
+        check_signals(bars, signals)
+        return bars, signals
+
+    def _number(self, said: list[Utterance], known_at: int, missed: bool, step: Step) -> Rows:
+        """The rows for the machine; every signal gets its number, those that never reach the machine too."""
+        sent = []
+        for one in said:
             self.signals += 1
+            row = one.row.copy()
             row["signal_id"] = self.signals
-            row["missed"] = int(missed)
-            row["known_at"] = self.setup.known_at(end, seen, self.gap_end if missed else 0)
-            step.facts[self.signals] = SignalFacts(row[0].copy(), _tag(signals, int(row["tag"][0])), _checks(signals))
-        return row
+            if one.facts.unsent is None:
+                row["missed"], row["known_at"] = int(missed), known_at
+                sent.append(row)
+            step.facts[self.signals] = replace(one.facts, decision=row[0].copy())
+        return np.concatenate(sent) if sent else _NO_DECISION_ROWS
+
+    def _answer(self, ts: int, words: list[Any], step: Step) -> None:
+        """A model has answered, or could not: its slot is evaluated at once on the bars there are."""
+        key, given = given_of(words, ts)
+        advised = self.advised.get(key)
+        if advised is None or key in self.errors:
+            return
+        i = advised.slot
+        advised.keep(given)
+        try:
+            bars, signals = self._evaluate(i, advised)
+            said = advised.arrived(bars, signals, len(bars) - 1, given)
+        except Exception as error:
+            self.fail(i, ts + 1, f"{type(error).__name__}: {error}", step)
+            return
+        rows = self._number(said, ts + self.setup.latency_ms, False, step)
+        if rows.size:
+            self._report(self.machine.decide(rows), step)
 
     def fail(self, i: int, bar_end: int, why: str, step: Step) -> None:
         """Slot i decides no more, from the bar that ends at `bar_end` on; what it holds is managed. The loop puts the machine's
@@ -299,6 +341,7 @@ class Trader:
             "setup": self.setup.to_json(),
             "known": self.known,
             "versions": self.versions,
+            "advised": {key: one.state() for key, one in self.advised.items() if one is not None},
         }
 
     def _blocked(self) -> dict[str, int]:
@@ -316,6 +359,9 @@ class Trader:
         self.said = dict(extra.get("said", {}))
         self.known = {source: [list(row) for row in told] for source, told in extra.get("known", {}).items()}
         self.versions |= extra.get("versions", {})
+        for key, asked in extra.get("advised", {}).items():
+            if (advised := self.advised.get(key)) is not None:
+                advised.restore(asked)
         for timeframe, stored in extra["resamplers"].items():
             if int(timeframe) in self.resamplers:
                 self.resamplers[int(timeframe)].restore(stored)

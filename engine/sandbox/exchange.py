@@ -17,6 +17,7 @@ from engine.sandbox.control import MAX_SPEED, MIN_SPEED, Control
 from engine.sandbox.errors import SandboxError
 from engine.sandbox.faults import Fault, Faults
 from engine.sandbox.market import Market
+from engine.sandbox.model import Provider
 from engine.sandbox.script import Script
 from engine.sandbox.stream import Session
 from engine.sandbox.wire import rfc3339
@@ -104,6 +105,7 @@ class Exchange:
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._door])
         app.add_routes(rest.Rest(self.market, self.clock, self.faults).routes())
+        app.add_routes(Provider(self.market.seed, self.clock, self.faults).routes())
         app.add_routes(Control(self).routes())
         app.add_routes([web.get("/", self.stream), web.get("/ws", self.stream)])
         app.cleanup_ctx.append(self._running)

@@ -12,7 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from engine.sandbox import dice
 
 Kind = Literal[
-    "disconnect", "silence", "duplicate", "shuffle", "drop", "garbage", "candle_gaps", "http", "slow", "gone"
+    "disconnect",
+    "silence",
+    "duplicate",
+    "shuffle",
+    "drop",
+    "garbage",
+    "candle_gaps",
+    "http",
+    "slow",
+    "gone",
+    "nonsense",
 ]
 FOREVER = 2**62
 LOOK_AHEAD_S = 500_000
@@ -34,6 +44,7 @@ class Fault(BaseModel):
     `at`: exchange ms from which it acts (now); `seconds`: exchange seconds it lasts (until cleared; needed by silence and
     gone); `count`: how often it strikes at most; `probability` of striking a message, request or candle, or
     (disconnect) of a connection's end at each whole second.
+    `garbage` with path chat, and `nonsense`, spoil what the stand-in for a model writes.
     `status`: what `http` answers. `delay`: wall seconds `slow` waits. `path`: part of the request's path (`ws` is the
     stream's handshake). `product_id`: only this product's messages or candles.
     """

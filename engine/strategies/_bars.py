@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from engine.core.series import Prices
 from engine.core.types import Instrument, Rows
+from engine.strategies._ask import Answers
 from engine.strategies._record import Record, beside
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,13 @@ class Bars:
     tick: float
     known: Sequence[Sequence[float | None]] = ()
     """What became known of the strategy's own signals, and when; read it as `record`."""
+    given: Answers | None = None
+
+    @property
+    def answers(self) -> Answers:
+        """What a model answered, beside the bars: NaN wherever it was not asked, and everywhere unless the slot's mode
+        is trade."""
+        return self.given or Answers.none(len(self))
 
     @classmethod
     def from_ticks(cls, instrument: Instrument, timeframe_ms: int, tf_bars: Rows) -> Bars:
@@ -66,7 +74,8 @@ class Bars:
     def head(self, n: int) -> Bars:
         """The first `n` bars, in memory of their own: what a living engine had at that moment."""
         four: dict[str, Any] = {name: self._on_grid(np.array(self._plain(name)[:n])) for name in _PRICES}
-        return replace(self, ts=self.ts[:n].copy(), volume=self.volume[:n].copy(), **four)
+        given = self.given.head(n) if self.given else None
+        return replace(self, ts=self.ts[:n].copy(), volume=self.volume[:n].copy(), given=given, **four)
 
     def _plain(self, name: str) -> Floats:
         return np.asarray(getattr(self, name), np.float64).view(np.ndarray)
@@ -89,7 +98,7 @@ class Bars:
     def _closed(self, span: int) -> Bars:
         """The whole longer bars, one row each."""
         if not len(self):
-            return replace(self, timeframe_ms=span)
+            return replace(self, timeframe_ms=span, given=None)
         starts = self.ts - (self.ts - _begin(span)) % span
         first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
         last = np.append(first[1:], len(self)) - 1
@@ -103,6 +112,7 @@ class Bars:
             low=self._on_grid(np.minimum.reduceat(self._plain("low"), first)[whole]),
             close=self._on_grid(self._plain("close")[last][whole]),
             volume=np.add.reduceat(self.volume, first)[whole],
+            given=None,
         )
 
     def frame(self) -> Any:

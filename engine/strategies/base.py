@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from engine.strategies._ask import Answers, Ask
 from engine.strategies._bars import Bars, HigherBars
 from engine.strategies._record import Record
 
 __all__ = [
+    "Answers",
+    "Ask",
     "Bars",
     "HigherBars",
     "Record",
@@ -104,11 +107,13 @@ class Signals:
 class Strategy:
     """One file, one subclass: `Params`, `signals(bars)`, and `warmup()` where the default does not fit.
 
-    `name` is the file's name. Instances keep nothing between calls: the same bars give the same signals.
+    `name` is the file's name; `asks` what it wants a model to be asked, if anything. Instances keep nothing between
+    calls: the same bars give the same signals.
     """
 
     name: ClassVar[str] = "strategy"
     Params: ClassVar[type[StrategyParams]] = StrategyParams
+    asks: ClassVar[Ask | None] = None
     params: Any
 
     def __init__(self, params: StrategyParams | None = None) -> None:

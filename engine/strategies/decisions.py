@@ -6,6 +6,7 @@ bit: both are made by the same function. Nothing here knows a slot's position, m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log, sqrt
 from typing import Any
 
@@ -123,6 +124,15 @@ def last_decision(slot_index: int, bars: Bars, signals: Signals, instrument: Ins
         np.arange(n - 1, n) if n and said[-1] != 0 and said[-1] != (said[-2] if n > 1 else 0) else np.zeros(0, np.int64)
     )
     return _rows(at, slot_index, bars, signals, instrument, delay_ms)
+
+
+def decision_at(
+    slot_index: int, bars: Bars, signals: Signals, instrument: Instrument, bar: int, said: tuple[int, int]
+) -> Rows:
+    """The row of one bar with another (entry, exit) than the signals' own: distances, tag and volatility are theirs."""
+    entry, leave = np.zeros(len(bars), np.int8), np.zeros(len(bars), np.int8)
+    entry[bar], leave[bar] = said
+    return _rows(np.array([bar]), slot_index, bars, replace(signals, entry=entry, exit=leave), instrument, 0)
 
 
 def _said(signals: Signals) -> npt.NDArray[np.int8]:

@@ -78,7 +78,7 @@ def test_every_page_draws_without_an_error_or_a_call_outside(tab: Any, address: 
     called: list[str] = []
     tab.on("request", lambda request: called.append(request.url))
     tab.goto(f"{address}/?run=test-backtest")
-    for name in ("Overview", "Chart", "Positions", "Trades", "System"):
+    for name in ("Overview", "Positions", "Trades", "System"):
         tab.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True).click()
         tab.wait_for_function("location.search.includes('run=test-backtest')")
         tab.get_by_text(SEEN[name]).first.wait_for()
@@ -90,7 +90,6 @@ def test_every_page_draws_without_an_error_or_a_call_outside(tab: Any, address: 
 
 SEEN = {
     "Overview": "Equity and drawdown",
-    "Chart": "No candles in this stretch",
     "Positions": "A backtest holds nothing now",
     "Trades": "This backtest closed no trade",
     "System": "A backtest needs none",
@@ -150,41 +149,6 @@ def test_a_pause_travels_and_its_answer_comes_back_by_itself(tab: Any, address: 
     tab.get_by_text("Engine paused").wait_for()
     tab.get_by_text("after 0.1 s").wait_for()
     assert tab.locator(".st-key-pause button:visible").inner_text() == "Resume"
-
-
-LINE = "document.querySelector('.st-key-equity .js-plotly-plot')"
-
-
-def test_a_living_chart_stays_where_it_is_with_the_zoom_and_what_is_being_typed(
-    tab: Any, address: str, engine: Engine
-) -> None:
-    """A new point comes while a person looks at a part of the curve, and while they write in a dialog of another page."""
-    tab.set_default_timeout(60_000)  # the library is read once, on a machine that may be busy
-    tab.goto(f"{address}/?run=test-data")
-    tab.wait_for_function(f"{LINE}?._fullLayout?.xaxis?.range")
-    tab.evaluate(f"{LINE}.scrollIntoView({{block: 'center'}}); {LINE}.mine = true")
-    box = tab.locator(".st-key-equity .js-plotly-plot").bounding_box()
-    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 90)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 160, steps=4)
-    tab.mouse.up()
-    tab.wait_for_function(f"{LINE}.ekZoom?.xaxis")
-    zoomed = tab.evaluate(f"{LINE}._fullLayout.xaxis.range.map(String)")
-    with write_session(engine) as session:
-        session.execute(text(f"INSERT INTO equity VALUES (1, 0, {NOW}, 12345.67, 12345.67, 0)"))
-    tab.wait_for_function(f"{LINE}._fullData[0].y.at(-1) === 12345.67")
-    assert tab.evaluate(f"{LINE}.mine"), "the same element, redrawn"
-    assert tab.evaluate(f"{LINE}._fullLayout.xaxis.range.map(String)") == zoomed
-    tab.mouse.dblclick(box["x"] + box["width"] * 0.5, box["y"] + 120)
-    tab.wait_for_function(f"new Date({LINE}._fullLayout.xaxis.range[1] + 'Z') > new Date({NOW})")
-    tab.goto(f"{address}/positions?run=test-data")
-    tab.locator('[class*="st-key-tighten_"] button:visible').first.click()
-    price = tab.get_by_role("dialog").get_by_label("New stop")
-    price.fill("61234")
-    with write_session(engine) as session:
-        session.execute(text("UPDATE position SET mark = 61999.5 WHERE slot_id = 1"))
-    tab.get_by_text("61,999.50").first.wait_for(state="attached")
-    assert price.input_value() == "61234"
 
 
 def test_a_download_is_the_whole_table(tab: Any, address: str) -> None:
