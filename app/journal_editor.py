@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Engine
 
-from app import formats, journal, units
+from app import formats, journal, ui, units
 from app.read import journal as read
 from app.read.journal import Entry, Subject
 from db.errors import StorageError
@@ -98,6 +98,8 @@ def _changed(subject: Subject, name: str) -> None:
         saved = journal.save(subject, seen, {name: _value(name, state[_key(subject, name)])})
     except StorageError as error:
         state[f"entry_told_{subject.key}"] = str(error)
+        if isinstance(error, journal.Gone):
+            state[ui.UNSAVED] = str(state[_key(subject, name)])
         return
     state[_seen(subject)] = saved.entry
     for field in read.FIELDS:

@@ -222,8 +222,8 @@ def worst(view: View) -> None:
         "side": tables.text("Side", width=70),
         "pnl": view.units.column("P&L", view.page.quote, result=False),
         "r": tables.amount("R", "result over what the first stop risked", sign=True),
+        "ended": tables.text("Ended by", width=100),
         "mfe": tables.fraction("Best", "how far it had been ahead at best, of the entry price"),
-        "ended": tables.text("Ended by"),
     }
     row = tables.table(shown, columns, key="worst", select=True)
     if row is not None and row < len(raw):

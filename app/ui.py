@@ -30,6 +30,8 @@ PAGE = "page"
 """Where app/script.py leaves the frame's answer for the page it runs next."""
 RUN, LEFT, PICKED = "run", "run_left", "run_picked"
 """The run on screen, by name, in no widget's hands; the one that was just left; that this script run is the pick's own."""
+GONE, UNSAVED = "run_gone", "run_unsaved"
+"""A run that was asked for and is not there, and words that could not be saved because of it."""
 KINDS = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST", "imported": "IMPORTED"}
 ENDED = ("backtest", "imported")
 """Kinds of run that no engine acts on."""
@@ -109,6 +111,7 @@ def frame(needs_run: bool = True) -> Page | None:
         style(chosen["kind"])
         place.html(_badges(chosen), width="content")
         _strip(engine, chosen)
+    _gone(str(chosen["name"]))
     page = Page(engine, chosen, colors())
     pending(page)
     return page
@@ -140,6 +143,8 @@ def choose(name: str) -> None:
     st.session_state[LEFT] = st.query_params.get("run")  # a click on its way from the browser may still carry it
     st.session_state[PICKED] = True
     st.session_state[RUN] = name
+    st.session_state.pop(GONE, None)
+    st.session_state.pop(UNSAVED, None)
     st.query_params["run"] = name
 
 
@@ -147,6 +152,9 @@ def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The run that the person chose, else the one heard last. The address always names it, so that a link shows the same."""
     by_name = {row["name"]: row for row in found}
     if st.session_state.get(RUN) not in by_name:
+        if missing := st.session_state.get(RUN):
+            st.session_state[GONE] = missing
+            to_url(trade="", day="", job="")  # they meant something of that run
         st.session_state[RUN] = found[0]["name"]
     name = st.session_state[RUN]
     st.session_state["pick_run"] = name
@@ -162,6 +170,18 @@ def _pick(found: list[dict[str, Any]]) -> dict[str, Any]:
     if st.query_params.get("run") != name:
         st.query_params["run"] = name
     return by_name[name]
+
+
+def _gone(name: str) -> None:
+    """That another run is shown than the one asked for, and what was being written on that one."""
+    missing, unsaved = st.session_state.get(GONE), st.session_state.get(UNSAVED)
+    if not missing:
+        return
+    with st.container(border=True, key="failed_gone"):
+        st.text(f"There is no run {missing} any more: it was deleted or renamed. This is {name}; choose another above.")
+        if unsaved:
+            st.caption("What you had written on it and could not be saved:")
+            st.code(unsaved, language=None, wrap_lines=True)
 
 
 def _run_label(row: Mapping[str, Any]) -> str:

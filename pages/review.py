@@ -21,8 +21,9 @@ def main(page: ui.Page) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="review_choices"
     ):
-        chosen()
-        how = units.choose()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            chosen()
+            how = units.choose()
         span = review_data.span(curve.begun, int(curve.ts[-1]))
         strategies = list(dict.fromkeys(str(slot["strategy"]) for slot in found.slots))
         report_view.button(page.engine, page.run, strategies, "review", span.since, span.until)

@@ -190,7 +190,7 @@ COLUMNS = {
     "slot": tables.text("Strategy"),
     "side": tables.text("Side", width=74),
     "pnl": tables.amount("P&L", "net of fees and funding", sign=True),
-    "pnl_pct": tables.fraction("P&L %", "of the entry's notional", sign=True),
+    "pnl_pct": tables.fraction("Return", "P&L of what was paid to enter", sign=True),
     "r_multiple": tables.amount("R", "P&L against what the first stop risked", sign=True),
     "exit": tables.text("Exit"),
     "held": tables.text("Held", width=96),

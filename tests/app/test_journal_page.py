@@ -82,8 +82,13 @@ def test_a_run_deleted_under_the_page_is_said_and_the_text_stays(open_page: Open
         connection.execute(text("DELETE FROM run WHERE id = 1"))
     with pytest.raises(journal.Gone, match="deleted meanwhile; copy what you wrote"):
         journal.save(SEVEN, Entry(), {"note": "mine"})
-    test.text_area(key="entry_note_1_7").set_value("mine").run()
+    test.text_area(key="entry_note_1_7").set_value("mine, and long thought about").run()
     assert [error.value for error in test.exception] == []
+    words = said(test)
+    assert "There is no run test-data any more" in words
+    assert "This is test-backtest" in words
+    assert "mine, and long thought about" in words, "what was typed can still be copied"
+    assert "trade" not in test.query_params
 
 
 def test_days_of_the_calendar_add_up(open_page: Open, written: Engine) -> None:

@@ -301,3 +301,14 @@ def test_the_results_pages_load_without_the_kernel() -> None:
     code = "\n".join([*imports, "import sys", "print(sorted({'numba', 'scipy'} & set(sys.modules)))"])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("page", RESULTS)
+def test_a_run_that_vanished_is_said_on_every_results_page(open_page: Open, database: Engine, page: str) -> None:
+    test = open_page(page, run="test-data", trade="7")
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM run WHERE id = 1"))
+    test.run()
+    assert [error.value for error in test.exception] == []
+    assert "There is no run test-data any more" in said(test)
+    assert ">BACKTEST<" in said(test)
