@@ -130,13 +130,13 @@ def facts(
     now = _now(run, status, stands)
     said = stands.said.get(str(slot["key"]), {})
     position = slot_chart.held(engine, run_id, slot_id)
-    tripped = slot_chart.holding(engine, run_id, slot_id)
-    account = [one["level"] for one in tripped if not one["slot_id"]]
+    tripped = _tripped(slot_chart.holding(engine, run_id, slot_id), str(slot["symbol"]))
+    account = [one.level for one in tripped if one.account]
     return why.Facts(
         now, step, over, _silent(run, status),
         str(slot["state"]), str(slot["error"] or ""),
         level=(account[0] if account else "running") if status is None else str(status["state"]),
-        tripped=tuple(why.Tripped(t["name"], t["level"], not t["slot_id"], t["until_ts"]) for t in tripped),
+        tripped=tripped,
         cooling=stands.blocked_until.get(str(slot["key"])),
         bars=said.get("bars"), warmup=int(said.get("warmup", made.warmup)), checks=said.get("checks", made.newest()),
         needs=made.needs(), held=None if position is None else _held(position),
@@ -144,6 +144,16 @@ def facts(
         spoken=_spoken(engine, run_id, slot_id, now - max(MEMORY_MS, MEMORY_BARS * step)),
         left=slot_chart.left(engine, run_id, slot_id),
     )  # fmt: skip
+
+
+def _tripped(rows: list[dict[str, Any]], symbol: str) -> tuple[why.Tripped, ...]:
+    """Those that hold the slot: its own, its symbol's (named `breaker:SYMBOL`), the account's."""
+    found = []
+    for row in rows:
+        owner = "" if row["slot_id"] else str(row["name"]).partition(":")[2]
+        if owner in ("", symbol):
+            found.append(why.Tripped(row["name"], row["level"], not row["slot_id"] and not owner, row["until_ts"]))
+    return tuple(found)
 
 
 def _now(run: Mapping[str, Any], status: Mapping[str, Any] | None, stands: Standing) -> int:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy import Engine, event, insert, text
 
+from app import slot_data
 from app.read import since, slot_chart, trouble
 from app.read.runs import Health
 from app.read.since import Mark
@@ -133,6 +134,20 @@ def test_the_sentence_is_the_engines_own_word_and_its_ends(open_page: Open, data
     assert "Warming up 37 of 50 bars, ready about 08:13" in said(open_page("chart", slot=KEY))
     _snapshot(database, {name: FEW}, {"said": {KEY: told}, "blocked_until": {KEY: NOW + 2 * HOUR}})
     assert "Blocked by cool-down until 10:00" in said(open_page("chart", slot=KEY))
+
+
+def test_a_breaker_holds_its_own_slot_its_symbol_or_all(database: Engine) -> None:
+    made = [("losses", 1, "paused", NOW + HOUR), ("losses", 2, "paused", None), ("stale_data:BTC/USD", 0, "paused", NOW),
+            ("stale_data:ETH/USD", 0, "paused", NOW), ("drawdown_halt", 0, "halted", None)]  # fmt: skip
+    names = "run_id, name, slot_id, state, level, count, until_ts"
+    sql = f"INSERT OR REPLACE INTO breaker ({names}) VALUES (1, :n, :s, 'tripped', :l, 0, :u)"
+    with write_session(database) as session:
+        for name, slot, level, until in made:
+            session.execute(text(sql), {"n": name, "s": slot, "l": level, "u": until})
+    found = slot_data._tripped(slot_chart.holding(database, 1, 1), "BTC/USD")
+    assert {(one.name, one.account, one.until) for one in found} == {
+        ("losses", False, NOW + HOUR), ("stale_data:BTC/USD", False, NOW), ("drawdown_halt", True, None),
+    }  # fmt: skip
 
 
 BAD = """'A strategy that fails.'
