@@ -23,6 +23,7 @@ from engine.strategies import catalog
 
 AS_TABLE = "as in [account]"
 YES_NO = {True: "yes", False: "no"}
+INLINE = ("table", "params")
 Path = tuple[str | int, ...]
 
 
@@ -64,7 +65,7 @@ def _wrong(words: str) -> None:
 def _fields(draft: Draft, found: Checked, listed: list[Key], path: Path, raw: Mapping[str, Any]) -> None:
     name = "_".join(str(step) for step in path)
     with st.grid("auto", min_column_width=150, gap="small", key=f"fields_{name}"):
-        for key in (one for one in listed if one.kind not in ("table", "params")):
+        for key in (one for one in listed if one.kind not in ("table", "params") or path[0] != "slots"):
             with st.container(gap=None):
                 field(draft, found, key, (*path, key.name), raw.get(key.name, key.default))
 
@@ -104,8 +105,15 @@ def _widget(key: Key, widget: str, value: Any, path: Path, more: dict[str, Any])
             placeholder="left out", **shared,
         )  # fmt: skip
     else:
-        text = "" if value is None else _listed(value) if key.kind == "list" else masked(str(value))
+        text = "" if value is None else _words(key, value)
         st.text_input(label, text, placeholder="left out" if key.optional else "", **shared)
+
+
+def _words(key: Key, value: Any) -> str:
+    """A value as it is typed: lists by commas, tables as TOML has them in one line."""
+    if key.kind == "list":
+        return _listed(value)
+    return toml(value) if key.kind in INLINE else masked(str(value))
 
 
 def _is_number(key: Key, value: Any) -> bool:
@@ -143,7 +151,7 @@ def meant(key: Key, value: Any) -> Any:
         return int(value) if key.kind == "number" and isinstance(value, float) and value.is_integer() else value
     if value == "" and key.optional:
         return None
-    if key.kind in ("int", "number", "bool"):
+    if key.kind in ("int", "number", "bool", *INLINE):
         try:
             return tables_of(f"v = {value.strip()}")["v"]
         except ConfigError:

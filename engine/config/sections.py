@@ -7,9 +7,9 @@ whole object's (model.py).
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from engine.market.symbols import canonical, timeframe_ms
 
@@ -91,7 +91,7 @@ class LimitsSection(Section):
     )
     per_symbol: float = Field(0.2, ge=0, le=10, description="one symbol's positions as a fraction of equity")
     per_sector: float = Field(0.0, ge=0, le=10, description="one sector's positions as a fraction of equity")
-    sectors: dict[str, tuple[str, ...]] = Field(
+    sectors: dict[str, Annotated[tuple[str, ...], Strict(False)]] = Field(
         default_factory=dict, strict=False, description='which coins are one sector: { Memes = ["DOGE", "SHIB"] }'
     )
     price_collar: float = Field(

@@ -7,6 +7,8 @@ The words come from the settings' own declarations in sections.py; none are writ
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from decimal import Decimal
 from typing import Any
@@ -90,14 +92,17 @@ def toml(value: Any) -> str:
     if isinstance(value, (int, float, Decimal)):
         return str(value)
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, BaseModel):
         value = value.model_dump()
-    inner = ", ".join(f"{key} = {toml(item)}" for key, item in value.items())
+    inner = ", ".join(f"{_key(str(key))} = {toml(item)}" for key, item in value.items())
     return f"{{ {inner} }}" if inner else "{}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml(name)
 
 
 def _masked(url: str) -> str:

@@ -101,6 +101,16 @@ def test_the_text_edits_the_same_draft_and_is_checked_with_the_same_sentences(
     assert "the draft is the file as it stands" in said(test)
 
 
+def test_a_table_inside_a_table_is_typed_as_toml(file: Path, database: Engine, open_page: Open) -> None:
+    test = open_page("settings", part="limits")
+    widget(test, "text_input", "limits_sectors").set_value('{ "Big coins" = ["BTC"] }').run()
+    button(test, "config_apply").click().run()
+    assert dict(parse(file.read_text()).limits.sectors) == {"Big coins": ("BTC",)}
+    widget(test, "text_input", "limits_sectors").set_value("BTC").run()
+    assert button(test, "config_apply").disabled
+    assert "limits.sectors" in said(test)
+
+
 def test_slots_are_added_moved_and_removed(file: Path, database: Engine, open_page: Open) -> None:
     test = open_page("settings")
     button(test, "slot_add").click().run()

@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config.errors import ConfigError
 from engine.config.keys import tables
@@ -15,7 +17,7 @@ from engine.config.model import Config
 from engine.config.reading import find, load, parse
 from engine.config.reference import reference
 from engine.config.sections import SlotSection
-from engine.config.text import bare, commented, example
+from engine.config.text import bare, commented, example, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOT = "[[slots]]\n"
@@ -85,6 +87,15 @@ def test_both_written_forms_read_back_as_the_same_config() -> None:
     assert config.slots[0].symbols == ("ETH/USDT", "BTC/USDT")
     assert parse(bare(config)) == config
     assert parse(commented(config)) == config
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
+def test_any_words_are_written_as_they_are_read(words: dict[str, str]) -> None:
+    assert tomllib.loads(f"v = {toml(words)}")["v"] == words
 
 
 def test_a_stored_configuration_keeps_no_password() -> None:

@@ -64,7 +64,7 @@ def test_a_storm_of_edits_disturbs_nothing(
         engine = living(tmp_path / "data", place)
         good = engine.config.read_text()
         with engine.running() as process:
-            engine.until("SELECT count(*) FROM snapshot", process)
+            engine.until("SELECT count(*) FROM snapshot", process, 240)
             typo = good.replace("[costs]", "[costs]\nslipage_bps = 4")
             by_backup(engine.config, typo)
             engine.until("SELECT message LIKE '%slipage_bps%did you mean slippage_bps%' FROM engine_status", process)
