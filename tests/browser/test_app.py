@@ -197,6 +197,7 @@ def test_a_living_chart_stays_where_it_is_with_the_zoom_and_what_is_being_typed(
 def test_a_limit_is_tightened_on_the_page_and_an_editor_is_not_overwritten(
     tab: Any, address: str, config: Path
 ) -> None:
+    tab.set_default_timeout(60_000)  # the page's first run loads the strategies, on a machine that may be busy
     tab.goto(f"{address}/settings?run=test-data&part=limits")
     field = tab.get_by_role("spinbutton", name="max positions")
     field.fill("3")
