@@ -159,41 +159,6 @@ def test_a_pause_travels_and_its_answer_comes_back_by_itself(tab: Any, address: 
     assert tab.locator(".st-key-pause button:visible").inner_text() == "Resume"
 
 
-LINE = "document.querySelector('.st-key-equity .js-plotly-plot')"
-
-
-def test_a_living_chart_stays_where_it_is_with_the_zoom_and_what_is_being_typed(
-    tab: Any, address: str, engine: Engine
-) -> None:
-    """A new point comes while a person looks at a part of the curve, and while they write in a dialog of another page."""
-    tab.set_default_timeout(60_000)  # the library is read once, on a machine that may be busy
-    tab.goto(f"{address}/?run=test-data")
-    tab.wait_for_function(f"{LINE}?._fullLayout?.xaxis?.range")
-    tab.evaluate(f"{LINE}.scrollIntoView({{block: 'center'}}); {LINE}.mine = true")
-    box = tab.locator(".st-key-equity .js-plotly-plot").bounding_box()
-    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 90)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 160, steps=4)
-    tab.mouse.up()
-    tab.wait_for_function(f"{LINE}.ekZoom?.xaxis")
-    zoomed = tab.evaluate(f"{LINE}._fullLayout.xaxis.range.map(String)")
-    with write_session(engine) as session:
-        session.execute(text(f"INSERT INTO equity VALUES (1, 0, {NOW}, 12345.67, 12345.67, 0)"))
-    tab.wait_for_function(f"{LINE}._fullData[0].y.at(-1) === 12345.67")
-    assert tab.evaluate(f"{LINE}.mine"), "the same element, redrawn"
-    assert tab.evaluate(f"{LINE}._fullLayout.xaxis.range.map(String)") == zoomed
-    tab.mouse.dblclick(box["x"] + box["width"] * 0.5, box["y"] + 120)
-    tab.wait_for_function(f"new Date({LINE}._fullLayout.xaxis.range[1] + 'Z') > new Date({NOW})")
-    tab.goto(f"{address}/positions?run=test-data")
-    tab.locator('[class*="st-key-tighten_"] button:visible').first.click()
-    price = tab.get_by_role("dialog").get_by_label("New stop")
-    price.fill("61234")
-    with write_session(engine) as session:
-        session.execute(text("UPDATE position SET mark = 61999.5 WHERE slot_id = 1"))
-    tab.get_by_text("61,999.50").first.wait_for(state="attached")
-    assert price.input_value() == "61234"
-
-
 def test_a_limit_is_tightened_on_the_page_and_an_editor_is_not_overwritten(
     tab: Any, address: str, config: Path
 ) -> None:
