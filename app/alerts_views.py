@@ -37,7 +37,7 @@ def standing(page: ui.Page) -> None:
             Tile("Dead letters", str(found["dead"]), "not taken by a channel" if found["dead"] else "none"),
             Tile("Channels", str(len(used)), f"refuses: {', '.join(refused)}" if refused else names or "none set up"),
         ],
-        "alerts",
+        "data_alerts",
     )  # fmt: skip
 
 
@@ -139,6 +139,7 @@ def everything(page: ui.Page) -> None:
 
 def channels(page: ui.Page) -> None:
     """Every channel: whether it is in use, what it lacks, a test and the provider's answer."""
+    st.subheader("Channels", anchor=False)
     found = alerts.channels(page.engine)
     if not found:
         ui.empty(
@@ -155,8 +156,8 @@ def channels(page: ui.Page) -> None:
                 st.caption(_state(row))
                 if row["state"] != "missing" and page.trading:
                     st.button("Send a test", key=f"test_{row['name']}", on_click=_test, args=(page, row["name"]))
-            if row["note"] and row["state"] != "ready":
-                st.text(row["note"])
+            if row["note"]:
+                st.text(row["note"] if row["state"] == "missing" else f"Last answer: {row['note']}")
             if row["name"] in answers:
                 st.text(answers[row["name"]])
     st.caption("Secrets stand in my/.env alone and are never shown. docs/alerts.md leads through each channel.")

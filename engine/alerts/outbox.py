@@ -157,10 +157,11 @@ def settle(delivery: Delivery, state: str, receipt: Receipt, now: int) -> Write:
         connection.execute(update(AlertDelivery).where(*mine).values(**values))
         if state != "failed":
             _close(connection, [alert_id])
+        told: Row = {"note": receipt.words, "updated_ts": now}
         if state == "sent" or receipt.broken:
-            told: Row = {"state": "refused" if receipt.broken else "ready", "note": receipt.words, "updated_ts": now}
+            told["state"] = "refused" if receipt.broken else "ready"
             told |= {"sent_ts": now} if state == "sent" else {}
-            connection.execute(update(AlertChannel).where(col(AlertChannel.name) == channel).values(**told))
+        connection.execute(update(AlertChannel).where(col(AlertChannel.name) == channel).values(**told))
 
     return write
 

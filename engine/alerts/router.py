@@ -23,12 +23,14 @@ from engine.alerts.outbox import Delivery, Row
 from engine.alerts.routing import plans, summed
 from engine.alerts.sender import Sender
 from engine.alerts.times import daily_due
+from engine.alerts.troubles import troubles
 from engine.config.alerts import AlertsSection
 
 log = logging.getLogger("evenkeel.alerts.router")
 
 DAY_MS = 86_400_000
 LARGEST = 1 << 53
+LOOK_MS = 60_000
 WORST = ("info", "warning", "critical")
 
 
@@ -61,6 +63,7 @@ class Router:
         self._escalated: set[int] = set()
         self._counts: dict[tuple[str, str], deque[int]] = {}
         self._told: str | None = None
+        self._looked = 0
         self._counted = False
         self.use(settings, channels)
 
@@ -85,6 +88,7 @@ class Router:
         if not self._counted:
             self._count_again(now)
         self._daily(now)
+        self._look_around(now)
         self._take_up(now)
         self._route(now)
         self._escalate(now)
@@ -210,6 +214,14 @@ class Router:
         title, _, body = text.strip().partition("\n")
         key = f"daily:{self.place.run_id}:{self._told}"
         self.write(outbox.tell(self.own(now, "info", "daily", f"Daily summary: {title}", body, key)))
+
+    def _look_around(self, now: int) -> None:
+        """Now and then: what failed beside the loop."""
+        if now - self._looked < LOOK_MS:
+            return
+        self._looked = now
+        for one in troubles(self.engine, self.place.run_id, now):
+            self.write(outbox.tell(self.own(now, "warning", one.kind, one.title, one.body, one.key)))
 
     # ---- commands ----------------------------------------------------------------------------------------------------
     def _answer(self, now: int) -> None:

@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from db.models import Command
+from db.control import Scheduled
+from db.models import Command, Job
 from engine.alerts.message import Receipt
 from engine.alerts.router import attempt, sample
 from engine.alerts.routing import channels_for
 from engine.config.alerts import PUSHED, AlertsSection
 from tests.alerts.conftest import NOW, Clock, Office, Scripted
 
+BAD, GOOD = {"tape": {"ok": False}}, {"tape": {"ok": True}}
 LATER = Receipt("retry", "503")
 NEVER = Receipt("refused", "404 no such channel", broken=True)
 
@@ -229,6 +231,31 @@ def test_the_day_is_told_once_across_restarts(office: Office) -> None:
     )  # from 00:00 over 36 hours: yesterday's at the start, then two at 08:00
     keys = [key for (key,) in office.rows("SELECT dedupe_key FROM alert WHERE kind = 'daily' ORDER BY id")]
     assert keys == ["daily:1:2026-01-01", "daily:1:2026-01-02", "daily:1:2026-01-03"]
+
+
+def test_what_fails_beside_the_loop_is_told_once(office: Office) -> None:
+    long_ago, lately = NOW - 86_400_000, NOW - 60_000
+    jobs = [
+        {"uuid": "a", "kind": "report", "title": "report Monday", "state": "failed", "error": "no room", "done_ts": lately},
+        {"uuid": "b", "kind": "report", "title": "old", "state": "failed", "error": "x", "done_ts": long_ago},
+        {"uuid": "c", "kind": "sweep", "title": "a person sees this", "state": "failed", "error": "x", "done_ts": lately},
+        {"uuid": "d", "kind": "versus", "state": "done", "args": {"run_id": 1}, "result": BAD, "done_ts": lately},
+        {"uuid": "e", "kind": "versus", "state": "done", "args": {"run_id": 1}, "result": GOOD, "done_ts": lately},
+        {"uuid": "f", "kind": "versus", "state": "done", "args": {"run_id": 2}, "result": BAD, "done_ts": lately},
+    ]  # fmt: skip
+    with office.engine.execution_options(write=True).begin() as connection:
+        for job in jobs:
+            connection.execute(insert(Job).values(source="app", created_ts=NOW, **job))
+        connection.execute(
+            insert(Scheduled).values(name="backup", due_ts=NOW, done_ts=lately, state="failed", message="disk full")
+        )
+    for _ in range(2):
+        office.open()
+        office.work()
+    assert office.rows("SELECT kind, title, body FROM alert ORDER BY id") == [
+        ("error", "report Monday failed", "no room"), ("backup", "backup failed", "disk full"),
+        ("drift", "the run does not do what its tape gives when it is replayed", "the page Backtest vs paper says where"),
+    ]  # fmt: skip
 
 
 EVENTS = st.lists(
