@@ -12,7 +12,8 @@ from app.read import challengers
 from engine.analytics.bootstrap import Interval
 from engine.research import challenged
 
-LABELS = {"total_return": "Earned", "sharpe": "Sharpe"}
+LEAST_DAYS = 20
+"""Below so many days a ratio's interval is as wide as the page."""
 
 
 def draw(page: ui.Page) -> None:
@@ -21,7 +22,7 @@ def draw(page: ui.Page) -> None:
     if not found:
         return
     rows = [_row(page, one, _against(_stamp(page, one), page.engine, page.run_id)) for one in found]
-    names = ["challenger", "against", "state", "days", "own", "incumbent", "gap", "sharpe", "verdict"]
+    names = ["challenger", "gap", "verdict", "days", "own", "incumbent", "sharpe", "against", "state"]
     frame = tables.frame_of(rows, names)
     help_ = (
         "Each trades on paper in an account of its own on the same feed. P&L of both slots as a part of their accounts' starting "
@@ -30,14 +31,16 @@ def draw(page: ui.Page) -> None:
     tables.heading("Challengers", "challengers", frame, help_)
     columns: dict[str, Any] = {
         "challenger": tables.text("Challenger", width="medium"),
-        "against": tables.text("Against", width="medium"),
-        "state": tables.text("State"),
+        "gap": tables.figure("Difference", "of what was earned on those days, with its interval"),
+        "verdict": tables.text("What can be said", width="medium"),
         "days": tables.figure("Days both"),
         "own": tables.figure("Earned"),
         "incumbent": tables.figure("Incumbent"),
-        "gap": tables.figure("Difference", "of what was earned on those days, with its interval"),
-        "sharpe": tables.figure("Sharpe", "difference of the Sharpe ratios, with its interval"),
-        "verdict": tables.text("What can be said", width="large"),
+        "sharpe": tables.figure(
+            "Sharpe", f"difference of the Sharpe ratios, with its interval; from {LEAST_DAYS} days on"
+        ),
+        "against": tables.text("Against", width="medium"),
+        "state": tables.text("State"),
     }
     tables.table(frame, columns, key="challengers")
     st.caption("Choose a challenger's run at the top to see it on every page.")
@@ -53,7 +56,8 @@ def _against(stamp: tuple[Any, ...], _engine: Engine, _run: int) -> challenged.A
 
 
 def _row(page: ui.Page, one: dict[str, Any], made: challenged.Against) -> dict[str, Any]:
-    state = "ended" if one["status"] == "complete" else "waits to begin" if not made.days else "lives"
+    begun = data.equity_stamp(page.engine, int(one["id"]))
+    state = "ended" if one["status"] == "complete" else "lives" if begun else "waits to begin"
     return {
         "challenger": f"{formats.slot(one['strategy'], one['symbol'], one['label'])}",
         "against": ", ".join(formats.slot(s["strategy"], s["symbol"], s["label"]) for s in made.incumbents) or "gone",
@@ -62,7 +66,7 @@ def _row(page: ui.Page, one: dict[str, Any], made: challenged.Against) -> dict[s
         "own": formats.percent(made.own, sign=True),
         "incumbent": formats.percent(made.incumbent, sign=True),
         "gap": _said(made.gaps.get("total_return"), percent=True),
-        "sharpe": _said(made.gaps.get("sharpe")),
+        "sharpe": _said(made.gaps.get("sharpe")) if made.days >= LEAST_DAYS else "-",
         "verdict": made.sentence,
     }
 
