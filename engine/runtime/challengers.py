@@ -27,6 +27,7 @@ from engine.market.barbook import BarBook
 from engine.market.lens import KIND, SHARED, share
 from engine.market.starts import Starts
 from engine.market.tape import Event
+from engine.runtime import inbox
 from engine.runtime.budget import SlotBudget
 from engine.runtime.build import challengers_of
 from engine.runtime.recorder import Recorder, wall_ms
@@ -34,6 +35,7 @@ from engine.runtime.trader import Step, Trader
 from engine.runtime.versions import put_in_force
 
 if TYPE_CHECKING:
+    from engine.runtime.desk import Desk
     from engine.runtime.session import Session
 
 ENDED = "complete"
@@ -190,3 +192,16 @@ def _of(session: Session, engine: Engine, run: Run, own: Setup | None, snapshot:
             if path.is_file():
                 path.unlink()
     return one
+
+
+def hand_commands(engine: Engine, desk: Desk) -> None:
+    """What people have asked of each challenger by its own run, as events of the tape."""
+    now = desk.trader.now
+    for one in desk.challengers:
+        if not one.begun or one.ended:
+            continue
+        acting = {ack[0] for ack in one.step.acks if ack[0]}
+        for row_id, kind, args in inbox.waiting(engine, one.run_id, acting, by_name=True):
+            desk.event(now, one.event(["command", now, kind, args, row_id]))
+            one.recorder.markers.append((now, "command", f"{kind} {inbox.words_of(args)}".strip()))
+            log.warning("command to challenger %d: %s %s", one.run_id, kind, inbox.words_of(args))

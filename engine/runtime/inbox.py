@@ -16,11 +16,15 @@ from engine.ledger.steering_rows import words_of_version
 from engine.runtime.recorder import is_locked
 
 
-def waiting(engine: Engine, run_id: int, taken: Container[int]) -> list[tuple[int, str, dict[str, Any]]]:
-    """(row id, kind, args) of what is new for `run_id` and not yet `taken`; none while somebody locks the database."""
+def waiting(
+    engine: Engine, run_id: int, taken: Container[int], *, by_name: bool = False
+) -> list[tuple[int, str, dict[str, Any]]]:
+    """(row id, kind, args) of what is new for `run_id`, or for no run by name unless `by_name`, and not yet `taken`; none while
+    somebody locks the database."""
+    mine = col(Command.run_id) == run_id
     query = (
         select(col(Command.id), col(Command.kind), col(Command.args))
-        .where(col(Command.state) == "new", (col(Command.run_id) == run_id) | (col(Command.run_id).is_(None)))
+        .where(col(Command.state) == "new", mine if by_name else mine | (col(Command.run_id).is_(None)))
         .where(col(Command.kind).not_in(ALERT_COMMANDS))
         .order_by(col(Command.id))
     )
@@ -38,3 +42,9 @@ def waiting(engine: Engine, run_id: int, taken: Container[int]) -> list[tuple[in
 def _whole(engine: Engine, run_id: int, kind: str, args: dict[str, Any]) -> dict[str, Any]:
     """A wish to go back to earlier shares or weights names a version: the tape needs what they were."""
     return words_of_version(engine, kind, run_id, args) if kind in steering.KINDS else args
+
+
+def words_of(args: Any) -> str:
+    """A command's plain arguments; tables are too long to be said."""
+    plain = {name: value for name, value in dict(args or {}).items() if not isinstance(value, (dict, list))}
+    return " ".join(f"{name}={value}" for name, value in plain.items())

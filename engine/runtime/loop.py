@@ -29,6 +29,7 @@ from engine.market.venue import Venue, open_venue
 from engine.runtime import inbox
 from engine.runtime.beside import Beside, Doors
 from engine.runtime.budget import SlotBudget
+from engine.runtime.challengers import hand_commands
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.failures import Failures, tell_failures
@@ -36,7 +37,7 @@ from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.recorder import wall_ms
 from engine.runtime.reload import Reloader
-from engine.runtime.said import say_step, status_of, told_start, told_stop, words_of
+from engine.runtime.said import say_step, status_of, told_start, told_stop
 from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
@@ -321,8 +322,9 @@ class _Loop:
             point("command.read")
             obey(self.kill, self.session, self.desk)
             self.desk.event(self.trader.now, ["command", self.trader.now, kind, args, row_id])
-            self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {words_of(args)}".strip()))
-            log.warning("command: %s %s", kind, words_of(args))
+            self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {inbox.words_of(args)}".strip()))
+            log.warning("command: %s %s", kind, inbox.words_of(args))
+        hand_commands(self.session.engine, self.desk)
 
     # ---- writing -------------------------------------------------------------------------------------------------------------
     def _commit(self) -> bool:

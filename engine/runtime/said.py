@@ -13,12 +13,6 @@ from engine.runtime.trader import Step
 log = logging.getLogger("evenkeel.loop")
 
 
-def words_of(args: Any) -> str:
-    """A command's plain arguments; tables are too long to be said."""
-    plain = {name: value for name, value in dict(args or {}).items() if not isinstance(value, (dict, list))}
-    return " ".join(f"{name}={value}" for name, value in plain.items())
-
-
 def say_step(step: Step, trader: Any) -> None:
     """Fills, trades and failures as lines of the log."""
     for reports in step.reports:

@@ -229,15 +229,15 @@ class Life:
         self.sandbox.exchange.clock.now = self.now
 
     # ---- what a person does meanwhile --------------------------------------------------------------------------------------
-    def ask(self, kind: str, **args: Any) -> Deed:
-        """A command as the app and the command line give it: a row, which the engine answers before the market goes on."""
+    def ask(self, kind: str, *, run: int = 1, **args: Any) -> Deed:
+        """A command to `run` as the app and the command line give it: a row, answered before the market goes on."""
 
         def asked(_pump: Pump) -> Iterator[None]:
             with sqlite3.connect(self.database) as raw:
                 number = raw.execute(
                     "INSERT INTO command (uuid, run_id, kind, args, source, created_ts, state) "
-                    "VALUES (?, 1, ?, ?, 'cli', 0, 'new')",
-                    (f"{self.starts}-{len(self.answers)}", kind, json.dumps(args)),
+                    "VALUES (?, ?, ?, ?, 'cli', 0, 'new')",
+                    (f"{self.starts}-{len(self.answers)}", run, kind, json.dumps(args)),
                 ).lastrowid
             while (answer := self.rows("SELECT state, result FROM command WHERE id = ?", number)[0])[0] == "new":
                 yield

@@ -61,10 +61,13 @@ def test_challengers_live_die_change_and_end_as_the_account_does(begin: Begin) -
     life.live(
         24,
         (4.5, life.edit(lambda _: two.replace("fast = 3, slow = 6", "fast = 2, slow = 7"))),
+        (7.5, life.ask("pause", run=2)),
+        (9.5, life.ask("resume", run=2)),
         (15.5, life.edit(lambda text: text.replace('label = "first"', 'label = "first"\nstop = 0.002'))),
     )
     life.slots = ONE + challenger("second", 2, 5)  # the first is not asked for any more
     life.live(5)
+    assert [answer.partition(": done")[0] for answer in life.answers] == ["pause", "resume"]
     found = runs(life)
     assert list(found) == ["parity", "parity-challenger-1", "parity-challenger-2"]
     assert [status for _, status in found.values()] == ["stopped", "complete", "stopped"]
