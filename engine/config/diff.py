@@ -107,6 +107,10 @@ def acts(section: str, key: str) -> str:
         return "off: at the next bar's close; on: at the next start"
     if section == "limits":
         return "stricter: at the next bar's close; looser: at the next start"
+    if section == "ai" and key in ("budget_day", "budget_month", "calls_day", "budget_strategies"):
+        return "less: at the next bar's close; more: at the next start"
+    if f"{section}.{key}" == "ai.mode":
+        return "at the next bar's close; to trade: at the next start"
     return SAID[_when(section, key, None, None)]
 
 
