@@ -30,7 +30,10 @@ LAST_COMMANDS = """
 SELECT coalesce(acked_ts, created_ts) AS ts, kind, state, source, result FROM command WHERE run_id = :run
 ORDER BY id DESC LIMIT :n
 """
-LAST_ALERTS = "SELECT ts, severity, title FROM alert WHERE run_id = :run ORDER BY ts DESC LIMIT :n"
+LAST_ALERTS = """
+SELECT ts, severity, title FROM alert WHERE run_id = :run AND severity <> 'info' ORDER BY ts DESC LIMIT :n
+"""
+"""Alerts of severity info repeat what stands in the list anyway: fills, trades, starts."""
 MISSED = """
 SELECT g.decided_ts AS ts, g.status, g.reason, s.symbol, s.strategy FROM signal g JOIN slot s ON s.id = g.slot_id
 WHERE g.run_id = :run AND g.seq > (SELECT max(seq) FROM signal WHERE run_id = :run) - 3000

@@ -51,6 +51,8 @@ def told(
             "No connection to the exchange",
             f"{f'{why}. ' if why else ''}No prices come in: {_blind(held)} It is tried again and again.",
         )
+    if health.stale and health.data_age is None:
+        return Trouble("No prices yet", f"The engine runs and waits for the first bar: {_blind(held)}", dead=False)
     if health.stale:
         old = formats.duration(health.data_age)
         return Trouble("No fresh prices", f"The newest bar is {old} old: {_blind(held)}", dead=False)

@@ -270,6 +270,7 @@ CASES: list[tuple[Health, dict[str, Any] | None, dict[str, Any], str, str]] = [
     (STOPPED, FEED, {"held": 0}, "The engine is stopped", "Stopped 10 min ago. No position is open."),
     (WELL, {"feed": "disconnected: reset"}, {"held": 1}, "No connection to the exchange", "reset. No prices come in"),
     (replace(WELL, stale=True, data_age=240_000.0), FEED, {"held": 0}, "No fresh prices", "4 min old: no position"),
+    (replace(WELL, stale=True, data_age=None), FEED, {"held": 0}, "No prices yet", "waits for the first bar"),
     (replace(DOWN, heartbeat_age=None), None, {"held": 0}, "No engine has run yet", "run_engine.py run"),
 ]  # fmt: skip
 
