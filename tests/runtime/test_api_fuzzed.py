@@ -24,7 +24,7 @@ from tests.runtime.api_server import Place, place
 load_all_checks()
 WANTED: Any = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 BOUNDED = settings(
-    max_examples=6, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
+    max_examples=4, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

@@ -34,7 +34,7 @@ moments = st.integers(T0, T0 + 3 * 366 * MS_DAY)
 
 
 @given(now=moments, clock=clocks, zone=st.sampled_from(ZONES).map(ZoneInfo))
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 def test_between_the_last_and_the_next_time_lies_now_and_about_a_day(now: int, clock: str, zone: ZoneInfo) -> None:
     before, after = last_due(now, clock, zone), next_due(now, clock, zone)
     assert before <= now < after
@@ -128,7 +128,7 @@ steps = st.lists(st.tuples(st.integers(1, 3 * MS_DAY), st.booleans()), min_size=
 
 
 @given(steps=steps, zone=st.sampled_from(ZONES))
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
 def test_each_time_is_done_at_most_once_and_the_newest_always(steps: Any, zone: str, empty: Path) -> None:
     engine = open_engine(f"sqlite:///{empty}")
     with engine.execution_options(write=True).begin() as connection:
