@@ -16,6 +16,9 @@ FACETS = {
     "fate": "taken or blocked",
     "rule": "blocked by",
     "config": "configuration",
+    "source": "rule or model",
+    "model": "model",
+    "prompt": "prompt version",
 }
 RULES = {
     "max_positions": "positions at once",
@@ -42,6 +45,8 @@ RULES = {
     "superseded": "strategy changed its mind",
     "unfilled": "not filled yet",
     "venue": "exchange rejected it",
+    "ai_view": "a model's view, only watched",
+    "ai_veto": "a model's veto",
 }
 
 
@@ -58,6 +63,8 @@ def name(facet: str, code: str) -> str:
         return formats.strategy(code)
     if facet == "rule":
         return rule(code) if code else "nothing"
+    if facet == "source":
+        return {"ai": "model"}.get(code, code)
     if facet == "side":
         return {"long": formats.side(1), "short": formats.side(-1)}.get(code, "exit")
     if facet == "regime":

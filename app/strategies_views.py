@@ -257,7 +257,7 @@ def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
         "From gross to net",
         "waterfall",
         frame,
-        "Gross: at the prices before slippage. AI cost is 0 until a strategy asks a model",
+        "Gross: at the prices before slippage. AI: what its questions to models cost in this time, in USD",
     )
     steps = [float(frame[name].sum()) for name in columns[1:]]
     figure = result_shapes.waterfall(

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from engine.research.backtest import BacktestSpec
     from engine.research.recorded import Recorded
 
-ai_app = typer.Typer(help="Models that strategies ask: cost, calls, questions, past bars.", no_args_is_help=True)
+ai_app = typer.Typer(
+    help="Models that strategies ask: cost, calls, questions, past bars.",
+    no_args_is_help=True,
+    epilog="Example: run_engine.py ai estimate",
+)
 CONFIG = Annotated[Path | None, typer.Option(help="configuration file [default: my/config.toml]")]
 
 

@@ -25,7 +25,10 @@ def signals(
     ] = None,
     measure: Annotated[str, typer.Option(help="own (the slot's own exits), or r1, r4, r12, r24, r72 (bars)")] = "own",
     by: Annotated[
-        str, typer.Option(help="strategy, symbol, side, fate, rule, tag, regime or config: one row a group")
+        str,
+        typer.Option(
+            help="strategy, symbol, side, fate, rule, tag, regime, config, source, model or prompt: one row a group"
+        ),
     ] = "strategy",
     follow: Annotated[bool, typer.Option("--follow", help="first follow up what is not settled yet")] = False,
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,

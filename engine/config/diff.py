@@ -154,8 +154,8 @@ def _when(section: str, key: str, before: Any, after: Any) -> When:
 def _allows_more(key: str, before: Any, after: Any) -> bool:
     """True where a model may cost more than before, is asked elsewhere, or may open positions alone."""
     if key in ("budget_day", "budget_month", "calls_day"):
-        return bool(after > before)
-    if key == "budget_strategies":
+        return before is None or bool(after > before)
+    if key == "budget_strategies" and before is not None:
         return any(after.get(name, amount + 1) > amount for name, amount in before.items())
     return key in ("base_url", "trade_unproven") or (key == "mode" and after == "trade")
 

@@ -18,8 +18,8 @@ from engine.analytics import signals_ledger, signals_score
 from engine.analytics.signals import HORIZONS
 from engine.analytics.values import Floats, Ints
 
-SIGNALS = """SELECT seq, slot_id, decided_ts, kind, direction, strength, price, tag, status, reason, order_seq, config_version_id
-    FROM signal WHERE run_id = :run ORDER BY seq"""
+SIGNALS = """SELECT seq, slot_id, decided_ts, kind, direction, strength, price, tag, status, reason, order_seq, config_version_id,
+    source, model, prompt FROM signal WHERE run_id = :run ORDER BY seq"""
 OUTCOMES = """SELECT signal_seq, cost, r1, r4, r12, r24, r72, mae, mfe, result, exit_ts, exit_reason, held_bars, regime, resolved
     FROM signal_outcome WHERE run_id = :run ORDER BY signal_seq"""
 TRADES = "SELECT signal_seq, pnl, seq FROM trade WHERE run_id = :run AND signal_seq > 0"
@@ -35,7 +35,9 @@ CONFIGS = "SELECT id, hash FROM config_version WHERE run_id = :run"
 OWN = "own"
 """The measure that is not a horizon: the trade it would have been, with the slot's own exits."""
 MEASURES = (OWN, *(f"r{bars}" for bars in HORIZONS))
-FACETS = ("strategy", "symbol", "side", "fate", "rule", "tag", "regime", "config")
+FACETS = ("strategy", "symbol", "side", "fate", "rule", "tag", "regime", "config", "source", "model", "prompt")
+VIEW = "ai_view"
+"""The reason of a model's answer that is followed up and was never meant to be traded."""
 MOST_ORDERS = 500
 TAKEN, BLOCKED, UNFILLED = "taken", "blocked", "not filled"
 
@@ -113,15 +115,20 @@ class SignalBook:
         """The record at each horizon, in bars."""
         return [(bars, self.record(f"r{bars}")) for bars in HORIZONS]
 
+    @property
+    def meant(self) -> npt.NDArray[np.bool_]:
+        """bool[n]: entries that were to be traded; a model's views in the shadow are none."""
+        return np.asarray(self.entry & (self.raw["reason"] != VIEW), np.bool_)
+
     def funnel(self) -> tuple[signals_ledger.Stage, ...]:
         """Of the entries: generated, past every gate, filled, closed, won."""
         closed = np.isfinite(self.pnl)
-        some = self.entry
+        some = self.meant
         return signals_ledger.funnel(self.passed[some], self.filled[some], closed[some], (self.pnl > 0)[some])
 
     def ledger(self, measure: str) -> list[signals_ledger.Rule]:
         """What each rule that blocked entries saved or cost."""
-        blocked = self.take(np.flatnonzero(self.entry & (self.facets["fate"].codes != 0)))
+        blocked = self.take(np.flatnonzero(self.meant & (self.facets["fate"].codes != 0)))
         rule = blocked.facets["rule"]
         return signals_ledger.ledger(rule.codes, rule.names, blocked.returns(measure), blocked.notional)
 
@@ -220,6 +227,9 @@ def _facets(
         "fate": Facet(fate, (TAKEN, BLOCKED, UNFILLED)),
         "rule": _rules(engine, run_id, raw, fate),
         "tag": _words(raw["tag"]),
+        "source": _words(raw["source"]),
+        "model": _words(raw["model"]),
+        "prompt": _words(raw["prompt"]),
         "regime": _words(raw["regime"]),
         "config": _words(np.array([configs.get(one, "") for one in raw["config_version_id"].tolist()], object)),
     }

@@ -1,0 +1,127 @@
+"""The parts of the page AI cost. A model's words are a stranger's: they are shown as plain text and as nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import tables, ui
+from app.read import ai
+from app.tiles import Tile, tiles
+from engine.analytics.ai_cost import estimate, month_end
+
+
+def summary(page: ui.Page, found: list[dict[str, Any]]) -> None:
+    """What was spent, where the month will end, and what it brought."""
+    now = time.gmtime()
+    today, month = time.strftime("%Y-%m-%d", now), time.strftime("%Y-%m", now)
+    whole = sum(row["cost"] for row in found)
+    this_month = sum(row["cost"] for row in found if row["day"].startswith(month))
+    this_day = sum(row["cost"] for row in found if row["day"] == today)
+    share = (now.tm_hour * 60 + now.tm_min) / 1440
+    signals, trades, pnl = ai.brought(page.engine, page.run_id)
+    calls = sum(row["calls"] for row in found)
+    ended = month_end(this_month, now.tm_mday, share, now.tm_year, now.tm_mon)
+    items = [
+        Tile("Today", f"{this_day:.4f} USD", help="UTC day, by the wall clock; this run's calls"),
+        Tile("This month", f"{this_month:.4f} USD", help="UTC month"),
+        Tile("Month's end", f"{ended:.2f} USD", help="if it goes on as it has this month"),
+        Tile("A call", _each(whole, calls), help=f"{calls:,} calls in all"),
+        Tile("A signal", _each(whole, signals), help=f"{signals:,} signals of models"),
+        Tile("A trade", _each(whole, trades), help=f"{trades:,} trades of strategies that ask"),
+        Tile(
+            "A dollar earned",
+            _each(whole, pnl) if pnl > 0 else "–",
+            help="only where those strategies earned something",
+        ),
+        Tile(
+            "Net of AI", f"{pnl - whole:+,.2f} {page.quote}", help="P&L of strategies that ask, less what asking cost"
+        ),
+    ]
+    tiles(items, "ai_summary")
+
+
+def _each(cost: float, count: float) -> str:
+    return f"{cost / count:.5f} USD" if count else "–"
+
+
+def by_group(found: list[dict[str, Any]]) -> None:
+    """Spend by model and strategy, and by day."""
+    frame = pd.DataFrame(found)
+    frame["failed"] = frame["calls"].where(~frame["outcome"].isin(["answered", "abstained"]), 0)
+    grouped = frame.groupby(["model", "strategy"], as_index=False)[
+        ["calls", "failed", "asked", "answered", "cost"]
+    ].sum()
+    tables.heading(
+        "By model and strategy", "ai_groups", grouped, "Tokens asked and answered; failed calls may cost, too"
+    )
+    tables.table(
+        grouped,
+        {
+            "model": tables.text("Model"), "strategy": tables.text("Strategy"), "calls": tables.figure("Calls"),
+            "failed": tables.figure("Failed"), "asked": tables.figure("Tokens asked"),
+            "answered": tables.figure("Tokens answered"), "cost": tables.amount("USD", digits=5),
+        },
+        key="ai_groups_table",
+    )  # fmt: skip
+    days = frame.groupby("day", as_index=False)[["calls", "cost"]].sum()
+    tables.heading("By day", "ai_days", days, "UTC days by the wall clock")
+    tables.table(
+        days.iloc[::-1].reset_index(drop=True),
+        {"day": tables.text("Day"), "calls": tables.figure("Calls"), "cost": tables.amount("USD", digits=5)},
+        key="ai_days_table",
+    )
+
+
+def newest(page: ui.Page) -> None:
+    """The newest calls, and one of them as it was sent."""
+    found = ai.calls(page.engine, page.run_id)
+    frame = pd.DataFrame(found)
+    frame["about_ts"] = pd.to_datetime(frame["about_ts"], unit="ms", utc=True)
+    frame["view"] = frame["direction"].map({1: "long", -1: "short", 0: "flat"}).fillna("–")
+    frame["said"] = frame["reasons"].where(frame["reasons"] != "", frame["error"])
+    columns = ["id", "about_ts", "strategy", "symbol", "outcome", "view", "confidence", "cost", "latency_ms", "said"]
+    tables.heading("Calls", "ai_calls", frame, "The 200 newest; what a model says is plain text")
+    tables.table(
+        frame[columns],
+        {
+            "id": tables.figure("Call"), "about_ts": tables.moment("Bar's end"), "strategy": tables.text("Strategy"),
+            "symbol": tables.text("Symbol"), "outcome": tables.text("Outcome"), "view": tables.text("View"),
+            "confidence": tables.figure("Confidence"), "cost": tables.amount("USD", digits=6),
+            "latency_ms": tables.figure("ms"), "said": tables.text("Reasons, or what went wrong"),
+        },
+        key="ai_calls_table",
+    )  # fmt: skip
+    picked = st.selectbox("Question as it was sent", frame["id"].tolist(), key="ai_call", width=240)
+    st.code(
+        question(ai.sent(page.engine, page.run_id, int(picked))) or "It was never sent.", language=None, wrap_lines=True
+    )
+
+
+def question(stored: str) -> str:
+    """A stored question as plain text."""
+    try:
+        return "\n\n".join(f"[{one['role']}]\n{one['content']}" for one in json.loads(stored)) if stored else ""
+    except (ValueError, KeyError, TypeError):
+        return stored
+
+
+def before() -> None:
+    """What asking would cost: calls a day x tokens x price."""
+    tables.section("What would it cost?", "ai_estimate", "Calls a day x tokens x price; prices are the provider's")
+    columns = st.columns(4)
+    calls = columns[0].number_input("Calls a day", 0.0, 100_000.0, 48.0, 1.0, key="ai_calls_day")
+    asked = columns[1].number_input("Tokens asked", 0.0, 1e6, 1500.0, 100.0, key="ai_asked")
+    prompt = columns[2].number_input("USD a million asked", 0.0, 1000.0, 0.15, 0.05, key="ai_price_asked")
+    answer = columns[3].number_input("USD a million answered", 0.0, 1000.0, 0.60, 0.05, key="ai_price_answered")
+    month = columns[0].number_input("Month's budget, USD", 0.0, 100_000.0, 10.0, 1.0, key="ai_month")
+    day = columns[1].number_input("Day's budget, USD", 0.0, 10_000.0, 0.30, 0.05, key="ai_day")
+    made = estimate(calls, asked, 90.0, (prompt, answer), (day, month))
+    held = f" About {made.held_back:.0f} calls a day would not be made." if made.held_back else ""
+    lasts = "the whole month" if made.days >= 31 else f"{made.days:.1f} days"
+    st.write(f"{made.day:.4f} USD a day, {made.call:.6f} a call; the month's budget lasts {lasts}.{held}")
+    st.caption("`run_engine.py ai estimate` reckons it for your own slots, with the provider's prices.")

@@ -1,0 +1,42 @@
+"""What the page of AI cost asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from db.queries import rows
+
+SPENT = """SELECT day, model, strategy, outcome, count(*) AS calls, sum(cost) AS cost, sum(tokens_prompt) AS asked,
+    sum(tokens_answer) AS answered, sum(latency_ms) AS waited FROM ai_call WHERE run_id = :run AND state = 'done' AND day <> ''
+    GROUP BY day, model, strategy, outcome ORDER BY day"""
+CALLS = """SELECT id, about_ts, strategy, symbol, model, prompt_name, prompt_hash, outcome, direction, confidence, cost,
+    latency_ms, reasons, error FROM ai_call WHERE run_id = :run ORDER BY id DESC LIMIT 200"""
+SENT = "SELECT prompt_text FROM ai_call WHERE id = :id AND run_id = :run"
+SIGNALS = "SELECT count(*) AS n FROM signal WHERE run_id = :run AND source = 'ai'"
+TRADES = """SELECT count(*) AS n, coalesce(sum(t.pnl), 0) AS pnl FROM trade t JOIN slot s ON s.id = t.slot_id
+    WHERE t.run_id = :run AND s.strategy IN (SELECT DISTINCT strategy FROM ai_call WHERE run_id = :run)"""
+
+
+def spent(engine: Engine, run_id: int) -> list[dict[str, Any]]:
+    """Ended calls by UTC day, model, strategy and outcome."""
+    return rows(engine, SPENT, {"run": run_id})
+
+
+def calls(engine: Engine, run_id: int) -> list[dict[str, Any]]:
+    """The 200 newest."""
+    return rows(engine, CALLS, {"run": run_id})
+
+
+def sent(engine: Engine, run_id: int, call: int) -> str:
+    """A question as it was sent, as stored; empty where it was not."""
+    found = rows(engine, SENT, {"run": run_id, "id": call})
+    return str(found[0]["prompt_text"]) if found else ""
+
+
+def brought(engine: Engine, run_id: int) -> tuple[int, int, float]:
+    """(signals of models, trades of the strategies that ask, their P&L before AI cost)."""
+    who = {"run": run_id}
+    signals, trades = rows(engine, SIGNALS, who)[0], rows(engine, TRADES, who)[0]
+    return int(signals["n"]), int(trades["n"]), float(trades["pnl"])
