@@ -64,7 +64,7 @@ def effective(running: Config, wanted: Config) -> Config:
         section, _, key = change.key.partition(".")
         sections.setdefault(section, {})[key] = change.before
     data = {name: getattr(wanted, name) for name in Config.model_fields}
-    data["slots"] = tuple(_no_new_shorts(running, wanted))
+    data["slots"] = tuple(_no_more_freedom(running, wanted))
     try:
         for name, values in sections.items():
             section = getattr(wanted, name)
@@ -78,18 +78,31 @@ def effective(running: Config, wanted: Config) -> Config:
         ) from None
 
 
-def _no_new_shorts(running: Config, wanted: Config) -> Iterator[SlotSection]:
-    """The slots of `wanted`; one that would begin to go short keeps its running word, in a table of its own if need be."""
+def _no_more_freedom(running: Config, wanted: Config) -> Iterator[SlotSection]:
+    """The slots of `wanted`; what would begin to go short, or let a model open positions alone, keeps its running word, in a
+    table of its own if need be."""
     old = _by_name(running)
     for section in wanted.slots:
         former = [old.get(_name(section, symbol)) for symbol in section.symbols]
-        if not any(_begins_to_short(running, wanted, before, section) for before in former):
+        if not any(_held(running, wanted, before, section) for before in former):
             yield section
             continue
         for symbol, before in zip(section.symbols, former, strict=True):
-            held = _begins_to_short(running, wanted, before, section)
-            word = (before.allow_short if before else None) if held else section.allow_short
-            yield section.model_copy(update={"symbols": (symbol,), "allow_short": word})
+            held = {key: getattr(before, key, None) for key in _held(running, wanted, before, section)}
+            yield section.model_copy(update={"symbols": (symbol,), **held})
+
+
+def _held(running: Config, wanted: Config, before: SlotSection | None, after: SlotSection) -> list[str]:
+    """The keys of a slot that an edit alone does not change."""
+    found = {"allow_short": _begins_to_short, "ai": _begins_to_trade_alone}
+    return [key for key, begins in found.items() if begins(running, wanted, before, after)]
+
+
+def _begins_to_trade_alone(running: Config, wanted: Config, before: SlotSection | None, after: SlotSection) -> bool:
+    """True where a slot's own word lets a model open positions that may not now. The word of [ai] is a change of its own."""
+    now = (before.ai if before else None) or running.ai.mode
+    general = running.ai.mode if wanted.ai.mode == "trade" else wanted.ai.mode
+    return (after.ai or general) == "trade" and now != "trade"
 
 
 def _begins_to_short(running: Config, wanted: Config, before: SlotSection | None, after: SlotSection) -> bool:
@@ -102,7 +115,8 @@ def _begins_to_short(running: Config, wanted: Config, before: SlotSection | None
 def acts(section: str, key: str) -> str:
     """When a change of this setting acts, in words; the two directions apart where they differ."""
     if section == "slots":
-        return SAID["next bar"] + ("; allowing shorts: at the next start" if key == "allow_short" else "")
+        more = {"allow_short": "; allowing shorts: at the next start", "ai": "; to trade: at the next start"}
+        return SAID["next bar"] + more.get(key, "")
     if f"{section}.{key}" == "account.allow_short":
         return "off: at the next bar's close; on: at the next start"
     if section == "limits":
@@ -169,13 +183,13 @@ def _slots(running: Config, wanted: Config) -> Iterator[Change]:
         for key in _FOR_ONE_SLOT:
             before, after = getattr(section, key), getattr(new[name], key)
             if before != after:
-                waits = key == "allow_short" and _begins_to_short(running, wanted, section, new[name])
+                waits = key in _held(running, wanted, section, new[name])
                 yield Change(f"{name}: {key}", before, after, "restart" if waits else "next bar")
     for name, section in new.items():
         if name not in old:
             yield Change(name, "none", "added", "next bar")
-            if _begins_to_short(running, wanted, None, section):
-                yield Change(f"{name}: allow_short", None, section.allow_short, "restart")
+            for key in _held(running, wanted, None, section):
+                yield Change(f"{name}: {key}", None, getattr(section, key), "restart")
 
 
 def _by_name(config: Config) -> dict[str, SlotSection]:

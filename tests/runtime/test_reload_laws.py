@@ -17,7 +17,7 @@ from engine.config.diff import WAITS, changes, effective, loosens
 from engine.config.errors import ConfigError
 from engine.config.keys import Key, keys, tables
 from engine.config.model import Config
-from engine.config.sections import LimitsSection
+from engine.config.sections import LimitsSection, SlotSection
 from engine.config.text import bare
 from engine.core.types import Instrument
 from engine.runtime.reload import Reloader
@@ -43,11 +43,16 @@ VALUES = {
     if name not in ("slots", "storage")
 }
 settings_of = st.sampled_from([(name, key) for name, known in VALUES.items() for key in known])
-named = st.sampled_from([("limits", key) for key in VALUES["limits"]] + [("account", "allow_short")])
+named = st.sampled_from([("limits", key) for key in VALUES["limits"]] + [("account", "allow_short"), ("ai", "mode")])
 slots = st.lists(
     st.fixed_dictionaries(
         {"symbols": st.lists(st.sampled_from(SYMBOLS), min_size=1, unique=True)},
-        optional={"allow_short": st.booleans(), "stop": st.floats(0.01, 0.5), "enabled": st.booleans()},
+        optional={
+            "allow_short": st.booleans(),
+            "ai": st.sampled_from(["off", "veto", "trade"]),
+            "stop": st.floats(0.01, 0.5),
+            "enabled": st.booleans(),
+        },
     ),
     min_size=1,
     max_size=2,
@@ -66,15 +71,20 @@ def configs(draw: st.DrawFn) -> Config:
     return Config.model_validate(data)
 
 
-def slots_of(config: Config) -> dict[tuple[str, str], bool | None]:
-    """What each slot says of shorts."""
-    return {(slot.label, symbol): slot.allow_short for slot in config.slots for symbol in slot.symbols}
+def slots_of(config: Config) -> dict[tuple[str, str], SlotSection]:
+    return {(slot.label, symbol): slot for slot in config.slots for symbol in slot.symbols}
 
 
 def may_short(config: Config, slot: tuple[str, str]) -> bool:
     """Whether a slot may go short; one that is not there yet may if the account may."""
     own = slots_of(config).get(slot)
-    return config.account.allow_short if own is None else own
+    return config.account.allow_short if own is None or own.allow_short is None else own.allow_short
+
+
+def may_trade_alone(config: Config, slot: tuple[str, str]) -> bool:
+    """Whether a model may open the slot's positions; one that is not there yet as [ai] says."""
+    own = slots_of(config).get(slot)
+    return ((own.ai if own else None) or config.ai.mode) == "trade"
 
 
 def allows_no_more(before: Config, after: Config) -> None:
@@ -82,7 +92,9 @@ def allows_no_more(before: Config, after: Config) -> None:
     assert after.storage == before.storage
     for key in LimitsSection.model_fields:
         assert not loosens(key, getattr(before.limits, key), getattr(after.limits, key)), key
-    assert all(may_short(before, slot) for slot in slots_of(after) if may_short(after, slot))
+    for slot in slots_of(after):
+        assert may_short(before, slot) or not may_short(after, slot)
+        assert may_trade_alone(before, slot) or not may_trade_alone(after, slot)
 
 
 @settings(max_examples=120, deadline=None)
