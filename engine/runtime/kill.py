@@ -49,6 +49,7 @@ class KillSwitch:
         with self._guard:
             if self._order is None or (order.flatten and not self._order.flatten):
                 self._order = order
+                log.warning("the kill latch is set (%s)", _words(order))
 
     @property
     def pressed(self) -> bool:
