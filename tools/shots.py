@@ -32,6 +32,7 @@ PHONE = ("overview", "positions")
 WIDTHS = {1440: 900, 800: 1000, 390: 844}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+DRAWN = "[...document.querySelectorAll('.ek-chart')].every((one) => one.classList.contains('js-plotly-plot'))"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -156,6 +157,7 @@ def settle(page: Any) -> None:
     page.wait_for_selector(READY, timeout=60_000)
     page.wait_for_selector('[data-testid="stHeading"], h2, h3', state="attached", timeout=30_000)
     page.wait_for_timeout(1200)
+    page.wait_for_function(DRAWN, timeout=60_000)
 
 
 def shoot(opened: Any, address: str, name: str, width: int, theme: str, out: Path) -> Path:
