@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,15 +239,15 @@ def correlated(view: View) -> None:
     st.caption(f"{len(table)} days. {shrunk_words(made.weight)}")
 
 
-def costs(view: View, slippage: Any, names: Any, inside: Any) -> None:
-    """From gross to net: what each cost took, in all and by strategy."""
+def costs(view: View, slippage: Any, names: Any, inside: Any, asked: Mapping[str, float]) -> None:
+    """From gross to net: what each cost took, in all and by strategy; `asked` is what questions to models cost, by name."""
     trades = view.found.account.trades
     rows = []
     each = view.units.each(trades, view.found.account.curve.start)
     for side in view.sides:
         which = inside & (names == side.name) & np.isfinite(each)
         parts = (part[which] * each[which] for part in (trades.pnl, trades.fees, slippage, trades.funding))
-        one = attribution.waterfall(*parts)
+        one = attribution.waterfall(*parts, asked.get(side.name, 0.0) if view.units.unit == "money" else 0.0)
         rows.append(
             {"name": side.name, **{k: getattr(one, k) for k in ("gross", "fees", "slippage", "funding", "ai", "net")}}
         )

@@ -18,6 +18,7 @@ from app import (
     units,
 )
 from app import strategies_views as views
+from app.read import ai
 from app.strategies_data import BY, Side
 from app.tiles import halves
 from engine.analytics import expectation
@@ -50,7 +51,11 @@ def main(page: ui.Page) -> None:
     inside = (found.account.trades.exit_ts >= span.since) & (found.account.trades.exit_ts <= span.until)
     left, right = halves("costs")
     with left:
-        views.costs(view, result_data.slippage(page.engine, found), own, inside)
+        asked = dict[str, float]()
+        named = strategies_data.names_of(found, by)
+        for slot, cost in ai.cost_of_slots(page.engine, page.run_id, int(span.since), int(span.until)).items():
+            asked[named[slot]] = asked.get(named[slot], 0.0) + cost
+        views.costs(view, result_data.slippage(page.engine, found), own, inside, asked)
     with right:
         views.beside(view, bands, names)
         views.correlated(view)

@@ -40,3 +40,13 @@ def brought(engine: Engine, run_id: int) -> tuple[int, int, float]:
     who = {"run": run_id}
     signals, trades = rows(engine, SIGNALS, who)[0], rows(engine, TRADES, who)[0]
     return int(signals["n"]), int(trades["n"]), float(trades["pnl"])
+
+
+COST = """SELECT slot_id, sum(cost) AS cost FROM ai_call WHERE run_id = :run AND slot_id IS NOT NULL AND about_ts >= :since
+    AND about_ts <= :until GROUP BY slot_id"""
+
+
+def cost_of_slots(engine: Engine, run_id: int, since: int, until: int) -> dict[int, float]:
+    """By slot id, USD of the calls about bars from `since` to `until` (exchange time, ms UTC)."""
+    found = rows(engine, COST, {"run": run_id, "since": since, "until": until})
+    return {int(row["slot_id"]): float(row["cost"] or 0.0) for row in found}
