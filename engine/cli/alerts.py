@@ -21,7 +21,10 @@ from engine.cli.output import emit_json, emit_table, say, when
 
 def register(app: typer.Typer) -> None:
     alerts = typer.Typer(
-        help="What a person is told: channels, a test, history.", no_args_is_help=True, rich_markup_mode=None
+        help="What a person is told: channels, a test, history.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        epilog="Example: run_engine.py alerts test slack",
     )
     alerts.command("channels", epilog="Example: run_engine.py alerts channels")(channels)
     alerts.command("test", epilog="Example: run_engine.py alerts test slack")(try_one)

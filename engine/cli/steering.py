@@ -8,7 +8,6 @@ import typer
 
 from engine.cli import control, store
 from engine.cli.output import emit_json, emit_table, when
-from engine.ledger import steering_rows
 
 Back = Annotated[
     int | None,
@@ -28,6 +27,8 @@ def shares(
     if back is not None:
         control.send("shares", {"version": back}, run, wait, json_out)
         return
+    from engine.ledger import steering_rows
+
     engine = store.open_database()
     number = store.find_run(engine, run)["id"]
     known = store.rows(engine, "SELECT key, strategy, symbol FROM slot WHERE run_id = :run", run=number)
@@ -50,6 +51,8 @@ def weights(
     if back is not None:
         control.send("weights", {"version": back}, run, wait, json_out)
         return
+    from engine.ledger import steering_rows
+
     engine = store.open_database()
     found = steering_rows.weights(engine, store.find_run(engine, run)["id"])
     if json_out:
