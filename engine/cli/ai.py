@@ -10,9 +10,11 @@ import typer
 from engine.cli import store
 from engine.cli.data import parse_day
 from engine.cli.failures import UNAVAILABLE, USAGE, Fail
-from engine.cli.output import emit_json, emit_pairs, emit_table, say
+from engine.cli.output import emit_json, emit_pairs, emit_table, say, when
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from engine.config.model import Config
     from engine.research.backtest import BacktestSpec
     from engine.research.recorded import Recorded
@@ -60,30 +62,34 @@ def estimate(
 def calls(
     run: Annotated[str | None, typer.Option("--run", metavar="NAME|N", help="which run [default: the last]")] = None,
     last: Annotated[int, typer.Option(min=1, max=10_000, help="how many")] = 20,
+    past: Annotated[bool, typer.Option("--past", help="those of `ai backfill`, which belong to no run")] = False,
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """The newest calls: when, what came back, what it cost."""
     from db.queries import rows
     from engine.market.candles import iso
 
+    if past and run is not None:
+        raise Fail("calls of `ai backfill` belong to no run: give --past or --run, not both", USAGE)
     engine = store.open_database()
-    found = store.find_run(engine, run)
-    sql = """SELECT id, about_ts, strategy, symbol, model, outcome, direction, confidence, cost, latency_ms, error FROM ai_call
-        WHERE run_id = :run ORDER BY id DESC LIMIT :last"""
-    told = [
-        {**row, "about_ts": iso(int(row["about_ts"]))} for row in rows(engine, sql, {"run": found["id"], "last": last})
-    ]
+    found = {"id": None, "name": None} if past else store.find_run(engine, run)
+    which = "purpose = 'backfill'" if past else "run_id = :run"
+    sql = f"""SELECT id, about_ts, strategy, symbol, model, outcome, direction, confidence, cost, latency_ms, error FROM ai_call
+        WHERE {which} ORDER BY id DESC LIMIT :last"""
+    who = {"last": last} if past else {"run": found["id"], "last": last}
+    told = [{**row, "about_ts": iso(int(row["about_ts"]))} for row in rows(engine, sql, who)]
     if json_out:
         emit_json({"run": found["name"], "calls": told})
-    else:
-        names = list(told[0]) if told else []
-        emit_table(names, [list(row.values()) for row in told], f"{found['name']} has asked no model")
+        return
+    none = "no past bar has been asked about" if past else f"{found['name']} has asked no model"
+    emit_table(list(told[0]) if told else [], [list(row.values()) for row in told], none)
 
 
 @ai_app.command(epilog="Example: run_engine.py ai show 42")
 def show(number: Annotated[int, typer.Argument(help="the call's number, as `ai calls` lists it")]) -> None:
     """One call: the question as it was sent, and the answer as text."""
     from db.queries import rows
+    from engine.ai.prompts import sent_text
 
     found = rows(store.open_database(), "SELECT * FROM ai_call WHERE id = :id", {"id": number})
     if not found:
@@ -91,10 +97,9 @@ def show(number: Annotated[int, typer.Argument(help="the call's number, as `ai c
     call = dict(found[0])
     sent = str(call.pop("prompt_text"))
     call.pop("context")
-    emit_pairs(call)
-    from engine.ai.prompts import sent_text
-
-    say(sent_text(sent) or "it was never sent")
+    spoken = ("about_ts", "asked_ts", "arrived_ts", "created_ts", "sent_ts", "done_ts")
+    emit_pairs({name: when(value) if name in spoken else value for name, value in call.items()})
+    typer.echo(f"\n{sent_text(sent) or 'it was never sent'}")
 
 
 @ai_app.command(
@@ -120,7 +125,6 @@ def backfill(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Ask about past bars, so that a backtest has something to replay. Says what it may cost and waits for a yes."""
-    from db.session import migrate
     from engine.ai import backfill as past
     from engine.cli import candles as sources
     from engine.cli.strategy import make_strategy
@@ -129,8 +133,7 @@ def backfill(
     first, last = parse_day(from_), parse_day(to)
     made = make_strategy(strategy, param or [])
     candles = sources.from_store(exchange, symbol, timeframe, None, last)
-    engine = store.open_database(read_only=False)
-    migrate(engine)
+    engine = _database()
     try:
         plan = past.plan(
             engine,
@@ -165,6 +168,7 @@ def recorded_for(spec: BacktestSpec, mode: str, model: str, cutoff: str) -> Reco
     """What was answered for a backtest's strategy. Fail (2) where nothing can be replayed."""
     from datetime import date
 
+    from db.errors import MissingDatabase
     from engine.core.setup import Advice
     from engine.research.recorded import recorded
     from engine.strategies._ask import MODES, asks_of
@@ -178,14 +182,29 @@ def recorded_for(spec: BacktestSpec, mode: str, model: str, cutoff: str) -> Reco
         date.fromisoformat(cutoff or "2000-01-01")
     except ValueError:
         raise Fail(f"--ai-cutoff {cutoff} is no day: write it as 2024-10-01", USAGE) from None
-    engine = store.open_database()
-    found = recorded(engine, name, spec.instrument.symbol, spec.slot.timeframe_ms, Advice(mode, 0.55), model, cutoff)
-    if not found.answers:
+    try:
+        engine = store.open_database()
+    except MissingDatabase:
+        engine = None
+    symbol, timeframe = spec.instrument.symbol, spec.slot.timeframe_ms
+    found = recorded(engine, name, symbol, timeframe, Advice(mode, 0.55), model, cutoff) if engine else None
+    if found is None or not found.answers:
+        who = f"{model} has not" if model else "no model has"
         raise Fail(
-            f"no model has answered for {name} on {spec.instrument.symbol} at this timeframe yet: run it in mode shadow, or ask "
-            "about past bars with `run_engine.py ai backfill`", USAGE,
+            f"{who} answered for {name} on {symbol} at this timeframe yet: run it in mode shadow, or ask about past bars with "
+            "`run_engine.py ai backfill`", USAGE,
         )  # fmt: skip
     return found
+
+
+def _database() -> Engine:
+    """The database in force, made or moved forward first: past bars can be asked about before an engine has ever run."""
+    from db.session import migrate, open_engine
+
+    store.point_to_data()
+    engine = open_engine()
+    migrate(engine)
+    return engine
 
 
 def _config(path: Path | None) -> Config:
