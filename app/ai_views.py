@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import tables, ui
+from app import signals_data, signals_words, tables, ui
 from app.read import ai
+from app.signals_views import between
 from app.tiles import Tile, tiles
 from engine.analytics.ai_cost import estimate, month_end
+from engine.analytics.signals_paired import Paired
 
 
 def summary(page: ui.Page, found: list[dict[str, Any]]) -> None:
@@ -108,6 +110,37 @@ def question(stored: str) -> str:
         return "\n\n".join(f"[{one['role']}]\n{one['content']}" for one in json.loads(stored)) if stored else ""
     except (ValueError, KeyError, TypeError):
         return stored
+
+
+def against(page: ui.Page) -> None:
+    """The model against its rule, where both spoke on the same bar; nothing where no model has spoken."""
+    if not ai.spoken(page.engine, page.run_id):
+        return
+    frame = pd.DataFrame([_against(name, one) for name, one in signals_data.paired(page.engine, page.run_id)])
+    tables.heading(
+        "Model against rule", "ai_pairs", frame,
+        "Bars on which both spoke: mean return of a signal net of costs; a model that would stay out brings nothing. Difference: "
+        "model less rule, with its 90 % interval over blocks of pairs. In backtests and in life alike; asking is not in it",
+    )  # fmt: skip
+    tables.table(frame, PAIRED, key="ai_pairs_table")
+
+
+PAIRED = {
+    "judged": tables.text("Judged by"), "pairs": tables.figure("Pairs"), "agreed": tables.figure("Agreed"),
+    "model": tables.fraction("Model", digits=3, sign=True), "rule": tables.fraction("Rule", digits=3, sign=True),
+    "difference": tables.fraction("Difference", "model less rule", digits=3, sign=True),
+    "between": tables.figure("90 %"), "words": tables.text("What can be said", width="medium"),
+}  # fmt: skip
+
+
+def _against(measure: str, one: Paired) -> dict[str, Any]:
+    apart = one.difference
+    values = {"model": one.model, "rule": one.rule, "difference": apart.value}
+    return {
+        "judged": signals_words.MEASURES[measure], "pairs": one.pairs, "agreed": one.agreed,
+        **{name: None if value is None else 100 * value for name, value in values.items()},
+        "between": between(apart, digits=3, sign=True) or "", "words": one.words,
+    }  # fmt: skip
 
 
 def before() -> None:

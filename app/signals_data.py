@@ -13,9 +13,10 @@ from sqlalchemy import Engine
 from app import data
 from db.queries import rows, scalar
 from engine.analytics.signals_ledger import Rule, Stage
+from engine.analytics.signals_paired import Paired
 from engine.analytics.signals_score import Calibration, Record
 from engine.analytics.values import Undefined
-from engine.research import signal_book
+from engine.research import ai_pairs, signal_book
 from engine.research.signal_book import SignalBook
 
 NEWEST = "SELECT max(seq) FROM signal WHERE run_id = :run"
@@ -100,6 +101,16 @@ def by(engine: Engine, run_id: int, chosen: Chosen, measure: str, facet: str) ->
 def _by(stamp: tuple[Any, ...], chosen: Chosen, measure: str, facet: str, _engine: Engine) -> list[tuple[str, Record]]:
     some = _judged(stamp, chosen, measure, _engine).book
     return some.entries().by(facet, measure)
+
+
+def paired(engine: Engine, run_id: int) -> list[tuple[str, Paired]]:
+    """Model against rule by each measure, over all signals of the run."""
+    return _paired(stamp(engine, run_id), engine)
+
+
+@st.cache_resource(show_spinner="Laying model and rule side by side", max_entries=4)
+def _paired(stamp: tuple[Any, ...], _engine: Engine) -> list[tuple[str, Paired]]:
+    return ai_pairs.against_rule(_engine, stamp[1], _book(stamp, _engine))
 
 
 def one(engine: Engine, run_id: int, seq: int) -> Mapping[str, Any] | None:

@@ -42,6 +42,14 @@ def brought(engine: Engine, run_id: int) -> tuple[int, int, float]:
     return int(signals["n"]), int(trades["n"]), float(trades["pnl"])
 
 
+SPOKEN = "SELECT EXISTS (SELECT 1 FROM signal WHERE run_id = :run AND source = 'ai') AS there"
+
+
+def spoken(engine: Engine, run_id: int) -> bool:
+    """Whether a model has given a signal or a view in this run."""
+    return bool(rows(engine, SPOKEN, {"run": run_id})[0]["there"])
+
+
 COST = """SELECT slot_id, sum(cost) AS cost FROM ai_call WHERE run_id = :run AND slot_id IS NOT NULL AND about_ts >= :since
     AND about_ts <= :until GROUP BY slot_id"""
 

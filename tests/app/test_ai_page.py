@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, insert
+import pytest
+from sqlalchemy import Engine, insert, text
 
-from db.models import AiCall
+from db.models import AiCall, Signal, SignalOutcome
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import NOW
 
@@ -40,3 +41,48 @@ def test_what_was_spent_and_a_question_as_it_was_sent(database: Engine, open_pag
     assert "onerror" not in said(page)
     sums = next(one for one in tables(page) if "failed" in one.columns)
     assert (int(sums["calls"][0]), int(sums["failed"][0]), float(sums["cost"][0])) == (2, 1, 0.5)
+
+
+def spoken(database: Engine, moments: int) -> None:
+    """A slot's rule goes long on so many bars. On the first the model answers flat, on the second it says nothing, on the rest it
+    has the opposite view; 12 bars on the rule has lost 1 to 2 % and the model won that."""
+    with database.execution_options(write=True).begin() as connection:
+        slot, bar = connection.execute(
+            text("SELECT id, timeframe_ms FROM slot WHERE run_id = 1 ORDER BY id")
+        ).first() or (0, 0)
+        start = NOW // bar * bar - 1000 * bar
+        for at in range(moments):
+            end = start + at * bar
+            lost = 0.01 + 0.01 * (at % 7) / 6
+            said = [("rule", "", 1, end, -lost, "taken")]
+            if at > 1:
+                said.append(("ai", "ai_view", -1, end + 900, lost, "ignored"))
+            if at == 0:
+                connection.execute(
+                    insert(AiCall).values(
+                        run_id=1, slot_id=slot, strategy="ai_trend", symbol="BTC/USD", timeframe_ms=bar, about_ts=end,
+                        asked_ts=end, created_ts=end, state="done", outcome="answered", direction=0, model="m",
+                    )
+                )  # fmt: skip
+            for number, (source, reason, way, ts, made, status) in enumerate(said):
+                seq = 900_000 + 2 * at + number
+                connection.execute(
+                    insert(Signal).values(
+                        run_id=1, seq=seq, slot_id=slot, decided_ts=ts, known_ts=ts, kind="entry", direction=way, status=status,
+                        reason=reason, source=source,
+                    )
+                )  # fmt: skip
+                connection.execute(insert(SignalOutcome).values(run_id=1, signal_seq=seq, r12=made, updated_ts=ts))
+
+
+@pytest.mark.parametrize(
+    ("moments", "words"), [(30, "cannot say: 29 pairs, 30 are needed"), (31, "the model was better")]
+)
+def test_model_and_rule_where_both_spoke(database: Engine, open_page: Open, moments: int, words: str) -> None:
+    spoken(database, moments)
+    pairs = next(one for one in tables(open_page("ai")) if "agreed" in one.columns)
+    row = pairs[pairs["judged"] == "12 bars"].iloc[0]
+    assert (int(row["pairs"]), int(row["agreed"]), row["words"]) == (moments - 1, 0, words)
+    lost = [1 + (at % 7) / 6 for at in range(moments) if at != 1]
+    assert float(row["rule"]) == pytest.approx(-sum(lost) / len(lost))
+    assert float(row["model"]) == pytest.approx(sum(lost[1:]) / len(lost))
