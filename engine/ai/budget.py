@@ -103,7 +103,8 @@ def _against(used: Spent, strategy: str, amount: float, budgets: Budgets) -> str
 
 
 def tell(connection: Connection, run_id: int | None, budgets: Budgets, now_ms: int, refused: bool = False) -> float:
-    """Alerts of kind ai_budget at 50, 80 and 100 %, once a day and once a month each. The larger share that is spent."""
+    """Alerts of kind ai_budget at 50, 80 and 100 %, once a day and once a month each. The larger share that is spent; 1 where a
+    call was refused because next to nothing is left."""
     used = spent(connection, now_ms)
     day = day_of(now_ms)
     shares = []
@@ -112,8 +113,8 @@ def tell(connection: Connection, run_id: int | None, budgets: Budgets, now_ms: i
         (day[:7], "this month's", used.month, budgets.month),
     ):
         share = had / most if most else 1.0
-        shares.append(share)
         full = refused and most - had < _near(most)
+        shares.append(max(share, 1.0) if full else share)
         for level in LEVELS:
             if most and (share * 100 >= level or full):
                 _alert(connection, run_id, period, words, level, had, most, now_ms)

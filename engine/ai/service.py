@@ -30,6 +30,8 @@ from engine.strategies._ask import TRADING
 log = logging.getLogger("evenkeel.ai")
 
 LOOK_S, AT_ONCE, PRICES_S = 0.2, 4, 6 * 3600.0
+STEP = 0.01
+"""A change of the spent share that the limits are told of."""
 Write = Callable[[Connection], None]
 
 
@@ -66,11 +68,17 @@ class AiService:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ai-call")
         self.share = 0.0
         self.calls = 0
+        self._heard, self._heard_on = 0.0, ""
 
     # ---- on the loop's thread ----------------------------------------------------------------------------------------------
     def start(self) -> None:
         run_id = self.run_id
-        self.doors.write(lambda connection: _close(connection, run_id))
+
+        def close(connection: Connection) -> None:
+            budget.close_left_over(connection, run_id, wall_ms())
+            self._spent(budget.tell(connection, run_id, Budgets.of(self.ai), wall_ms()))
+
+        self.doors.write(close)
         self._thread.start()
 
     def committed(self) -> None:
@@ -89,6 +97,15 @@ class AiService:
         if self._thread.is_alive():
             self._thread.join(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _spent(self, share: float) -> None:
+        """The share of the budget that is spent, for the `ai_budget` breaker: told where it has changed by a percent or passed a
+        level, and again on each day of the exchange, since the breaker begins every day at nothing."""
+        self.share, day = share, budget.day_of(self.exchange_now())
+        passed = any((share * 100 >= level) != (self._heard * 100 >= level) for level in budget.LEVELS)
+        if passed or abs(share - self._heard) >= STEP or (day != self._heard_on and share >= STEP):
+            self._heard, self._heard_on = share, day
+            self.doors.event("command", "fault", {"source": "ai", "used": round(share, 4)}, 0)
 
     # ---- on its own ----------------------------------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -157,7 +174,7 @@ class AiService:
         def reserve(connection: Connection) -> None:
             now = wall_ms()
             against = budget.reserve(connection, call.id, call.strategy, amount, budgets, now, **values)
-            self.share = budget.tell(connection, run_id, budgets, now, refused=bool(against))
+            self._spent(budget.tell(connection, run_id, budgets, now, refused=bool(against)))
 
         self._taken[call.id] = (call, sent, price, prompt.version)
         self.doors.write(reserve)
@@ -209,7 +226,7 @@ class AiService:
 
         def finish(connection: Connection) -> None:
             budget.finish(connection, call.id, values, wall_ms())
-            self.share = budget.tell(connection, run_id, budgets, wall_ms())
+            self._spent(budget.tell(connection, run_id, budgets, wall_ms()))
 
         self.doors.write(finish)
         if reply.outcome not in ("answered", "abstained"):
@@ -265,10 +282,6 @@ def row_of(reply: Reply, price: Price, reserved: float) -> dict[str, Any]:
         "horizon": decision.horizon if decision else None,
         "reasons": "\n".join(decision.reasons) if decision else "",
     }
-
-
-def _close(connection: Connection, run_id: int) -> None:
-    budget.close_left_over(connection, run_id, wall_ms())
 
 
 def _alert(connection: Connection, run_id: int, now: int, outcome: str, words: str, key: str) -> None:

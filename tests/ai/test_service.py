@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from engine.ai.budget import day_of
 from engine.ai.client import KEY, Client
 from engine.ai.prices import Price
-from engine.ai.service import AiService
+from engine.ai.service import AiService, wall_ms
 from engine.config.ai import AiSection
+from engine.core.machine import Machine
+from engine.core.types import BreakerSpec
 from engine.sandbox.server import Sandbox
 from tests.ai.conftest import MODEL, NOW, DirectDoors, ask, calls
+from tests.core.picture import ACCOUNT, DAY0, SLOT, X
 
 
 @pytest.fixture
@@ -118,9 +122,57 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
     found = calls(database)[0]
     assert (found.state, found.outcome, found.cost, found.reserved) == ("done", outcome, 0.0, 0.0)
     assert says in found.error
-    assert doors.events[0][3] is None
+    assert doors.events[-1][:4] == ["answer", "slot-1", found.about_ts, None]
     asked = stand_in.status()["counters"].get("requests", 0) - before
     assert asked <= 1  # the price list at most
+
+
+def told(doors: DirectDoors) -> list[float]:
+    """The shares of the budget that the limits were told of."""
+    faults = [words for kind, *words in doors.events if kind == "command"]
+    assert all(words[0] == "fault" and words[1]["source"] == "ai" and words[2] == 0 for words in faults)
+    return [words[1]["used"] for words in faults]
+
+
+def test_the_limits_hear_what_share_of_the_budget_is_spent(serve: Any, database: Engine) -> None:
+    """A percent at a time, each level that is passed, and the end; again on the exchange's next day and after a start."""
+    done = {"state": "done", "outcome": "answered", "day": day_of(wall_ms())}
+    service, doors = serve(budget_day=1.0, budget_month=100.0)
+    for number, cost in enumerate((0.004, 0.1, 0.0001, 0.39, 0.006)):
+        ask(database, number, cost=cost, **done)
+        ask(database, 10 + number)
+        service.look()
+        service.look()
+    service._pool.shutdown(wait=True)
+    heard = told(doors)
+    assert [round(share, 2) for share in heard] == [0.1, 0.49, 0.5]
+    with database.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE ai_call SET cost = 0.9999 WHERE id = 1"))
+    ask(database, 20)
+    service.look()
+    assert told(doors)[-1] >= 1.0
+    assert service.vitals()["ai_budget_used"] >= 1.0
+    before = len(told(doors))
+    service.exchange_now = lambda: NOW + 86_400_000
+    service._spent(service.share)
+    service._spent(service.share)
+    assert len(told(doors)) == before + 1
+    again, other = serve(budget_day=1.0, budget_month=100.0)
+    again.start()
+    again.stop(2.0)
+    assert told(other)[0] >= 1.0
+
+
+def test_what_the_limits_hear_trips_their_breaker(serve: Any, database: Engine) -> None:
+    service, doors = serve(budget_day=0.0)
+    ask(database)
+    settle(service)
+    _, name, args, _ = next(event for event in doors.events if event[0] == "command")
+    budget = BreakerSpec("ai_budget", "ai_budget", "account", 1.0, "running", end="next_day")
+    machine = Machine(ACCOUNT, [X], [SLOT], [budget])
+    machine.clock(DAY0)
+    machine.command(name, DAY0, **args)
+    assert (machine.breakers["tripped"].tolist(), machine.level) == ([1], "running")
 
 
 def test_after_five_failures_the_provider_is_left_alone(serve: Any, database: Engine, stand_in: Sandbox) -> None:
