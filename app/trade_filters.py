@@ -27,7 +27,13 @@ SORTS = {
     "symbol": "by symbol",
 }  # fmt: skip
 assert set(SORTS) == set(ORDERS)
-SELECTS = ("period", "symbol", "strategy", "side", "exit", "result", "tag", "config")
+SELECTS = ("period", "symbol", "strategy", "side", "exit", "result", "tag", "config", "source", "model", "prompt")
+SAID: dict[str, tuple[str, str, dict[str, str]]] = {
+    "source": ("Signal of", "rule and model", {"rule": "rule", "ai": "model"}),
+    "model": ("Model", "any model", {}),
+    "prompt": ("Prompt", "any prompt", {}),
+}
+"""Who said the signal: label, what means all of them, and words of values."""
 DATES = ("from", "to")
 RANGES = {"pnl": "P&L", "r": "R", "held": "Held, minutes"}
 NAMES = (*SELECTS, *DATES, *RANGES, "find")
@@ -67,6 +73,7 @@ def draw(page: ui.Page, offered: Mapping[str, Any], beside: Callable[[], Any]) -
         reason = choice("Exit", "exit", {"": "any exit", **formats.REASONS})
         result = choice("Result", "result", RESULTS)
         tag = choice("Tag", "tag", lists["tag"], help="the signal's tag; #: yours, !: a mistake you named")
+        said = {name: _said(name, offered[name]) for name in SAID}
         find = text("Notes", "find", "words in notes")
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="filters_more"):
         since, until, config, ranges = more(lists["config"])
@@ -79,8 +86,16 @@ def draw(page: ui.Page, offered: Mapping[str, Any], beside: Callable[[], Any]) -
     held = tuple(None if value is None else value * 60_000 for value in ranges["held"])
     return Filter(
         symbol, strategy, side, reason, result, since, until, tag, int(config or 0), ranges["pnl"], ranges["r"],
-        (held[0], held[1]), find,
+        (held[0], held[1]), find, **said,
     )  # fmt: skip
+
+
+def _said(name: str, offered: list[str]) -> str:
+    """Whose signal: asked only where there is more than one answer."""
+    if len(offered) < 2:
+        return ""
+    label, every, words = SAID[name]
+    return choice(label, name, {"": every, **{one: words.get(one, one) for one in offered}})
 
 
 def configs(found: list[dict[str, Any]]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 
 from db.base import (
     Table,
@@ -24,6 +24,8 @@ from db.base import (
 SIGNAL_KINDS = ("entry", "exit", "flip")
 SIGNAL_STATUSES = ("taken", "refused", "missed", "ignored")
 SIGNAL_SOURCES = ("rule", "ai")
+OF_MODELS = text("source = 'ai'")
+"""What models said is little beside what rules say: an index of its own finds it."""
 
 
 class Signal(Table, table=True):
@@ -40,6 +42,7 @@ class Signal(Table, table=True):
         *at_least_zero("stop_distance", "target_distance", "trail_distance", "limit_offset", "price"),
         Index(None, "run_id", "decided_ts"),
         Index(None, "run_id", "tag"),
+        Index("ix_signal_model", "run_id", "seq", sqlite_where=OF_MODELS, postgresql_where=OF_MODELS),
     )
 
     id: int | None = key()

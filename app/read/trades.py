@@ -189,14 +189,22 @@ SELECT DISTINCT w.kind, w.word FROM journal_word w JOIN journal_entry e ON e.id 
 CONFIGS = "SELECT id, created_ts, hash FROM config_version WHERE run_id = :run ORDER BY id DESC LIMIT 200"
 
 
+MODELS = """SELECT DISTINCT g.model, g.prompt FROM signal g
+    WHERE g.run_id = :run AND g.source = 'ai' AND g.status = 'taken' AND g.direction <> 0"""
+
+
 def choices(engine: Engine, run_id: int) -> dict[str, Any]:
-    """What the filters offer: symbols and strategies of the run's slots, tags of signals and of the journal, configurations."""
+    """What the filters offer: symbols and strategies of the run's slots, tags of signals and of the journal, configurations,
+    and whose signals were taken: sources, models and versions of prompts."""
     who = {"run": run_id}
     found = rows(engine, "SELECT DISTINCT symbol, strategy FROM slot WHERE run_id = :run", who)
     tags = {row["tag"] for table in ("signal", "imported_trade") for row in rows(engine, TAGS.format(table=table), who)}
+    said = rows(engine, MODELS, who)
     own = [("#" if row["kind"] == "tag" else "!") + row["word"] for row in rows(engine, OWN_WORDS, who)]
     return {
         **{name: sorted({row[name] for row in found}) for name in ("symbol", "strategy")},
         "tag": [*sorted(tags), *own],
         "config": rows(engine, CONFIGS, who),
+        "source": ["rule", "ai"] if said else [],
+        **{name: sorted({str(row[name]) for row in said if row[name]}) for name in ("model", "prompt")},
     }

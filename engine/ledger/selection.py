@@ -27,13 +27,15 @@ _TAG = """(t.signal_seq IN (SELECT g.seq FROM signal g WHERE g.run_id = :run AND
 _FTS = """t.seq IN (SELECT e.trade_seq FROM journal_fts f JOIN journal_entry e ON e.id = f.rowid
   WHERE journal_fts MATCH :find AND e.run_id = :run)"""
 
+_MODEL = "SELECT g.seq FROM signal g WHERE g.run_id = :run AND g.source = 'ai'"
+
 
 @dataclass(frozen=True)
 class Filter:
     """An empty field filters nothing. `since` (inclusive) and `until` (exclusive) bound the exit, ms UTC; `held` is in ms.
 
     `side` is long or short, `result` a key of RESULTS, `config` the number of a config version, `find` words of the
-    note or lesson.
+    note or lesson. `source` is who said the signal, rule or ai; `model` and `prompt` (a version) mean what a model said.
     """
 
     symbol: str = ""
@@ -49,6 +51,9 @@ class Filter:
     r: Range = ANY
     held: Range = ANY
     find: str = ""
+    source: str = ""
+    model: str = ""
+    prompt: str = ""
 
     def where(self, full_text: bool = True) -> tuple[str, dict[str, Any]]:
         """Conditions on `t`, `:run` among them, and the parameters of all but `:run`. Without `full_text` (no FTS5) notes are
@@ -71,6 +76,7 @@ class Filter:
                 params[name] = value
         for name, column in _RANGES.items():
             _between(parts, params, name, column, getattr(self, name))
+        _said(parts, params, self)
         _tag(parts, params, self.tag)
         _words(parts, params, self.find, full_text)
         return " AND ".join(parts), params
@@ -81,6 +87,17 @@ def _between(parts: list[str], params: dict[str, Any], name: str, column: str, l
         if value is not None:
             parts.append(f"{column} {sign} :{name}_{end}")
             params[f"{name}_{end}"] = value
+
+
+def _said(parts: list[str], params: dict[str, Any], chosen: Filter) -> None:
+    if chosen.source == "rule":
+        parts.append(f"(t.signal_seq IS NULL OR t.signal_seq NOT IN ({_MODEL}))")
+    elif chosen.source:
+        parts.append(f"t.signal_seq IN ({_MODEL})")
+    for name in ("model", "prompt"):
+        if value := getattr(chosen, name):
+            parts.append(f"t.signal_seq IN ({_MODEL} AND g.{name} = :{name})")
+            params[name] = value
 
 
 def _tag(parts: list[str], params: dict[str, Any], tag: str) -> None:

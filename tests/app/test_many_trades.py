@@ -25,6 +25,8 @@ FILTERS = [
     Filter(tag="cross", config=2, pnl=(-5.0, 20.0), r=(None, 0.5), held=(600_000.0, None)),
     Filter(find="nothing said that"),
     Filter(tag="#mine"),
+    Filter(source="ai", model="none", prompt="a"),
+    Filter(source="rule"),
 ]
 
 

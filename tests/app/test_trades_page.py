@@ -120,3 +120,30 @@ def test_what_an_import_says_is_never_markdown(open_page: Open, database: Engine
     facts = " ".join(str(value) for element in test.table for value in element.value.to_numpy().ravel())
     assert "evil" in facts
     assert not any(re.search(r"(?<!\\)\]\(http|(?<!\\)\*\*b", words) for words in [*marked, facts])
+
+
+def by_models(database: Engine) -> dict[int, tuple[str, str]]:
+    """Every fifth trade's signal was a model's, of one of two; (model, prompt) by the trade's number."""
+    said = {}
+    with database.execution_options(write=True).begin() as connection:
+        found = connection.execute(text("SELECT seq, signal_seq FROM trade WHERE run_id = 1 AND seq % 5 = 0")).all()
+        for seq, signal in found:
+            said[seq] = ("one", "a") if seq % 10 else ("two", "b")
+            named = {"model": said[seq][0], "prompt": said[seq][1], "seq": signal}
+            update = "UPDATE signal SET source = 'ai', model = :model, prompt = :prompt WHERE run_id = 1 AND seq = :seq"
+            assert connection.execute(text(update), named).rowcount == 1
+    return said
+
+
+def test_whose_signal_it_was_can_be_chosen_where_there_are_several(open_page: Open, database: Engine) -> None:
+    plain = {box.key for box in open_page("trades").selectbox}
+    assert not plain & {"pick_source", "pick_model", "pick_prompt"}
+    said = by_models(database)
+    test = open_page("trades", source="ai", model="two")
+    assert set(tables(test)[0]["seq"]) == {seq for seq, one in said.items() if one[0] == "two"}
+    test.selectbox(key="pick_model").select("").run()
+    assert set(tables(test)[0]["seq"]) == set(said)
+    test.selectbox(key="pick_prompt").select("a").run()
+    assert test.query_params["prompt"] == ["a"] or test.query_params["prompt"] == "a"
+    assert set(tables(test)[0]["seq"]) == {seq for seq, one in said.items() if one[1] == "a"}
+    assert totals(database, 1, Filter(source="rule"))["trades"] == 150 - len(said)
