@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import time
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import signals_data, signals_words, tables, ui
+from app import charts, clock, formats, signals_data, signals_words, tables, ui
+from app.lab_charts import base
+from app.palette import Palette
 from app.read import ai
+from app.result_charts import LEGEND
 from app.signals_views import between
 from app.tiles import Tile, tiles
-from engine.analytics.ai_cost import estimate, month_end
+from engine.analytics.ai_cost import days_ahead, estimate, month_end
 from engine.analytics.signals_paired import Paired
+from engine.config.ai import AiSection
 
 
 def summary(page: ui.Page, found: list[dict[str, Any]]) -> None:
     """What was spent, where the month will end, and what it brought."""
-    now = time.gmtime()
+    now = time.gmtime(clock.now_ms() / 1000)
     today, month = time.strftime("%Y-%m-%d", now), time.strftime("%Y-%m", now)
     whole = sum(row["cost"] for row in found)
     this_month = sum(row["cost"] for row in found if row["day"].startswith(month))
@@ -49,6 +55,84 @@ def summary(page: ui.Page, found: list[dict[str, Any]]) -> None:
 
 def _each(cost: float, count: float) -> str:
     return f"{cost / count:.5f} USD" if count else "–"
+
+
+def budgets(page: ui.Page) -> None:
+    """What may be spent and what is, over all runs: budgets are one person's; the month by day, to its end."""
+    now = time.gmtime(clock.now_ms() / 1000)
+    today, length = time.strftime("%Y-%m-%d", now), calendar.monthrange(now.tm_year, now.tm_mon)[1]
+    spent = ai.by_day(page.engine, f"{today[:8]}01", f"{today[:8]}{length}")
+    asked = ai.settings(page.engine, page.run_id)
+    if not spent and asked is None:
+        return
+    tables.section(
+        "Budgets",
+        "ai_budgets",
+        "UTC, all runs and `ai backfill` together; as this run's configuration has them",
+    )
+    if asked is not None:
+        tiles(_budget_tiles(asked, spent, today), "ai_budgets")
+    if not spent:
+        st.caption("Nothing has been spent this month.")
+        return
+    each = [sum(row["cost"] for row in spent if int(row["day"][8:]) == day + 1) for day in range(length)]
+    share = (now.tm_hour * 60 + now.tm_min) / 1440
+    ahead = [0.0] * (now.tm_mday - 1) + days_ahead(sum(each), now.tm_mday, share, now.tm_year, now.tm_mon)
+    whole = sum(each) + sum(ahead)
+    labels = [f"{today[:8]}{day + 1:02d}" for day in range(length)]
+    line = asked.budget_day if asked is not None else None
+    words = f"{sum(each):.4f} USD so far this month, {whole:.4f} USD at its end if it goes on so"
+    figure = spend_by_day(labels, each, ahead, line, page.colors)
+    st.plotly_chart(figure, theme=None, key="ai_spend", config=charts.CONFIG, alt=words)
+    over = (
+        f"; that is more than the month's budget of {asked.budget_month:.2f}"
+        if asked and whole > asked.budget_month
+        else ""
+    )
+    st.caption(f"{words}{over}.")
+
+
+def _budget_tiles(asked: AiSection, spent: list[dict[str, Any]], today: str) -> list[Tile]:
+    now = [row for row in spent if row["day"] == today]
+    day, month, calls = (
+        sum(row["cost"] for row in now),
+        sum(row["cost"] for row in spent),
+        sum(row["calls"] for row in now),
+    )
+    rows = [
+        Tile("Day's budget", f"{asked.budget_day:.2f} USD", _used(day, asked.budget_day), "[ai] budget_day"),
+        Tile("Month's budget", f"{asked.budget_month:.2f} USD", _used(month, asked.budget_month), "[ai] budget_month"),
+        Tile("Calls a day", f"{asked.calls_day:,}", f"{calls:,} made today", "[ai] calls_day"),
+    ]
+    for name, most in sorted(asked.budget_strategies.items()):
+        used = _used(sum(row["cost"] for row in now if row["strategy"] == name), most)
+        rows.append(Tile(formats.strategy(name), f"{most:.2f} USD", used, "a day; [ai] budget_strategies"))
+    return rows
+
+
+def _used(had: float, most: float) -> str:
+    return f"{had:.4f} used, {100 * had / most:.1f} %" if most else "nothing may be spent"
+
+
+def spend_by_day(
+    days: list[str], spent: list[float], ahead: list[float], budget: float | None, colors: Palette
+) -> go.Figure:
+    """USD of each day, what is still to come in a lighter bar on top, and the day's budget where it is near."""
+    figure = base(colors, 220)
+    for name, values, opacity in (("spent", spent, 1.0), ("if it goes on so", ahead, 0.35)):
+        figure.add_bar(
+            x=days, y=values, name=name, marker={"color": colors.accent, "line": {"width": 0}, "opacity": opacity},
+            hovertemplate=f"%{{y:.4f}} USD {name}<extra></extra>",
+        )  # fmt: skip
+    if budget and max(map(sum, zip(spent, ahead, strict=True))) > budget / 4:
+        figure.add_hline(
+            y=budget, line={"color": colors.loss, "dash": "dash", "width": 1}, annotation_text="day's budget"
+        )
+    figure.update_layout(
+        barmode="stack", bargap=0.25, showlegend=True, legend=LEGEND, margin={"t": 28},
+        xaxis={"tickformat": "%d %b", "type": "date"}, yaxis={"tickformat": ".3~f", "ticksuffix": " USD", "rangemode": "tozero"},
+    )  # fmt: skip
+    return figure
 
 
 def by_group(found: list[dict[str, Any]]) -> None:

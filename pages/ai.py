@@ -18,6 +18,7 @@ def main(page: ui.Page) -> None:
             "No model has been asked in this run",
             "A strategy asks where its file says so (`asks`), for example ai_trend; docs/ai.md leads there.",
         )
+    ai_views.budgets(page)
     ai_views.against(page)
     ai_views.before()
 

@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db.queries import rows
+from engine.config.ai import AiSection
+from engine.config.errors import ConfigError
+from engine.config.reading import parse
 
 SPENT = """SELECT day, model, strategy, outcome, count(*) AS calls, sum(cost) AS cost, sum(tokens_prompt) AS asked,
     sum(tokens_answer) AS answered, sum(latency_ms) AS waited FROM ai_call WHERE run_id = :run AND state = 'done' AND day <> ''
@@ -40,6 +43,25 @@ def brought(engine: Engine, run_id: int) -> tuple[int, int, float]:
     who = {"run": run_id}
     signals, trades = rows(engine, SIGNALS, who)[0], rows(engine, TRADES, who)[0]
     return int(signals["n"]), int(trades["n"]), float(trades["pnl"])
+
+
+BY_DAY = """SELECT day, strategy, sum(CASE WHEN state = 'reserved' THEN reserved ELSE cost END) AS cost, count(*) AS calls
+    FROM ai_call WHERE day >= :first AND day <= :last GROUP BY day, strategy ORDER BY day"""
+IN_FORCE = "SELECT c.text FROM run r JOIN config_version c ON c.id = r.config_version_id WHERE r.id = :run"
+
+
+def by_day(engine: Engine, first: str, last: str) -> list[dict[str, Any]]:
+    """What counts against budgets by UTC day and strategy, over all runs and past bars, both days included."""
+    return rows(engine, BY_DAY, {"first": first, "last": last})
+
+
+def settings(engine: Engine, run_id: int) -> AiSection | None:
+    """[ai] as the run's configuration has it; None where the run has none, or one that this version cannot read."""
+    found = rows(engine, IN_FORCE, {"run": run_id})
+    try:
+        return parse(str(found[0]["text"])).ai if found else None
+    except ConfigError:
+        return None
 
 
 SPOKEN = "SELECT EXISTS (SELECT 1 FROM signal WHERE run_id = :run AND source = 'ai') AS there"

@@ -37,3 +37,11 @@ def month_end(spent: float, day_of_month: int, share_of_day: float, year: int, m
     days = calendar.monthrange(year, month)[1]
     passed = day_of_month - 1 + min(max(share_of_day, 0.0), 1.0)
     return spent * days / passed if passed > 0 else spent
+
+
+def days_ahead(spent: float, day_of_month: int, share_of_day: float, year: int, month: int) -> list[float]:
+    """What each day from today to the month's end will still cost if it goes on so, in USD: together what `month_end` adds."""
+    days = calendar.monthrange(year, month)[1]
+    passed = day_of_month - 1 + min(max(share_of_day, 0.0), 1.0)
+    rate = spent / passed if passed > 0 else 0.0
+    return [rate * (day_of_month - passed), *[rate] * (days - day_of_month)]

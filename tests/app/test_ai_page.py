@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, insert, text
 
 from db.models import AiCall, Signal, SignalOutcome
+from engine.analytics.ai_cost import days_ahead, month_end
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import NOW
 
@@ -86,3 +87,36 @@ def test_model_and_rule_where_both_spoke(database: Engine, open_page: Open, mome
     lost = [1 + (at % 7) / 6 for at in range(moments) if at != 1]
     assert float(row["rule"]) == pytest.approx(-sum(lost) / len(lost))
     assert float(row["model"]) == pytest.approx(sum(lost[1:]) / len(lost))
+
+
+def test_the_forecast_by_day_adds_up_to_the_months_end() -> None:
+    for day, share, month in ((1, 0.5, 1), (5, 0.0, 2), (28, 0.9, 2), (30, 1.0, 4)):
+        ahead = days_ahead(3.0, day, share, 2026, month)
+        assert 3.0 + sum(ahead) == pytest.approx(month_end(3.0, day, share, 2026, month))
+    assert sum(days_ahead(0.0, 1, 0.0, 2026, 1)) == 0.0
+
+
+def test_budgets_and_the_month(database: Engine, open_page: Open) -> None:
+    """Over all runs and past bars: budgets are one person's. The tests' present is 5 January, 08:00 UTC."""
+    config = "[ai]\nbudget_day = 0.5\nbudget_strategies = { ai_trend = 0.2 }\n"
+    config += '[[slots]]\nstrategy = "ai_trend"\nsymbols = ["BTC/USD"]\ntimeframe = "1h"\n'
+    row = {
+        "strategy": "ai_trend", "symbol": "BTC/USD", "timeframe_ms": 60_000, "about_ts": NOW, "asked_ts": NOW, "created_ts": NOW,
+        "state": "done", "outcome": "answered", "cost": 0.1, "reserved": 0.3,
+    }  # fmt: skip
+    others: list[dict[str, Any]] = [
+        {"run_id": 1, "day": "2026-01-05", "purpose": "live"},
+        {"run_id": None, "day": "2026-01-05", "purpose": "backfill", "strategy": "other"},
+        {"run_id": 1, "day": "2026-01-02", "purpose": "live", "state": "reserved", "outcome": ""},
+        {"run_id": 1, "day": "2025-12-31", "purpose": "live"},
+    ]
+    with database.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE config_version SET text = :more"), {"more": config})
+        connection.execute(insert(AiCall), [{**row, **one} for one in others])
+    page = open_page("ai")
+    found = {one.label: (one.value, one.delta) for one in page.metric}
+    assert found["Day's budget"] == ("0.50 USD", "0.2000 used, 40.0 %")
+    assert found["Month's budget"] == ("10.00 USD", "0.5000 used, 5.0 %")
+    assert found["Calls a day"] == ("200", "2 made today")
+    assert "0.1000 used, 50.0 %" in [delta for _, delta in found.values()]
+    assert "0.5000 USD so far this month, 3.5769 USD at its end" in said(page)
