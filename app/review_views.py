@@ -138,14 +138,18 @@ def _share(share: float) -> str:
     return "less than 1 %" if share < 0.01 else "more than 99 %" if share > 0.99 else f"{share * 100:.0f} %"
 
 
-def waterfall(view: View, slippage: Any) -> None:
-    """From gross to net."""
+def waterfall(view: View, slippage: Any, asked: float) -> None:
+    """From gross to net; `asked` is what questions to models cost in this time, which has no R."""
     trades, each = view.found.account.trades, view.each
     inside = view.now.inside & np.isfinite(each)
     made = attribution.waterfall(
-        *(part[inside] * each[inside] for part in (trades.pnl, trades.fees, slippage, trades.funding))
+        *(part[inside] * each[inside] for part in (trades.pnl, trades.fees, slippage, trades.funding)),
+        0.0 if view.units.unit == "r" else view.units.amount(asked, view.start),
     )
-    with tables.section("From gross to net", "review_costs", "Closed trades; gross is at the prices before slippage"):
+    about = "Closed trades; gross is at the prices before slippage" + (
+        "; AI: what asking cost, in USD" if asked else ""
+    )
+    with tables.section("From gross to net", "review_costs", about):
         view.attempt("costs")
     steps = attribution.steps(made)
     figure = result_shapes.waterfall(

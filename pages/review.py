@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import data, report_view, result_data, review_data, review_views, ui, units
-from app.read import research_runs
+from app.read import ai, research_runs
 from app.read import review as read
 from app.tiles import halves
 
@@ -42,7 +42,8 @@ def main(page: ui.Page) -> None:
         review_views.luck(view, *review_data.placed(page.engine, found, span.since, span.until))
         review_views.causes(view)
     with right:
-        review_views.waterfall(view, result_data.slippage(page.engine, found))
+        asked = sum(ai.cost_of_slots(page.engine, page.run_id, int(span.since), int(span.until)).values())
+        review_views.waterfall(view, result_data.slippage(page.engine, found), asked)
         review_views.worst(view)
     left, right = halves("held")
     with left:

@@ -158,6 +158,7 @@ def attribution(report: Told) -> str:
     figure = charts.waterfall(list(steps), list(steps.values()), report.quote)
     spoken = ", ".join(f"{name} {words.number(value, sign=True)}" for name, value in steps.items())
     note = f"Closed trades, {report.quote}: {spoken}. Gross is at the prices before slippage."
+    note += " AI is what questions to models cost, in USD." if report.waterfall.ai else ""
     return html.section("From gross to net", html.chart("waterfall", figure, spoken), note=note)
 
 

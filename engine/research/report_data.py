@@ -41,6 +41,8 @@ _SLOTS = (
     "SELECT id, strategy, symbol, label, timeframe_ms, source_hash FROM slot WHERE run_id = :run ORDER BY position, id"
 )
 _FEES = "SELECT coalesce(sum(fee), 0.0) AS fees FROM fill WHERE run_id = :run"
+_ASKED = """SELECT slot_id, sum(cost) AS cost FROM ai_call WHERE run_id = :run AND slot_id IS NOT NULL AND about_ts >= :since
+    AND about_ts <= :until GROUP BY slot_id"""
 _OPEN = "SELECT count(*) AS n FROM position WHERE run_id = :run AND qty > 0"
 
 Columns = dict[str, queries.Column]
@@ -113,10 +115,16 @@ def told(engine: Engine, ask: Ask) -> Told:
     fees, funding = (np.asarray(own[name], np.float64) for name in ("fees", "funding"))
     return Told(
         ask, run, account, own, figures(account), intervals(account),
-        attribution.waterfall(account.trades.pnl, fees, slip, funding),
+        attribution.waterfall(account.trades.pnl, fees, slip, funding, _asked(engine, ask.run_id, chosen, since, until)),
         doubt(account, _lineage(engine, ask.run_id, whole), fans=False).verdict, market,
         tuple(dict.fromkeys(str(slot["strategy"]) for slot in slots)), config_of(engine, ask.run_id), _code(run, slots),
     )  # fmt: skip
+
+
+def _asked(engine: Engine, run_id: int, slots: Sequence[int], since: int, until: int) -> float:
+    """USD that these slots' questions to models about bars of [since, until] cost."""
+    found = queries.rows(engine, _ASKED, {"run": run_id, "since": since, "until": until})
+    return sum((float(row["cost"] or 0.0) for row in found if row["slot_id"] in slots), 0.0)
 
 
 def _account(engine: Engine, run_id: int) -> tuple[Account, Columns]:

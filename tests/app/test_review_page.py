@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from app import review_try, settings
 from app.read import review as read
 from app.settings import Settings
+from db.models import AiCall
 from engine.research import stored_study
 from engine.strategies import catalog
 from tests.app.conftest import Open, said, tables
@@ -89,3 +90,20 @@ def test_no_question_scans_a_big_table(database: Engine) -> None:
         for sql in (read.BLOCKED, read.BREAKERS, read.VERSIONS, read.MARKERS, read.UNDER, stored_study._SPAN):
             plan = [str(row[3]) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"), asked)]
             assert [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step] == [], sql
+
+
+def test_what_asking_models_cost_is_a_step(open_page: Open, database: Engine) -> None:
+    def steps() -> str:
+        return next(
+            one.proto.spec for one in open_page("review").get("plotly_chart") if '"waterfall"' in one.proto.spec
+        )
+
+    assert '"AI"' not in steps()
+    with database.execution_options(write=True).begin() as connection:
+        connection.execute(
+            insert(AiCall).values(
+                run_id=1, slot_id=1, strategy="sma_cross", symbol="BTC/USD", timeframe_ms=60_000, about_ts=NOW - DAY,
+                asked_ts=NOW, created_ts=NOW, state="done", outcome="answered", cost=0.25,
+            )
+        )  # fmt: skip
+    assert '"AI"' in steps()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
+from db.models import AiCall
 from db.session import open_engine
 from engine.research import report
 from engine.research.report_data import Ask, ReportError, told
@@ -155,3 +156,24 @@ def test_the_market_ends_where_its_candles_end() -> None:
     assert curve.equity.tolist() == [1.5]
     assert (curve.begun, curve.ended) == (102 * DAY, 103 * DAY)
     assert held(np.full((3, 1), np.nan), 0) is None
+
+
+def test_what_asking_models_cost_is_taken_off(database: Engine) -> None:
+    """Of the slots and the time of the report alone."""
+    plain = told(database, Ask(1))
+    assert plain.waterfall.ai == 0.0
+    with database.execution_options(write=True).begin() as connection:
+        slots = connection.execute(text("SELECT id, strategy FROM slot WHERE run_id = 1 ORDER BY id")).all()
+        last = int(plain.account.curve.ts[-1])
+        for (slot, strategy), about in ((slots[0], last), (slots[0], last + 1), (slots[-1], last)):
+            connection.execute(
+                insert(AiCall).values(
+                    run_id=1, slot_id=slot, strategy=strategy, symbol="BTC/USD", timeframe_ms=60_000, about_ts=about,
+                    asked_ts=about, created_ts=about, state="done", outcome="answered", cost=0.25,
+                )
+            )  # fmt: skip
+    made = told(database, Ask(1))
+    assert made.waterfall.ai == -0.5
+    assert made.waterfall.net == pytest.approx(plain.waterfall.net - 0.5)
+    assert "AI is what questions to models cost" in report.written(made)
+    assert told(database, Ask(1, strategy=str(slots[0][1]))).waterfall.ai == -0.25
