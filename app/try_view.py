@@ -99,17 +99,13 @@ def differences(base: Settings, chosen: Settings) -> str:
     """What differs from what runs, in a few words; the period is not part of it. Empty where nothing does."""
     one, other = (settings.to_address(replace(s, period="all", first="", last="", fills="")) for s in (base, chosen))
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name, "") != other.get(name, "")]
-    plain = settings.to_address(Settings())
-    words = [
-        f"{formats.words(name.rpartition('.')[2])} {_word(one, name, plain)} to {_word(other, name, plain)}"
-        for name in names
-    ]
+    words = [f"{formats.words(name.rpartition('.')[2])} {_word(one, name)} to {_word(other, name)}" for name in names]
     return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
 
 
-def _word(address_: dict[str, str], name: str) -> str:
-    if address_.get(name):
-        return address_[name]
+def _word(address: dict[str, str], name: str) -> str:
+    if address.get(name):
+        return address[name]
     default = getattr(Settings(), name, None)
     return (
         "none" if default in (None, "", ()) else f"{default:g}" if isinstance(default, (int, float)) else str(default)

@@ -72,7 +72,7 @@ class Setup:
             "grace_ms": self.grace_ms,
             "latency_ms": self.latency_ms,
             **{name: dict(value) for name in _FACTORS if (value := getattr(self, name))},
-            "advice": [asdict(advice) for advice in self.advice],
+            "advice": [_plain(asdict(advice)) for advice in self.advice],
         }
 
     @staticmethod
@@ -105,7 +105,14 @@ def _sized(slot: SlotSpec, factor: float) -> SlotSpec:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+    return {name: _bare(value) for name, value in row.items()}
+
+
+def _bare(value: Any) -> Any:
+    """As JSON gives it back: what was stored and read equals what was not."""
+    if isinstance(value, tuple | list):
+        return [_bare(one) for one in value]
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _decimals(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

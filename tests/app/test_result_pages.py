@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import subprocess
@@ -296,8 +297,8 @@ BIG = ("equity", "trade", "fill", "signal", "orders", "e", "t", "p", "f")
 def test_the_results_pages_load_without_the_kernel() -> None:
     """Numba alone takes a second to import: whoever looks at results in a fresh process does not wait for it."""
     pages = [f"pages/{name}.py" for name in RESULTS]
-    lines = (line for page in pages for line in (ROOT / page).read_text().splitlines())
-    imports = [line for line in lines if line.startswith(("from app", "from engine", "import app"))]
+    tops = (node for page in pages for node in ast.parse((ROOT / page).read_text()).body)
+    imports = [ast.unparse(node) for node in tops if isinstance(node, ast.ImportFrom) and node.module != "__future__"]
     code = "\n".join([*imports, "import sys", "print(sorted({'numba', 'scipy'} & set(sys.modules)))"])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")

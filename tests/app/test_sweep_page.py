@@ -48,7 +48,7 @@ def swept(store: Store, data_folder: Path) -> tuple[Engine, jobs.JobView]:
     study = study_of(SETTINGS, START, START + 50 * DAY, {})
     args = {"study": study.to_json(), "axes": AXES, "draws": 0, "address": to_address(SETTINGS)}
     uuid = jobs.ask(engine, "sweep", args, "50 sets")
-    assert work(engine, once=True) == 1
+    assert work(engine, once=True) >= 1
     job = jobs.job_of(engine, uuid)
     assert job is not None
     assert (job.state, job.error) == ("done", None)
@@ -101,16 +101,18 @@ def test_a_set_opens_as_its_run_stored_once(open_page: Open, swept: tuple[Engine
     test = open_page("sweep")
     frame = tables(test)[0]
     test.button(key="sweep_run").click().run()
-    assert work(engine, once=True) == 1
+    assert work(engine, once=True) >= 1
     test.run()
     assert "Equity and drawdown" in said(test)
-    run = tables(open_page("runs"))[0].iloc[0]
+    runs = tables(open_page("runs"))[0]
+    run = runs.iloc[0]
     assert run["sharpe"] == pytest.approx(frame["sharpe"].iloc[0])
     assert run["ended_ts"] == START + 40 * DAY
     again = open_page("sweep")
     again.button(key="sweep_run").click().run()
-    assert work(engine, once=True) == 0
+    work(engine, once=True)
     assert [error.value for error in again.exception] == []
+    assert len(tables(open_page("runs"))[0]) == len(runs)
 
 
 def test_the_button_says_how_many_sets(open_page: Open, store: Store, data_folder: Path) -> None:
@@ -152,7 +154,7 @@ def test_a_search_of_two_objectives_shows_its_front(open_page: Open, store: Stor
     assert test.button(key="sweep_do").label == "Search 40 trials"
     test.button(key="sweep_do").click().run()
     engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
-    assert work(engine, once=True) == 1
+    assert work(engine, once=True) >= 1
     (job,) = jobs.jobs_of(engine)
     engine.dispose()
     assert (job.state, job.error) == ("done", None)
@@ -183,7 +185,7 @@ def test_a_cancelled_sweep_counts_what_it_tried_and_goes_on(
     with monkeypatch.context() as during:
         during.setattr(Pulse, "progress", cancelling)
         uuid = jobs.ask(engine, "sweep", args, "50 sets")
-        assert work(engine, once=True) == 1
+        assert work(engine, once=True) >= 1
     job = jobs.job_of(engine, uuid)
     assert job is not None
     assert job.state == "cancelled"
@@ -197,7 +199,7 @@ def test_a_cancelled_sweep_counts_what_it_tried_and_goes_on(
     monkeypatch.setattr(
         Task, "run", lambda self, piece, *rest: ran.append(len(piece.points)) or run(self, piece, *rest)
     )
-    assert work(engine, once=True) == 1
+    assert work(engine, once=True) >= 1
     (again, _) = jobs.jobs_of(engine)
     engine.dispose()
     assert (again.state, again.result["rows"]) == ("done", 50)
