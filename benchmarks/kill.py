@@ -4,8 +4,8 @@
 
 A sandbox and an engine of their own in a temporary folder; then, under each fault, KILL is made N times and each time the
 engine's own word is awaited that the machine is killed. The faults: none, the database locked, the disk full (no byte can be
-written), the network dead (the exchange's process stopped), the processors busy. On a full disk the engine may
-end instead; then its next start must be killed. Everything started is ended by its pid.
+written), the network dead (the exchange's process stopped), the processors busy. Locked out or on a full disk the engine
+must live on. Everything started is ended by its pid.
 """
 
 from __future__ import annotations
@@ -171,6 +171,7 @@ def full_disk(pid: int) -> Iterator[None]:
     """No file of that process grows by a byte."""
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:
+        time.sleep(1.5)  # so that the engine has met it
         yield
     finally:
         with suppress(ProcessLookupError):  # it may have ended with a word about its disk

@@ -1,22 +1,29 @@
 """The tape: every event the machine takes, one JSON line each, append-only, one file a UTC day of exchange time.
 
 A torn last line (power loss, kill) is no event: the reader stops before it and the writer cuts it off before it goes on.
+On a full disk what is appended waits in memory, and the next `sync` goes on at the byte where the last one ended.
 The tape knows nothing of what its events mean.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
+from db.errors import StorageError
+from db.room import is_full
+
+BUFFER = 8192
 DAY_MS = 86_400_000
 Event = list[Any]
 
@@ -43,7 +50,9 @@ class Tape:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.position = START
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
+        self._open = ""  # the day of the open file
+        self._waiting: dict[str, bytearray] = {}  # by day, oldest first
 
     def open(self, position: Position) -> None:
         """Go on writing at `position`, which the reader gave: what stands behind it there is a torn line and is cut off."""
@@ -51,31 +60,76 @@ class Tape:
         self.close()
         self.position = position
         if position.day:
-            self._file = self._path(position.day).open("ab")
+            self._file, self._open = FileIO(self._path(position.day), "a"), position.day
             self._file.truncate(position.offset)
 
     def append(self, ts: int, event: Event) -> None:
-        """Write one event of exchange time `ts`; a day never goes back. Durable after `sync`."""
+        """Take one event of exchange time `ts`; a day never goes back. Durable after `sync`; never fails for want of room."""
         day = max(day_of(ts), self.position.day)
-        if self._file is None or day != self.position.day:
-            self.sync()
-            self.close()
-            self._file = self._path(day).open("ab")
-            self.position = Position(day, self._file.tell(), self.position.seq)
+        begun = day != self.position.day
+        if begun:
+            self.position = Position(day, self._size(day), self.position.seq)
         line = orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
-        self._file.write(line)
+        waiting = self._waiting.setdefault(day, bytearray())
+        waiting += line
         self.position = Position(day, self.position.offset + len(line), self.position.seq + 1)
+        if begun or len(waiting) >= BUFFER:
+            self._drain()
 
     def sync(self) -> None:
-        """Everything appended is on the disk when this returns."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        """Everything appended is on the disk when this returns. OSError (ENOSPC) where there is no room: nothing is lost, try
+        again later. StorageError where the disk does not keep what it took."""
+        if not self._drain():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+        self._fsync()
 
     def close(self) -> None:
+        """Write what there is room for and let go of the file."""
+        self._drain()
+        self._waiting.clear()
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _drain(self) -> bool:
+        """Hand everything that waits to the system; False if there is no room for all of it."""
+        try:
+            for day, waiting in list(self._waiting.items()):
+                self._turn_to(day)
+                assert self._file is not None
+                while waiting:
+                    del waiting[: self._file.write(waiting) or 0]
+                del self._waiting[day]
+        except OSError as error:
+            if is_full(error):
+                return False
+            raise
+        return True
+
+    def _turn_to(self, day: str) -> None:
+        """The file of `day` is the open one; the day before is on the disk."""
+        if self._file is not None and self._open == day:
+            return
+        self._fsync()
+        fresh = FileIO(self._path(day), "a")
+        if self._file is not None:
+            self._file.close()
+        self._file, self._open = fresh, day
+
+    def _fsync(self) -> None:
+        """A disk that fails here may have dropped what it took: what it holds is found out by the next start."""
+        if self._file is None:
+            return
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StorageError(
+                f"{self._file.name} is not safe on the disk ({error.strerror}): check the disk and start again"
+            ) from error
+
+    def _size(self, day: str) -> int:
+        path = self._path(day)
+        return path.stat().st_size if path.exists() else 0
 
     def read(self, start: Position = START) -> Iterator[tuple[Event, Position]]:
         """Events after `start`, each with the position behind it. Ends before the first line that is not whole."""

@@ -147,6 +147,7 @@ def _copied(session: Session, former: Pulse | None, now: float, timings: Mapping
         finest_ms=min(slot.timeframe_ms for slot in setup.slots),
         speed=vitals.speed,
         feed=vitals.feed,
+        held=vitals.held,
         lag_ms=vitals.lag_ms,
         equity=float(account["equity"]) if lived else None,
         peak=float(account["peak"]) if lived else None,

@@ -13,7 +13,7 @@ from db.control import ALERT_COMMANDS
 from db.models import Command
 from engine.ledger import steering
 from engine.ledger.steering_rows import words_of_version
-from engine.runtime.recorder import is_locked
+from engine.runtime.hold import is_locked
 
 
 def waiting(

@@ -7,6 +7,7 @@ Times are UTC. Nothing here decides what is worth saying.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
@@ -19,6 +20,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from db.room import is_full
+
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
 SHORT = "%(asctime)s %(message)s"
 FILE_BYTES, FILES = 5_000_000, 5
@@ -29,7 +32,7 @@ def start_logging(data_dir: Path, level: str = "info") -> Path:
     folder = data_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "engine.log"
-    handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+    handler = _LogFile(path, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
     handler.setFormatter(_formatter(FORMAT, "%Y-%m-%dT%H:%M:%S"))
     logger = logging.getLogger("evenkeel")
     for old in [h for h in logger.handlers if isinstance(h, RotatingFileHandler)]:
@@ -39,6 +42,15 @@ def start_logging(data_dir: Path, level: str = "info") -> Path:
     logger.setLevel(level.upper())
     logger.propagate = False
     return path
+
+
+class _LogFile(RotatingFileHandler):
+    """On a full disk the words reach the terminal alone, without a traceback for each line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if error is None or not is_full(error):
+            super().handleError(record)
 
 
 def _formatter(line: str, dates: str) -> logging.Formatter:

@@ -33,6 +33,7 @@ from engine.runtime.challengers import hand_commands
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.failures import Failures, tell_failures
+from engine.runtime.hold import AT_STOP, FULL, LOCKED, ROOM_S, Hold
 from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.recorder import wall_ms
@@ -87,7 +88,7 @@ class _Loop:
         self.items: queue.Queue[tuple[float, Item]] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
         self.committed = self.beaten = self.asked = 0.0
-        self.locked = False
+        self.hold = Hold()
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.desk.challengers = session.challengers
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
@@ -126,9 +127,9 @@ class _Loop:
         self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
         self.session.recorder.alerts.append(told_start(self.session))
         if not self.session.fresh:
-            while not self._commit() and not stop.is_set():
+            while not self._commit() and not stop.wait(WAIT_S):
                 continue
-            if self.locked:
+            if self.hold.why:
                 return
             self._swap_setup()
         compile_kernel(self.trader.setup.machine())
@@ -168,24 +169,25 @@ class _Loop:
                 continue
 
     def _turn(self) -> None:
-        """One turn: events that wait, commands, then a commit or a heartbeat if one is due."""
+        """One turn: events that wait, commands, then a commit or a heartbeat if one is due. On a full disk: a kill at most."""
+        full = self.hold.full
         waiting, timings = self._waiting(), self.session.timings
         begun = timings.stopwatch()
         for arrived, item in waiting:
             self._take(item)
             if not isinstance(item, Gap):
                 timings.taken(arrived, self.desk.step.closed_bars)
-        if self.trader.now:
+        if self.trader.now and not full:
             for kind, *words in self.doors.take():
                 obey(self.kill, self.session, self.desk)
                 self.desk.event(self.trader.now, [kind, self.trader.now, *words])
         now = time.monotonic()
-        if now - self.asked >= COMMANDS_S:
+        if now - self.asked >= COMMANDS_S and not full:
             self.asked = now
             self._read_commands()
         obey(self.kill, self.session, self.desk)
         settle(self.kill, self.desk)
-        due = self.desk.step.urgent or now - self.committed >= COMMIT_S
+        due = self.desk.step.urgent or now - self.committed >= (ROOM_S if full else COMMIT_S)
         bar_closed = self.desk.step.closed_bars > 0
         if due and self.trader.now and self._commit() and bar_closed:
             self._reload()
@@ -195,6 +197,9 @@ class _Loop:
         timings.turn.add(timings.stopwatch() - begun)
 
     def _waiting(self) -> list[tuple[float, Item]]:
+        if self.hold.full:  # no event can be made durable: none is taken but a kill, which the tape keeps in memory
+            time.sleep(WAIT_S)
+            return []
         try:
             items = [self.items.get(timeout=WAIT_S)]
         except queue.Empty:
@@ -328,18 +333,14 @@ class _Loop:
 
     # ---- writing -------------------------------------------------------------------------------------------------------------
     def _commit(self) -> bool:
-        """Write what happened; False while another process locks the database."""
+        """Write what happened; False while another process locks the database or the disk is full."""
         self.committed = time.monotonic()
         begun = self.session.timings.stopwatch()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
-            if not self.locked:
-                log.warning("the database is locked by another process: the ledger waits, nothing is lost")
-            self.locked = True
+            self.hold.begin(self.session.recorder.held)
             return False
-        if self.locked:
-            log.info("the database is free again: everything is written")
-            self.locked = False
+        self.hold.end()
         self.session.timings.committed(begun)
         say_step(self.desk.step, self.trader)
         self.desk.step = Step()
@@ -348,10 +349,15 @@ class _Loop:
         return True
 
     def _beat(self) -> None:
-        tell_failures(self.failures, self.feed, self.assembler, self.desk)
+        if not self.hold.full:
+            tell_failures(self.failures, self.feed, self.assembler, self.desk)
         self._note_vitals()
-        if not self.locked:
-            self.session.recorder.beat(self.trader, self.session.vitals, self.doors)
+        recorder = self.session.recorder
+        if not self.hold.why or not self.trader.now:  # without an event there is no commit to end it
+            if recorder.beat(self.trader, self.session.vitals, self.doors):
+                self.hold.end()
+            elif recorder.held == FULL:  # a short lock is told by a commit that it keeps waiting
+                self.hold.begin(FULL)
         if self.on_event is not None:
             self.on_event(*status_of(self.session))
 
@@ -369,7 +375,8 @@ class _Loop:
             **self.beside.vitals(),
             **worst(self.trader.machine),
         }
-        words = [f"{key}: {text}" for key, text in self.trader.errors.items()]
+        vitals.held = self.hold.words
+        words = [*filter(None, [vitals.held]), *(f"{key}: {text}" for key, text in self.trader.errors.items())]
         vitals.message = "; ".join([*words, *filter(None, [self.reloader.words() if self.reloader else ""])])
 
     def _stop(self) -> None:
@@ -382,13 +389,11 @@ class _Loop:
             self.session.recorder.alerts.append(told_stop(self.session, text))
             deadline = time.monotonic() + 4.0
             self._commit()
-            while self.locked and time.monotonic() < deadline:
+            while self.hold.why == LOCKED and time.monotonic() < deadline:
                 self._commit()
             log.info("%s", text)
         else:
             self.session.recorder.beat(None, self.session.vitals)
         recorders = [self.session.recorder, *(one.recorder for one in self.session.challengers)]
-        if self.locked or not all(one.set_run(status="stopped", ended_ts=wall_ms()) for one in recorders):
-            log.warning(
-                "the database is still locked: what is not written yet is on the tape, for the next start to write"
-            )
+        if self.hold.why or not all(one.set_run(status="stopped", ended_ts=wall_ms()) for one in recorders):
+            log.warning(AT_STOP[self.hold.why or self.session.recorder.held or LOCKED])

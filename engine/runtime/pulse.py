@@ -34,6 +34,8 @@ class Pulse:
     finest_ms: int = 60_000
     speed: float = 1.0
     feed: str = ""
+    held: str = ""
+    """Why nothing can be written, in words."""
     lag_ms: float | None = None
     equity: float | None = None
     peak: float | None = None
@@ -132,7 +134,8 @@ def _database(pulse: Pulse, now: float) -> Check:
     age = now - pulse.written
     if age > WRITE_S:
         words = (
-            f"nothing could be written for {age:.0f} s: another program locks the database, or its disk does not answer"
+            f"nothing could be written for {age:.0f} s: "
+            f"{pulse.held or 'another program locks the database, or its disk does not answer'}"
         )
         return Check("database", False, words)
     return Check("database", True, f"written {max(age, 0):.1f} s ago")

@@ -1,7 +1,7 @@
 """The one writer: what events did, the positions, the breakers and the machine's snapshot, in one transaction.
 
 The tape and the bars are on the disk before the transaction that depends on them begins. A transaction that cannot land
-(the database is locked) changes nothing: the step stays with the caller, who tries again.
+(the database is locked, the disk is full) changes nothing: the step stays with the caller, who tries again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlmodel import col
 
 import engine as evenkeel
 from db.models import AiCall, Alert, Command, EngineStatus, Outage, Run, RunMarker, Slot, Snapshot
+from db.room import is_full
 from engine.config.alerts import AlertsSection
 from engine.core.limit_use import limit_use
 from engine.core.machine import Reports
@@ -33,6 +34,7 @@ from engine.market.tape import Tape
 from engine.runtime.alert_rows import alerts_of, limit_alerts
 from engine.runtime.beside import Doors, write_all
 from engine.runtime.crash import point
+from engine.runtime.hold import FULL, held_by
 from engine.runtime.trader import Step, Trader
 
 log = logging.getLogger("evenkeel.recorder")
@@ -56,6 +58,7 @@ class Vitals:
     speed: float = 1.0
     feed: str = ""
     message: str = ""
+    held: str = ""
     lag_ms: float | None = None
     started_ts: int = field(default_factory=wall_ms)
     counters: dict[str, Any] = field(default_factory=dict)
@@ -78,20 +81,17 @@ class Recorder:
         self.quiet = False  # a challenger's: what happens to the feed is told once, by the account
         self.alerts: list[dict[str, Any]] = []
         self.written = time.monotonic()  # when a transaction landed last
+        self.held = ""  # why the last one did not (engine/runtime/hold.py)
         self.alerting = AlertsSection()
         """From which share on a limit's use is told."""
 
     def commit(self, trader: Trader, step: Step, vitals: Vitals, doors: Doors | None = None) -> bool:
         """Write everything that `step` holds, what services hand in, and the snapshot behind it. False if the database is
-        locked: try again."""
+        locked or the disk full, as `held` says: try again."""
         handed_in = doors.waiting() if doors else []
-        self.tape.sync()
-        point("tape.synced")
-        trader.book.save()
         challengers = [one for one in self.beside if one.begun]
-        for one in challengers:
-            one.trader.book.save()
-        point("bars.saved")
+        if not self._save(trader, challengers):
+            return False
         segment = (self.tape.position.day, evenkeel.KERNEL_HASH)
         newest: dict[str, int] = {}
         try:
@@ -105,10 +105,8 @@ class Recorder:
                 self._end(connection, challengers)
                 point("commit.written")
         except OperationalError as error:
-            if is_locked(error):
-                return False
-            raise
-        self.written = time.monotonic()
+            return self._hold(error)
+        self.held, self.written = "", time.monotonic()
         point("commit.done")
         if doors:
             doors.written(len(handed_in))
@@ -123,6 +121,29 @@ class Recorder:
             one.step = Step()
         self.beside[:] = [one for one in self.beside if not one.ended]
         return True
+
+    def _save(self, trader: Trader, challengers: Sequence[Any]) -> bool:
+        """The tape and the bars on the disk; False if it is full."""
+        try:
+            self.tape.sync()
+            point("tape.synced")
+            trader.book.save()
+            for one in challengers:
+                one.trader.book.save()
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self.held = FULL
+            return False
+        point("bars.saved")
+        return True
+
+    def _hold(self, error: OperationalError) -> bool:
+        """False where the transaction may be tried again; raises what it cannot be tried again after."""
+        self.held = held_by(error, self.tape.folder.parent)
+        if not self.held:
+            raise error
+        return False
 
     # ---- a challenger's, in another's transaction ------------------------------------------------------------------------
     def write_beside(
@@ -274,16 +295,14 @@ class Recorder:
 
     # ---- the heartbeat ---------------------------------------------------------------------------------------------------
     def beat(self, trader: Trader | None, vitals: Vitals, doors: Doors | None = None) -> bool:
-        """The heartbeat and what services hand in; False if the database is locked."""
+        """The heartbeat and what services hand in; False if it cannot land, as `held` says."""
         handed_in = doors.waiting() if doors else []
         try:
             with self.engine.execution_options(write=True).begin() as connection:
                 self._beat(connection, trader, vitals)
                 write_all(connection, handed_in)
         except OperationalError as error:
-            if is_locked(error):
-                return False
-            raise
+            return self._hold(error)
         self.written = time.monotonic()
         if doors:
             doors.written(len(handed_in))
@@ -314,14 +333,12 @@ class Recorder:
             connection.execute(insert(EngineStatus).values(run_id=run_id, **values))
 
     def set_run(self, **values: Any) -> bool:
-        """Change the run's own row; False if the database is locked."""
+        """Change the run's own row; False if it cannot land, as `held` says."""
         try:
             with self.engine.execution_options(write=True).begin() as connection:
                 connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
         except OperationalError as error:
-            if is_locked(error):
-                return False
-            raise
+            return self._hold(error)
         return True
 
 
@@ -329,12 +346,6 @@ def _state(trader: Trader | None, vitals: Vitals) -> str:
     if vitals.state != "running" or trader is None:
         return vitals.state
     return trader.machine.level
-
-
-def is_locked(error: OperationalError) -> bool:
-    """True for a lock that somebody else holds, on SQLite and PostgreSQL."""
-    words = str(error.orig).lower()
-    return "locked" in words or "busy" in words or "lock timeout" in words
 
 
 def resident_mb() -> float | None:

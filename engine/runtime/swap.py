@@ -22,7 +22,7 @@ from engine.runtime.causality import looking_ahead
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.desk import Desk
 from engine.runtime.gate import gated
-from engine.runtime.recorder import is_locked
+from engine.runtime.hold import held_by
 from engine.runtime.reload import Candidate
 from engine.runtime.session import Session, switched_off
 from engine.runtime.versions import put_in_force
@@ -76,7 +76,7 @@ def _take_over_challenger(session: Session, desk: Desk, one: Challenger) -> None
 
 
 def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
-    """Store the configuration and have `session.setup` ask for it; False, and nothing changed, if the database is locked."""
+    """Store the configuration and have `session.setup` ask for it; False, and nothing changed, behind a lock or a full disk."""
     setup, orphans = _setup(session, candidate)
     try:
         with write_session(session.engine) as rows:
@@ -87,7 +87,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
             enlist(rows, session, candidate.config, setup)
             version = run.config_version_id
     except OperationalError as error:
-        if is_locked(error):
+        if held_by(error, session.folder):
             return False
         raise
     session.setup = setup
