@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "ai_budget": "part of the budget for AI is spent",
     "drift": "a run does not do what its backtest says",
     "backup": "a backup failed",
+    "report": "a scheduled report was written; its summary",
     "channel": "a channel does not take messages",
 }
 """What can be told, and what it means."""

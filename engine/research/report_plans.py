@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Engine, delete, insert, select
 from sqlmodel import col
 
-from db.models import ReportPlan
+from db.models import Alert, ReportPlan
 from db.queries import rows
 from db.session import data_folder, write_session
 from engine.core.types import MS_DAY
 from engine.research import report
-from engine.research.jobs import ask_once
+from engine.research.jobs import ask_once, wall_ms
 from engine.research.report_data import Ask, ReportError, Told, told
 from engine.research.report_summary import summary
 from engine.research.report_words import day
@@ -146,5 +146,21 @@ def summary_of(engine: Engine, made: Told) -> str:
 
 
 def run(args: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
-    """A worker's job: args as ask_due has them. Written again it is the same file."""
-    return {"file": str(write(engine, args["plan"], int(args["end"])))}
+    """A worker's job: args as ask_due has them. Written again it is the same file, and told once."""
+    plan, end = args["plan"], int(args["end"])
+    out = write(engine, plan, end)
+    _tell(engine, plan, end, out)
+    return {"file": str(out)}
+
+
+def _tell(engine: Engine, plan: Mapping[str, Any], end: int, out: Path) -> None:
+    """The summary as an alert of kind "report": history, unless `push` in [alerts] asks for it."""
+    said = out.with_suffix(".txt").read_text(encoding="utf-8")
+    row: dict[str, Any] = {
+        "run_id": int(plan["run_id"]), "ts": end, "severity": "info", "kind": "report", "created_ts": wall_ms(),
+        "title": f"report {plan['name']}", "body": f"{said.rstrip()}\n{out.name} is in {out.parent.name}",
+        "dedupe_key": f"report:{plan['run_id']}:{plan['name']}:{end}",
+    }  # fmt: skip
+    with write_session(engine) as session:
+        if session.scalars(select(Alert).where(col(Alert.dedupe_key) == row["dedupe_key"])).first() is None:
+            session.add(Alert(**row))

@@ -65,6 +65,21 @@ def test_the_worker_writes_what_is_due(database: Engine, tmp_path: Path, monkeyp
     assert "2026-01-04" in (folder / "every-day-2026-01-04.html").read_text(encoding="utf-8")
     assert "test-data (paper), 2026-01-0" in (folder / "every-day-2026-01-04.txt").read_text(encoding="utf-8")
     assert work_kinds.KINDS["report"].resumable
+    with database.connect() as connection:
+        told_of = connection.execute(
+            text("SELECT kind, severity, state, title, body FROM alert WHERE kind = 'report'")
+        ).all()
+    summary = (folder / "every-day-2026-01-04.txt").read_text(encoding="utf-8").rstrip()
+    body = f"{summary}\nevery-day-2026-01-04.html is in reports"
+    assert [tuple(row) for row in told_of] == [("report", "info", "new", "report Every day", body)]
+
+
+def test_a_report_written_again_is_told_once(database: Engine) -> None:
+    report_plans.keep(database, {**PLAN, "created_ts": MADE})
+    args = {"plan": report_plans.plans(database)[0], "end": NOW}
+    assert report_plans.run(args, database) == report_plans.run(args, database)
+    with database.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alert WHERE kind = 'report'")).scalar() == 1
 
 
 def test_the_summary_agrees_with_the_account(database: Engine) -> None:
