@@ -26,7 +26,7 @@ def moments(ts: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
     return np.asarray(ts, np.int64).astype("datetime64[ms]")
 
 
-def _figure(colors: Palette, height: int) -> go.Figure:
+def blank(colors: Palette, height: int) -> go.Figure:
     figure = go.Figure()
     axis = {
         "gridcolor": colors.grid,
@@ -62,7 +62,7 @@ def equity(
 
     With `down` the curve ends in a grey band that says so: nobody knows what came after.
     """
-    figure = _figure(colors, CURVE_HEIGHT)
+    figure = blank(colors, CURVE_HEIGHT)
     x = moments(curve["ts"])
     figure.add_scatter(
         x=x, y=curve["equity"], mode="lines", name="equity", line={"color": colors.accent, "width": 1.6},
@@ -173,7 +173,7 @@ def _changes(
 
 def running(curve: Mapping[str, Any], colors: Palette, *, quote: str) -> go.Figure:
     """P&L of trades added up, filled to zero in the colour of where it ends."""
-    figure = _figure(colors, LINE_HEIGHT)
+    figure = blank(colors, LINE_HEIGHT)
     total = np.asarray(curve["total"])
     color = colors.gain if not len(total) or total[-1] >= 0 else colors.loss
     figure.add_scatter(
@@ -196,7 +196,7 @@ def stop_path(
     item: direction, entry_ts, entry_price, stop, target, and either mark (open) or exit_price (closed). price: times ms UTC and
     closes in between; without it a dotted line joins the two known prices, which is not the market's path.
     """
-    figure = _figure(colors, PATH_HEIGHT)
+    figure = blank(colors, PATH_HEIGHT)
     start = int(item["entry_ts"])
     ends = moments([start, until])
     last = item["exit_price"] if "exit_price" in item else item["mark"]

@@ -18,7 +18,7 @@ STYLE = Path(__file__).parent / "lab.css"
 
 def base(colors: Palette, height: int) -> go.Figure:
     """An empty figure in the app's look."""
-    return charts._figure(colors, height)
+    return charts.blank(colors, height)
 
 
 def coverage(strips: Mapping[str, Any], colors: Palette) -> go.Figure:

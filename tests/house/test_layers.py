@@ -18,7 +18,6 @@ CORE_MAY = {
 """numpy, numba, and what only calculates."""
 
 APP_MAY = (
-    "engine.config",
     "app",
     "db",
     "engine.access",
