@@ -90,8 +90,8 @@ def answering(database: Engine) -> Iterator[list[tuple[str, dict[str, object], s
     [
         (["pause"], "pause", {}),
         (["resume"], "resume", {}),
-        (["kill"], "kill", {"flatten": False}),
-        (["kill", "--flatten", "--yes"], "kill", {"flatten": True}),
+        (["kill"], "kill", {"flatten": False, "source": "command line"}),
+        (["kill", "--flatten", "--yes"], "kill", {"flatten": True, "source": "command line"}),
         (
             ["release", "drawdown_halt", "--reason", "seen", "--yes"],
             "release",

@@ -41,7 +41,7 @@ def well(at: float = 1000.0) -> Pulse:
     counters = {"frames": 17, "queue": 2, "reconnects": 3, "evaluation_ms": {"a": 1.0}}
     ring = {"p50": 1.5, "p99": 4.0, "max": 9.0, "count": 40, "total_s": 0.08}
     return Pulse(
-        at, at, at, "running", "running", NOW, NOW - 1000, 60_000, 1.0, "live", 12.0, 10_100.0, 10_400.0, 5_000.0, 5_100.0, 2,
+        at, at, at, "running", "running", NOW, NOW - 1000, 60_000, 1.0, "live", "", 12.0, 10_100.0, 10_400.0, 5_000.0, 5_100.0, 2,
         {"orders": 7, "fills": 6, "trades": 3}, {"BTC/USD": NOW - 1000, "ETH/USD": NOW - 4000}, {"commit": ring}, counters,
     )  # fmt: skip
 
