@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from engine.alerts.times import next_due, quiet_until
+from engine.alerts.times import quiet_until
 from engine.config.alerts import EVERY, AlertsSection
+from engine.config.local_time import next_due
 
 ALWAYS = ("digest", "escalation")
 """Kinds that we make ourselves: they were routed when they were made."""

@@ -1,13 +1,14 @@
 """When something is due: attempts, the daily summary, quiet hours. Pure functions of instants; no clock is read here.
 
-Instants are ms UTC. A local time that a day skips (clocks go forward) is due at the first instant after it; one that a day has
-twice is due the first time.
+Instants are ms UTC; local time is reckoned by engine.config.local_time.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
+
+from engine.config.local_time import instant, last_due, next_due
 
 DELAYS_S = (5.0, 15.0, 60.0, 180.0, 600.0, 900.0)
 """Seconds after the first failed attempt, the second and so on; the last one again and again."""
@@ -18,50 +19,6 @@ def retry_at(now: int, tries: int, wait_s: float = 0.0) -> int:
     one thread, and nobody else to get out of step with."""
     delay = DELAYS_S[min(max(tries, 1), len(DELAYS_S)) - 1]
     return now + int(1000 * max(delay, wait_s))
-
-
-def local_day(now: int, zone: ZoneInfo) -> date:
-    return datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
-
-
-def instant(day: date, clock: str, zone: ZoneInfo) -> int:
-    """The instant of local time `clock` ("08:00") on `day`."""
-    hour, minute = clock.split(":")
-    wanted = datetime.combine(day, time(int(hour), int(minute)), zone)
-    found = wanted.astimezone(UTC)
-    back = found.astimezone(zone).replace(tzinfo=None)
-    if back != wanted.replace(tzinfo=None):  # this local time does not exist: the clock jumps over it
-        found = _after_the_jump(found, zone)
-    return round(found.timestamp() * 1000)
-
-
-def _after_the_jump(near: datetime, zone: ZoneInfo) -> datetime:
-    """The instant within a day before `near` at which the zone's offset changes, to the second."""
-    low, high = near - timedelta(hours=24), near
-    after = high.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).utcoffset() == after:
-            high = middle
-        else:
-            low = middle
-    return high.replace(microsecond=0)
-
-
-def last_due(now: int, clock: str, zone: ZoneInfo) -> tuple[date, int]:
-    """(local day, instant) of the newest `clock` that is not after `now`."""
-    day = local_day(now, zone) + timedelta(days=1)
-    while (at := instant(day, clock, zone)) > now:
-        day -= timedelta(days=1)
-    return day, at
-
-
-def next_due(now: int, clock: str, zone: ZoneInfo) -> int:
-    """The first `clock` after `now`."""
-    day = local_day(now, zone) - timedelta(days=1)
-    while (at := instant(day, clock, zone)) <= now:
-        day += timedelta(days=1)
-    return at
 
 
 def daily_due(now: int, clock: str, zone: ZoneInfo, begun: int, told: str) -> tuple[date, int, int] | None:

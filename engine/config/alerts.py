@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from typing import Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from engine.config.errors import nearest
+from engine.config.local_time import known_zone
 from engine.config.sections import Section
 
 KINDS: dict[str, str] = {
@@ -117,11 +117,7 @@ class AlertsSection(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("a name of the time zone database: UTC, Europe/Berlin, America/New_York") from None
-        return name
+        return known_zone(name)
 
     @field_validator("email_to")
     @classmethod

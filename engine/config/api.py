@@ -6,11 +6,11 @@ Tokens, and the address that is pinged, are secrets: they stand in my/tokens.jso
 from __future__ import annotations
 
 from typing import Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from engine.access.addresses import is_loopback
+from engine.config.local_time import known_zone
 from engine.config.sections import Section
 
 CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
@@ -78,8 +78,4 @@ class ScheduleSection(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("a name of the time zone database: UTC, Europe/Berlin, America/New_York") from None
-        return name
+        return known_zone(name)

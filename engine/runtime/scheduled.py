@@ -20,9 +20,9 @@ from sqlmodel import col
 
 from db.errors import StorageError
 from db.models import Alert, Scheduled
+from engine.config.local_time import last_due, next_due
 from engine.config.model import Config
 from engine.runtime.beside import Doors
-from engine.runtime.due import last_due, next_due
 
 log = logging.getLogger("evenkeel.schedule")
 LOOK_S = 20
@@ -125,7 +125,7 @@ class Schedule:
         clock, zone = work.at(config), ZoneInfo(config.schedule.timezone)
         if not clock:
             return False
-        due, known = last_due(now, clock, zone), past.get(work.name)
+        due, known = last_due(now, clock, zone)[1], past.get(work.name)
         if known is None:  # the first time there is a schedule: nothing was missed
             past[work.name] = Past(due, True)
             self._note(

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.alerts.routing import held_until, summed
-from engine.alerts.times import daily_due, instant, last_due, local_day, next_due, quiet_until, retry_at
+from engine.alerts.times import daily_due, quiet_until, retry_at
 from engine.alerts.watch import FeedWatch
 from engine.config.alerts import AlertsSection
+from engine.config.local_time import instant, last_due, local_day, next_due
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Cairo")
 BEGIN = 1_767_225_600_000  # 2026-01-01
