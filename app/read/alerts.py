@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from db.deliveries import with_ways
 from db.queries import rows
 
 STATES = ("all", "open", "dead", "history")
@@ -21,8 +22,6 @@ _STATE = {
     "history": " AND NOT EXISTS (SELECT 1 FROM alert_delivery d WHERE d.alert_id = a.id)",
 }
 _ROWS = "SELECT a.id, a.ts, a.severity, a.kind, a.title, a.body, a.state, a.acked_ts, a.acked_by "
-_WAYS = """SELECT id, alert_id, channel, state, tries, next_ts, sent_ts, answer FROM alert_delivery
-    WHERE alert_id BETWEEN :low AND :high ORDER BY id"""
 _COUNTS = """SELECT
     (SELECT count(*) FROM alert WHERE severity = 'critical' AND acked_ts IS NULL
      AND (run_id = :run OR run_id IS NULL)) AS unheard,
@@ -47,15 +46,7 @@ def alerts(engine: Engine, run_id: int, asked: Asked) -> list[dict[str, Any]]:
     """The run's, newest first, at most LIMIT; `ways` are an alert's deliveries, `went` the same in words."""
     who = {"run": run_id, "kind": asked.kind, "severity": asked.severity, "limit": LIMIT}
     found = rows(engine, f"{_ROWS}{_WHERE}{_STATE[asked.state]} ORDER BY a.id DESC LIMIT :limit", who)
-    if not found:
-        return []
-    ways: dict[int, list[dict[str, Any]]] = {}
-    for way in rows(engine, _WAYS, {"low": found[-1]["id"], "high": found[0]["id"]}):
-        ways.setdefault(int(way["alert_id"]), []).append(way)
-    for row in found:
-        row["ways"] = ways.get(int(row["id"]), [])
-        row["went"] = ", ".join(f"{way['channel']} {way['state']}" for way in row["ways"])
-    return found
+    return with_ways(engine, found)
 
 
 def kinds(engine: Engine, run_id: int) -> list[str]:
