@@ -21,7 +21,7 @@ from engine.alerts.channels.telegram import TOKEN, Channel
 from engine.alerts.http import Unreached
 from engine.alerts.message import clip, one_line
 from engine.config.alerts import AlertsSection
-from engine.market.symbols import canonical
+from engine.market.symbols import canonical_slot
 
 log = logging.getLogger("evenkeel.alerts.telegram")
 
@@ -154,7 +154,7 @@ class TelegramBot:
             return f"/{name} was sent {age_ms // 60_000} min ago and is too old: send it again if it still holds."
         if name == "close" and not rest:
             return "Say what: /close BTC/USD, /close sma_cross:BTC/USD or /close all"
-        return self._command(number, name, {"slot": _slot_name(rest)} if name == "close" else {})
+        return self._command(number, name, {"slot": canonical_slot(rest)} if name == "close" else {})
 
     def _look(self, name: str) -> str:
         run = outbox.run_of(self.engine, self.run_id)
@@ -204,12 +204,3 @@ class TelegramBot:
             return
         if answer.json.get("ok") is not True:
             log.info("Telegram refused %s: %s", method, self.channel.receipt(answer).words)
-
-
-def _slot_name(text: str) -> str:
-    """Symbols in any spelling as the canonical one; everything else as it stands."""
-    strategy, colon, symbol = text.rpartition(":")
-    try:
-        return f"{strategy}{colon}{canonical(symbol)}"
-    except ValueError:
-        return text

@@ -17,6 +17,7 @@ from db.kill_file import NAME, KillOrder, press
 from engine.cli import store
 from engine.cli.failures import FAILED, USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, emit_table, say, show, when
+from engine.market.symbols import canonical_slot
 
 Run = Annotated[str | None, typer.Option("--run", metavar="NAME|N", help="which run [default: the engine heard last]")]
 Wait = Annotated[float, typer.Option(min=0, help="seconds to wait for the engine's answer")]
@@ -131,7 +132,7 @@ def close(
     json_out: Json = False,
 ) -> None:
     """Close positions at the market; the trades carry exit_reason manual."""
-    send("close", {"slot": _slot_name(what)}, run, wait, json_out)
+    send("close", {"slot": canonical_slot(what)}, run, wait, json_out)
 
 
 def stop(
@@ -142,7 +143,7 @@ def stop(
     json_out: Json = False,
 ) -> None:
     """Tighten a position's stop."""
-    send("tighten_stop", {"slot": _slot_name(what), "price": price}, run, wait, json_out)
+    send("tighten_stop", {"slot": canonical_slot(what), "price": price}, run, wait, json_out)
 
 
 def slot(
@@ -155,7 +156,7 @@ def slot(
     """Switch a slot's entries on or off."""
     if state not in ("on", "off"):
         raise Fail(f"{state!r} is neither on nor off", USAGE)
-    send(f"slot_{state}", {"slot": _slot_name(what)}, run, wait, json_out)
+    send(f"slot_{state}", {"slot": canonical_slot(what)}, run, wait, json_out)
 
 
 def cash(
@@ -172,17 +173,6 @@ def cash(
     if not value.is_finite() or value == 0:
         raise Fail(f"{amount} is no amount to pay in or out", USAGE)
     send("cash", {"amount": str(value)}, run, wait, json_out)
-
-
-def _slot_name(text: str) -> str:
-    """Symbols in any spelling as the canonical one; everything else as it stands."""
-    from engine.market.symbols import canonical
-
-    strategy, colon, symbol = text.rpartition(":")
-    try:
-        return f"{strategy}{colon}{canonical(symbol)}"
-    except ValueError:
-        return text
 
 
 def _typed(word: str, warning: str) -> None:

@@ -54,3 +54,12 @@ def timeframe_name(ms: int) -> str:
         if ms > 0 and ms % _UNITS[unit] == 0:
             return f"{ms // _UNITS[unit]}{unit}"
     raise ValueError(f"a timeframe is a whole number of seconds, got {ms} ms")
+
+
+def canonical_slot(text: str) -> str:
+    """A symbol, or `strategy:symbol`, with the symbol in any spelling, as the canonical one; everything else as it stands."""
+    strategy, colon, symbol = text.rpartition(":")
+    try:
+        return f"{strategy}{colon}{canonical(symbol)}"
+    except ValueError:
+        return text
