@@ -313,6 +313,19 @@ def in_url(name: str, default: str, allowed: Callable[[str], bool]) -> str:
     return value if allowed(value) else default
 
 
+def view(options: Mapping[str, str], key: str, on_change: Callable[[], None] | None = None) -> str:
+    """Which of a page's views: picked by its words, named in the address as `view`; the first where nothing is said."""
+    first = next(iter(options))
+    st.session_state.setdefault(key, in_url("view", first, options.__contains__))
+    picked = st.segmented_control(
+        "View", list(options), key=key, format_func=options.__getitem__, label_visibility="collapsed", required=True,
+        on_change=on_change,
+    )  # fmt: skip
+    chosen = str(picked or first)
+    to_url(view="" if chosen == first else chosen)
+    return chosen
+
+
 def to_url(**values: str | int) -> None:
     """Write a page's settings into the URL; empty ones leave it."""
     for name, value in values.items():

@@ -1,7 +1,5 @@
 """Alerts: what was I told, did it reach me, and by which way shall the next reach me?"""
 
-import streamlit as st
-
 from app import alerts_views, config_draft, config_form, config_views, ui
 from app.tiles import halves
 from engine.config.errors import ConfigError
@@ -14,29 +12,13 @@ VIEWS = {"told": "What was told", "channels": "Channels", "settings": "Settings"
 def main(page: ui.Page) -> None:
     """What needs a person, then one of three views."""
     ui.live(page, alerts_views.standing, 5)
-    view = chosen_view()
+    view = ui.view(VIEWS, "alerts_view")
     if view == "channels":
         ui.live(page, alerts_views.channels, 2)
     elif view == "settings":
         settings(page)
     else:
         told(page)
-
-
-def chosen_view() -> str:
-    """Which view: in the address."""
-    st.session_state.setdefault("alerts_view", ui.in_url("view", "told", VIEWS.__contains__))
-    picked = st.segmented_control(
-        "View",
-        list(VIEWS),
-        key="alerts_view",
-        format_func=VIEWS.__getitem__,
-        label_visibility="collapsed",
-        required=True,
-    )
-    view = str(picked or "told")
-    ui.to_url(view="" if view == "told" else view)
-    return view
 
 
 def told(page: ui.Page) -> None:

@@ -23,7 +23,7 @@ def main(page: ui.Page) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="choices"):
-        view = chosen_view()
+        view = ui.view(VIEWS, "journal_view", on_change=lambda: ui.to_url(trade=""))
         units.choose()
     if view == "queue":
         seq = journal_views.queue_table(page)
@@ -33,19 +33,6 @@ def main(page: ui.Page) -> None:
         seq = journal_views.search(page)
         journal_views.mistakes(page)
     opened(page, seq, view)
-
-
-def chosen_view() -> str:
-    """Which view: in the address."""
-    if "journal_view" not in st.session_state:
-        st.session_state["journal_view"] = ui.in_url("view", "queue", VIEWS.__contains__)
-    picked = st.segmented_control(
-        "View", list(VIEWS), format_func=VIEWS.__getitem__, key="journal_view", label_visibility="collapsed", required=True,
-        on_change=lambda: ui.to_url(trade=""),
-    )  # fmt: skip
-    view = str(picked or "queue")
-    ui.to_url(view="" if view == "queue" else view)
-    return view
 
 
 def on_day(page: ui.Page, span: tuple[int, int]) -> int | None:

@@ -31,7 +31,7 @@ def main(page: ui.Page | None) -> None:
         now = config_draft.checked(draft.base.text).config or found.config
         config_views.standing(engine, now.run.name if now else "main")
         config_views.meanwhile(draft)
-    view = chosen_view(draft is not None)
+    view = ui.view(VIEWS, "config_view") if draft is not None else "versions"
     if view == "versions" or draft is None or found is None:
         if page is None:
             ui.empty("No version is stored", "The first is stored when the engine starts.")
@@ -59,24 +59,6 @@ def no_file(error: ConfigError) -> None:
         )
     else:
         ui.empty("The configuration file cannot be read", forms.safe(str(error)))
-
-
-def chosen_view(file: bool) -> str:
-    """Form, text or versions, in the address."""
-    if not file:
-        return "versions"
-    st.session_state.setdefault("config_view", ui.in_url("view", "form", VIEWS.__contains__))
-    picked = st.segmented_control(
-        "View",
-        list(VIEWS),
-        key="config_view",
-        format_func=VIEWS.__getitem__,
-        label_visibility="collapsed",
-        required=True,
-    )
-    view = str(picked or "form")
-    ui.to_url(view="" if view == "form" else view)
-    return view
 
 
 def form(draft: Draft, found: Checked) -> None:
