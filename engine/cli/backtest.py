@@ -14,7 +14,6 @@ import typer
 
 from engine.cli import candles as sources
 from engine.cli import portfolio, trials
-from engine.cli.data import parse_day
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.period import Period
@@ -234,15 +233,13 @@ def _single(
     """The common case by the short way: no database, no frames of several symbols."""
     data, rows, repair, exchange, symbol, timeframe = over
     made = make_strategy(strategy, params)
-    if data is not None:
-        if period.days:
-            raise Fail("--days counts back in stored candles: with --data choose --rows", USAGE)
-        candles = sources.from_file(data, rows, repair, symbol, timeframe)
-    else:
-        place = exchange or "coinbase"
-        start, end = period.of(place, [portfolio.pair_of(symbol)], timeframe) if symbol and timeframe else (None, None)
+    if data is not None and period.days:
+        raise Fail("--days counts back in stored candles: with --data choose --rows", USAGE)
+    first = last = None
+    if data is None and symbol and timeframe:
+        start, end = period.of(exchange or "coinbase", [portfolio.pair_of(symbol)], timeframe)
         first, last = (None if moment is None else str(moment) for moment in (start, end))
-        candles = _stored(place, symbol, timeframe, first, last)
+    candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (first, last))
     spec = _spec(strategy, made, candles, exchange or "", options, research, short)
     if ai[0] is not None:
         from engine.cli.ai import recorded_for
@@ -264,17 +261,6 @@ def _fees(fee: str | None, maker: str | None, taker: str | None) -> tuple[Decima
         both if maker is None else amount("maker", maker),
         both if taker is None else amount("taker", taker),
     )
-
-
-def _stored(
-    exchange: str | None, symbol: str | None, timeframe: str | None, from_: str | None, to: str | None
-) -> Candles:
-    if not symbol or not timeframe:
-        raise Fail(
-            "say what to run over: --data FILE, or --exchange, --symbol and --timeframe of stored candles", USAGE
-        )
-    start, end = (parse_day(text) if text else None for text in (from_, to))
-    return sources.from_store(exchange or "coinbase", symbol, timeframe, start, end)
 
 
 def amount(name: str, text: str) -> Decimal:

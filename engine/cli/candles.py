@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.data import candle_store, parse_day
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import say
 
@@ -32,12 +33,26 @@ def from_file(path: Path, rows: int | None, repair: str | None, symbol: str | No
 
 def from_store(exchange: str, symbol: str, timeframe: str, start: int | None, end: int | None) -> Candles:
     """Stored candles of [start, end); DataError says how to fetch what is missing."""
-    from engine.cli.data import candle_store
-
     candles = candle_store().read(exchange, _canonical(symbol), timeframe, start, end)
     if not len(candles):
         raise Fail(f"no stored candles of {symbol} lie in that span; `run_engine.py data` shows what there is")
     return candles
+
+
+def chosen(
+    data: Path | None, rows: int | None, repair: str | None, place: tuple[str | None, str | None, str | None],
+    span: tuple[str | None, str | None],
+) -> Candles:  # fmt: skip
+    """What the options name: a file, or stored candles. `place` is exchange, symbol and timeframe, `span` first and last day."""
+    exchange, symbol, timeframe = place
+    if data is not None:
+        return from_file(data, rows, repair, symbol, timeframe)
+    if not symbol or not timeframe:
+        raise Fail(
+            "say what to run over: --data FILE, or --exchange, --symbol and --timeframe of stored candles", USAGE
+        )
+    start, end = (parse_day(text) if text else None for text in span)
+    return from_store(exchange or "coinbase", symbol, timeframe, start, end)
 
 
 def symbol_in(stem: str) -> str:

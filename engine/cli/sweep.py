@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli import backtest as backtests
 from engine.cli import candles as sources
 from engine.cli import options, store, walk_forward
 from engine.cli.failures import FAILED, USAGE, Fail
@@ -102,11 +101,7 @@ def sweep(
     search, draws = _asked(method, random, trials, objective or [], metric, seed, min_trades)
     if search is not None:
         metric, least = search.names[0], search.signs[0] < 0
-    candles = (
-        sources.from_file(data, rows, repair, symbol, timeframe)
-        if data is not None
-        else backtests._stored(exchange, symbol, timeframe, from_, to)
-    )
+    candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (from_, to))
     sealed = data is None or search is not None
     if sealed:
         candles = _unsealed(candles, open_seal)

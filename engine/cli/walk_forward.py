@@ -70,11 +70,7 @@ def walk_forward(
     from engine.research.walk_forward_study import Ask, walk_study
 
     check_kind(equity_out)
-    candles = (
-        sources.from_file(data, rows, repair, symbol, timeframe)
-        if data is not None
-        else backtests._stored(exchange, symbol, timeframe, from_, to)
-    )
+    candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (from_, to))
     words = {"cash": cash, "fee": fee, "slippage_bps": slippage_bps, "size": size, "stop": stop, "target": target}
     study = _study(strategy, param or [], candles, exchange or ("" if data else "coinbase"), short, words)
     ask = Ask(folds, train, train_days, test_days, anchored, metric, least, not open_seal, random)
