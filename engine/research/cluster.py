@@ -7,6 +7,7 @@ of Evenkeel and have the person's own strategies; that is looked at before anyth
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import queue
@@ -16,7 +17,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -31,6 +32,8 @@ from engine.strategies.base import StrategyError
 
 INSTALL = "python -m pip install -r requirements-cluster.txt"
 CONNECT_S, LONELY_S, LOOK_S = 10.0, 20.0, 0.2
+TRIES = 4
+"""How often a piece is given out when the cluster loses it: a machine that dies may take with it what it had just finished."""
 AHEAD = 3
 """Pieces waiting for each thread of the cluster: enough that none waits, few enough that memory stays small."""
 
@@ -39,6 +42,14 @@ class ClusterError(Exception):
     """The cluster cannot be used, or not any more; the message says what to do."""
 
     exit_code = 69
+
+
+class _Given(NamedTuple):
+    """A piece on its way."""
+
+    future: Any
+    piece: Piece
+    tries: int
 
 
 class Cluster:
@@ -92,33 +103,52 @@ class Cluster:
         self, sent: Any, pieces: Iterator[tuple[int, Piece]], stopped: Callable[[], bool]
     ) -> Iterator[tuple[int, Made] | None]:
         ended: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-        waiting: dict[int, Any] = {}
+        waiting: dict[int, _Given] = {}
+
+        def give(number: int, piece: Piece, tries: int) -> None:
+            future = self._client.submit(run_piece, sent, piece, pure=False, retries=3)
+            waiting[number] = _Given(future, piece, tries)
+            future.add_done_callback(lambda done: ended.put((number, done)))
+
         try:
             while True:
                 room = 0 if stopped() else max(0, max(1, AHEAD * self._width) - len(waiting))
                 for number, piece in itertools.islice(pieces, room):
-                    waiting[number] = self._client.submit(run_piece, sent, piece, pure=False, retries=3)
-                    waiting[number].add_done_callback(lambda future, n=number: ended.put((n, future)))
-                if not waiting:
+                    give(number, piece, 1)
+                if not waiting or stopped():
                     return
-                if stopped():
-                    return
-                yield self._next(ended, waiting)
+                number, made = self._next(ended)
+                if made is not None:
+                    del waiting[number]
+                    yield number, made
+                elif number >= 0:
+                    lost = waiting[number]
+                    if lost.tries == TRIES:
+                        raise self._gone(None)
+                    give(number, lost.piece, lost.tries + 1)
+                else:
+                    yield None
         finally:
             with suppress(Exception):
-                self._client.cancel(list(waiting.values()))
+                self._client.cancel([given.future for given in waiting.values()])
 
-    def _next(self, ended: Any, waiting: dict[int, Any]) -> tuple[int, Made] | None:
+    def _next(self, ended: Any) -> tuple[int, Made | None]:
+        """The piece that ended and its rows; (number, None) for one that was lost, (-1, None) where none ended for a while."""
         future: Any
         try:
             number, future = ended.get(timeout=LOOK_S)
         except queue.Empty:
             self._look()
-            return None
-        if future.status == "cancelled":
-            raise self._gone(None)
-        data, excluded = future.result(timeout=CONNECT_S)
-        del waiting[number]
+            return -1, None
+        try:
+            if future.status == "cancelled":
+                raise asyncio.CancelledError
+            data, excluded = future.result(timeout=CONNECT_S)
+        except BaseException as error:
+            if not _cancelled(error):
+                raise
+            self._look()
+            return number, None
         return number, (pa.ipc.open_stream(data).read_next_batch(), excluded)
 
     def _look(self) -> None:
@@ -164,10 +194,13 @@ def _short(error: BaseException) -> str:
 
 def _of_cluster(error: BaseException) -> bool:
     """Whether the cluster failed rather than what was asked of it."""
-    import asyncio
+    named = type(error).__module__.partition(".")[0] == "distributed"
+    return named or _cancelled(error) or isinstance(error, (OSError, TimeoutError))
 
-    named = type(error).__module__.partition(".")[0] == "distributed" or type(error).__name__ == "FutureCancelledError"
-    return named or isinstance(error, (OSError, TimeoutError, asyncio.CancelledError))
+
+def _cancelled(error: BaseException) -> bool:
+    """Whether the cluster gave up a piece, by the error that its result raises."""
+    return isinstance(error, asyncio.CancelledError) or type(error).__name__ == "FutureCancelledError"
 
 
 # ---- what is sent --------------------------------------------------------------------------------------------------------

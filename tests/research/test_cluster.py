@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 from engine.research import cluster as clusters
@@ -99,6 +100,21 @@ def test_a_worker_killed_half_way_costs_nothing(local: Local) -> None:
     assert table.complete
     assert table.data.equals(sweep(ONE, POINTS, CANDLES, workers=2).data)
     assert found.data.equals(optimise(ONE, ["fast=2:40:1", "slow=10:200:1"], CANDLES, search).data)
+
+
+def test_pieces_that_the_cluster_loses_are_given_out_again(local: Local) -> None:
+    """As a machine that dies with what it had finished: whoever waits for it hears that it was given up."""
+    lost: list[str] = []
+    with Cluster(local.address) as runner:
+
+        def lose() -> None:
+            lost.extend(str(key) for key in runner._client.futures if "run_piece" in str(key))
+            runner._client.cancel([distributed.Future(key, runner._client) for key in lost])
+
+        table = sweep(ONE, POINTS, CANDLES, runner=runner, progress=During(0.4, lose))
+    assert lost
+    assert table.complete
+    assert table.data.equals(sweep(ONE, POINTS, CANDLES, workers=2).data)
 
 
 def test_a_cluster_of_other_machines_is_refused(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
