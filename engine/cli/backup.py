@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from engine.cli import store
-from engine.cli.failures import FAILED, STORAGE, Fail
+from engine.cli.failures import STORAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say
 
 
@@ -27,10 +28,9 @@ def backup(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Copy database, tapes and bars while the engine goes on, then open the copy and audit every account in it."""
-    from engine.ledger.backup import backup as take
     from engine.ledger.backup import verify
 
-    folder = take(_database(), to or store.data_dir() / "backups", store.now_ms(), runs=not ledger_only)
+    folder = _taken(to or store.data_dir() / "backups", runs=not ledger_only)
     found = verify(folder)
     _tell(found, json_out)
     if not found.ok:
@@ -46,7 +46,6 @@ def restore(
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Put a backup in place of the database; refuses while an engine or worker runs, and keeps what it replaces."""
-    from engine.ledger.backup import restore as put_back
     from engine.ledger.backup import verify
 
     found = verify(folder)
@@ -55,47 +54,71 @@ def restore(
         raise Fail(f"{folder} is damaged; nothing was changed", STORAGE)
     if check:
         return
-    database = _database()
-    release = _alone(database)
+    from db.session import database_url
+
+    release = alone()
     try:
-        kept = put_back(folder, database, store.now_ms())
+        kept = _put_back(folder)
     finally:
         release()
+    to = sqlite_path() or _shown(database_url())
     if json_out:
-        emit_json({"restored": folder, "to": database, "kept": kept})
+        emit_json({"restored": folder, "to": to, "kept": kept})
     else:
-        say(f"restored {folder} to {database}" + (f"; kept {', '.join(map(str, kept))}" if kept else ""))
+        say(f"restored {folder} to {to}" + (f"; kept {', '.join(map(str, kept))}" if kept else ""))
 
 
-def _database() -> Path:
+def _shown(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def sqlite_path() -> Path | None:
+    """The database's file; None where it is a PostgreSQL server's."""
     from db.session import database_url, sqlite_file
 
     store.point_to_data()
-    file = sqlite_file(database_url())
-    if file is None:
-        raise Fail("a PostgreSQL database is backed up and restored by its own tools: pg_dump and pg_restore", FAILED)
-    return file
+    return sqlite_file(database_url())
 
 
-def _alone(database: Path) -> Any:
+def _taken(to: Path, runs: bool) -> Path:
+    from engine.ledger import backup as kept
+
+    if (file := sqlite_path()) is not None:
+        return kept.backup(file, to, store.now_ms(), runs=runs)
+    return kept.backup_server(store.open_database(), store.data_dir(), to, store.now_ms(), runs=runs)
+
+
+def _put_back(folder: Path) -> list[Path]:
+    from db.session import open_engine
+    from engine.ledger import backup as kept
+
+    if (file := sqlite_path()) is not None:
+        return kept.restore(folder, file, store.now_ms())
+    return kept.restore_server(folder, open_engine(), store.data_dir(), store.now_ms())
+
+
+def alone() -> Callable[[], None]:
     """Hold what engine and worker hold, so that neither runs nor starts; a call that lets go. AlreadyRunning, or Fail."""
     from db.session import database_url, open_engine
     from engine.research.worker import WorkerLock, WorkerRuns
     from engine.runtime.lock import EngineLock
 
-    engine = open_engine(database_url()) if database.exists() else open_engine("sqlite://")
-    lock, worker = EngineLock(engine, database_url()), WorkerLock(database.parent)
+    file = sqlite_path()
+    engine = open_engine("sqlite://") if file is not None else open_engine()
+    lock, worker = EngineLock(engine, database_url()), WorkerLock(store.data_dir())
     lock.acquire()
     try:
         worker.acquire()
     except WorkerRuns as error:
         lock.release()
         raise Fail(f"{error}: stop it first", STORAGE) from error
-    engine.dispose()
 
     def release() -> None:
         worker.release()
         lock.release()
+        engine.dispose()
 
     return release
 

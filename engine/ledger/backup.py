@@ -1,8 +1,8 @@
 """Copies of everything that was lived: taken while the engine writes, proved by opening them and doing their books again.
 
-A backup is a folder: the database by SQLite's own online copy, then the runs' folders (tape and bars, which only grow: what is
-copied after the database holds at least what it counts on), and a list of every file with its hash. Restoring keeps what it
-replaces.
+A backup is a folder: the database as a SQLite file (by SQLite's own online copy, or row by row from a PostgreSQL server), then
+the runs' folders (tape and bars, which only grow: what is copied after the database holds at least what it counts on), and a
+list of every file with its hash. Restoring keeps what it replaces; it may be to the other kind of database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from sqlalchemy import Engine, text
 
 from db.errors import OlderSchema, StorageError
 from db.session import FILE_NAME, check_schema, head, migrate, open_engine
+from engine.ledger import portable
 from engine.ledger.audit import audit
 
 LIST = "backup.json"
@@ -59,6 +60,15 @@ def backup(database: Path, folder: Path, now_ms: int, *, runs: bool = True) -> P
     """
     if not database.exists():
         raise StorageError(f"there is no database at {database}: nothing to back up")
+    return _made(folder, now_ms, database.parent if runs else None, lambda file: copy_file(database, file))
+
+
+def backup_server(server: Engine, home: Path, folder: Path, now_ms: int, *, runs: bool = True) -> Path:
+    """The same of a PostgreSQL server, whose runs' folders lie in the data folder `home`."""
+    return _made(folder, now_ms, home if runs else None, lambda file: portable.to_file(server, file))
+
+
+def _made(folder: Path, now_ms: int, home: Path | None, copy: Callable[[Path], object]) -> Path:
     target = folder / f"evenkeel-{stamp(now_ms)}"
     part = target.with_name(target.name + ".part")
     if target.exists():
@@ -66,11 +76,11 @@ def backup(database: Path, folder: Path, now_ms: int, *, runs: bool = True) -> P
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        _copy_database(database, part / FILE_NAME)
-        if runs and (database.parent / "runs").is_dir():
-            _copy_runs(database.parent / "runs", part / "runs")
-        files = {str(path.relative_to(part)): _hash(path) for path in _files(part)}
-        made = {"made": now_ms, "schema": head(), "runs": runs, "files": files}
+        copy(part / FILE_NAME)
+        if home is not None and (home / "runs").is_dir():
+            _copy_runs(home / "runs", part / "runs")
+        files = {str(path.relative_to(part)): hash_of(path) for path in _files(part)}
+        made = {"made": now_ms, "schema": head(), "runs": home is not None, "files": files}
         (part / LIST).write_text(json.dumps(made, indent=1), encoding="utf-8")
         os.replace(part, target)
     except (OSError, sqlite3.Error) as error:
@@ -78,10 +88,13 @@ def backup(database: Path, folder: Path, now_ms: int, *, runs: bool = True) -> P
         raise StorageError(
             f"the backup could not be written: {error}. Check the space and rights of {folder}"
         ) from error
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     return target
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """SQLite's online backup of one moment's state, whatever is written meanwhile."""
     with (
         closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as old,
@@ -111,7 +124,7 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LIST)
 
 
-def _hash(path: Path) -> str:
+def hash_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -131,10 +144,10 @@ def verify(folder: Path, *, books: bool = True) -> Verified:
         path = folder / name
         if not path.is_file():
             found.problems.append(f"{name} is missing")
-        elif _hash(path) != digest:
+        elif hash_of(path) != digest:
             found.problems.append(f"{name} is not what was written")
     if not found.problems:
-        _open(file, found, books)
+        examine(file, found, books)
     return found
 
 
@@ -149,7 +162,8 @@ def _listed(folder: Path) -> dict[str, Any]:
     return dict(listed)
 
 
-def _open(file: Path, found: Verified, books: bool) -> None:
+def examine(file: Path, found: Verified, books: bool = True) -> None:
+    """Open a copied database and say in `found` what it holds and what is wrong with it."""
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as raw:
         sound = raw.execute("PRAGMA integrity_check(10)").fetchall()
         broken = raw.execute("PRAGMA foreign_key_check").fetchall()
@@ -168,18 +182,24 @@ def _open(file: Path, found: Verified, books: bool) -> None:
 
 
 def _readable(file: Path, place: Path) -> Engine:
-    """The copy as this code reads it: one of an older version is moved on elsewhere, as the engine will once it is restored."""
+    return open_engine(f"sqlite:///{current(file, place)}", read_only=True)
+
+
+def current(file: Path, place: Path) -> Path:
+    """The copy as this code reads it: one of an older version is moved on in `place`, as the engine will once it is restored."""
     engine = open_engine(f"sqlite:///{file}", read_only=True)
     try:
         check_schema(engine)
-        return engine
+        return file
     except OlderSchema:
+        newer = place / FILE_NAME
+    finally:
         engine.dispose()
-    newer = place / FILE_NAME
     shutil.copyfile(file, newer)
     engine = open_engine(f"sqlite:///{newer}")
     migrate(engine)
-    return engine
+    engine.dispose()
+    return newer
 
 
 def _books(engine: Engine, found: Verified, books: bool) -> None:
@@ -202,29 +222,58 @@ def restore(folder: Path, database: Path, now_ms: int) -> list[Path]:
     home, mark = database.parent, stamp(now_ms)
     home.mkdir(parents=True, exist_ok=True)
     fresh, kept = database.with_name(f"{database.name}.restoring"), list[Path]()
-    runs, fresh_runs = home / "runs", home / "runs.restoring"
     try:
         shutil.copyfile(folder / FILE_NAME, fresh)
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
-        shutil.rmtree(fresh_runs, ignore_errors=True)
-        if (folder / "runs").is_dir():
-            shutil.copytree(folder / "runs", fresh_runs)
+        runs = _runs_beside(folder, home)
         if database.exists():
             _fold(database)
             kept.append(_aside(database, mark))
         for ending in ("-wal", "-shm"):
             database.with_name(database.name + ending).unlink(missing_ok=True)
-        if fresh_runs.exists():
-            if runs.exists():
-                kept.append(_aside(runs, mark))
-            os.replace(fresh_runs, runs)
+        kept += _runs_in_place(runs, home, mark)
         os.replace(fresh, database)
     except OSError as error:
-        raise StorageError(
-            f"the backup could not be put in place: {error}. What was replaced so far: {', '.join(map(str, kept)) or 'nothing'}"
-        ) from error
+        raise _not_in_place(error, kept) from error
     return kept
+
+
+def restore_server(folder: Path, server: Engine, home: Path, now_ms: int) -> list[Path]:
+    """The same into a PostgreSQL server; what it held is kept as a backup in `backups` of the data folder `home`."""
+    mark, kept = stamp(now_ms), list[Path]()
+    with tempfile.TemporaryDirectory(prefix="evenkeel-restore-") as place:
+        try:
+            runs = _runs_beside(folder, home)
+            if not portable.is_empty(server):
+                kept.append(backup_server(server, home, home / "backups" / f"before-{mark}", now_ms, runs=False))
+            portable.into_server(current(folder / FILE_NAME, Path(place)), server)
+            kept += _runs_in_place(runs, home, mark)
+        except OSError as error:
+            raise _not_in_place(error, kept) from error
+    return kept
+
+
+def _runs_beside(folder: Path, home: Path) -> Path:
+    fresh = home / "runs.restoring"
+    shutil.rmtree(fresh, ignore_errors=True)
+    if (folder / "runs").is_dir():
+        shutil.copytree(folder / "runs", fresh)
+    return fresh
+
+
+def _runs_in_place(fresh: Path, home: Path, mark: str) -> list[Path]:
+    kept, runs = list[Path](), home / "runs"
+    if fresh.exists():
+        if runs.exists():
+            kept.append(_aside(runs, mark))
+        os.replace(fresh, runs)
+    return kept
+
+
+def _not_in_place(error: OSError, kept: list[Path]) -> StorageError:
+    so_far = ", ".join(map(str, kept)) or "nothing"
+    return StorageError(f"the backup could not be put in place: {error}. What was replaced so far: {so_far}")
 
 
 def _fold(database: Path) -> None:

@@ -68,5 +68,6 @@ class EngineLock:
             self._file.close()
             self._file = None
         if self._connection is not None:
+            self._connection.invalidate()  # the server holds the lock as long as its session: a pool would keep that
             self._connection.close()
             self._connection = None

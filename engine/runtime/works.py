@@ -15,10 +15,10 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from db.errors import StorageError
-from db.session import sqlite_file
+from db.session import open_engine, sqlite_file
 from engine.config.model import Config
 from engine.core.types import MS_DAY
-from engine.ledger.backup import backup, verify
+from engine.ledger.backup import backup, backup_server, verify
 from engine.runtime.beside import Doors
 from engine.runtime.recorder import wall_ms
 from engine.runtime.scheduled import Work
@@ -45,17 +45,25 @@ def works(doors: Doors) -> tuple[Work, ...]:
 
 def back_up(config: Config, now: Callable[[], int] = wall_ms) -> str:
     """A verified backup in the configured folder, and no more than so many of them. StorageError in a sentence."""
-    database = sqlite_file(config.database_url())
-    if database is None:
-        return "a PostgreSQL server's backups are its own: nothing was done"
     folder = folder_of(config)
-    made = backup(database, folder, now(), runs=config.schedule.backup_runs)
+    made = _copied(config, folder, now())
     found = verify(made, books=False)
     if not found.ok:
         raise StorageError(f"the copy in {made} is not right: {'; '.join(found.problems[:3])}")
     gone = rotate(folder, config.schedule.backup_keep)
     size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) / 1e6
     return f"{made.name}, {size:,.1f} MB, opened and sound" + (f"; {len(gone)} older dropped" if gone else "")
+
+
+def _copied(config: Config, folder: Path, now: int) -> Path:
+    url, runs = config.database_url(), config.schedule.backup_runs
+    if (database := sqlite_file(url)) is not None:
+        return backup(database, folder, now, runs=runs)
+    server = open_engine(url, read_only=True)
+    try:
+        return backup_server(server, Path(config.storage.data_dir), folder, now, runs=runs)
+    finally:
+        server.dispose()
 
 
 def folder_of(config: Config) -> Path:
