@@ -9,13 +9,14 @@ from db.base import Table, at_least_zero, flag, key, link, mapping, moment, one_
 
 COMMANDS = (
     "pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "cash", "release",
-    "alert_test", "alert_ack", "alert_resend", "shares", "weights",
+    "alert_test", "alert_ack", "alert_resend", "shares", "weights", "settle",
 )  # fmt: skip
 ALERT_COMMANDS = ("alert_test", "alert_ack", "alert_resend")
 """These ask the alerts, not the machine: they are no events of the tape."""
 SOURCES = ("app", "cli", "api", "chat", "engine")
 """Where a command or a job was asked for."""
 SCHEDULED_STATES = ("waiting", "running", "done", "failed")
+MODES = ("paper", "dry", "live")
 ENGINE_STATES = ("starting", "recovering", "running", "paused", "reduce_only", "halted", "killed", "stopped")
 
 
@@ -48,7 +49,7 @@ class EngineStatus(Table, table=True):
 
     __table_args__ = (
         UniqueConstraint("run_id"),
-        one_of("mode", ("paper", "live")),
+        one_of("mode", MODES),
         one_of("state", ENGINE_STATES),
         *at_least_zero("speed"),
     )

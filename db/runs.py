@@ -37,6 +37,7 @@ class Run(Table, table=True):
         *at_least_zero("finest_tf_ms"),
         Index(None, "kind", "created_ts"),
         Index(None, "challenger_of"),
+        Index(None, "twin_of"),
     )
 
     id: int | None = key()
@@ -60,6 +61,8 @@ class Run(Table, table=True):
     stats: dict[str, Any] = mapping()
     error: str | None = words(nullable=True)
     challenger_of: int | None = None  # the run that it lives beside and is measured against
+    twin_of: int | None = None  # the live run whose every event it takes too, with fills on paper
+    dry: bool = flag()  # every order is prepared as a real one would be, and never sent
 
 
 class ConfigVersion(Table, table=True):

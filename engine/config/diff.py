@@ -31,8 +31,9 @@ SAID: dict[When, str] = {
 
 _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
-_NEW_RUN = {"account.cash"}
-_START_SECTIONS = ("run", "storage", "engine", "account", "api")
+_NEW_RUN = {"account.cash", "live.capital"}
+_MONEY = ("live.max_order", "live.max_position", "live.max_exposure")
+_START_SECTIONS = ("run", "storage", "engine", "account", "live", "api")
 _FOR_ONE_SLOT = tuple(
     "challenger_of enabled params stop target trail breakeven time_stop sizing allow_short ai".split()
 )
@@ -119,7 +120,7 @@ def acts(section: str, key: str) -> str:
         return SAID["next bar"] + more.get(key, "")
     if f"{section}.{key}" == "account.allow_short":
         return "off: at the next bar's close; on: at the next start"
-    if section == "limits":
+    if section == "limits" or f"{section}.{key}" in _MONEY:
         return "stricter: at the next bar's close; looser: at the next start"
     if section == "ai" and key in ("budget_day", "budget_month", "calls_day", "budget_strategies"):
         return "less: at the next bar's close; more: at the next start"
@@ -158,6 +159,8 @@ def _when(section: str, key: str, before: Any, after: Any) -> When:
         return "new run"
     if name == "account.allow_short":
         return "restart" if after else "next bar"
+    if name in _MONEY:
+        return "next bar" if before and after and after < before else "restart"
     if section == "ai":
         return "restart" if _allows_more(key, before, after) else "next bar"
     if section == "limits":

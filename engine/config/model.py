@@ -5,6 +5,7 @@ Rules between tables stand here. Reading files is reading.py's; nothing here ope
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from engine.config.ai import AiSection
 from engine.config.alerts import AlertsSection
 from engine.config.api import ApiSection, HealthSection, ScheduleSection
+from engine.config.live import LiveSection
 from engine.config.sections import (
     AccountSection,
     CostsSection,
@@ -33,6 +35,7 @@ class Config(Section):
 
     run: RunSection = RunSection()
     account: AccountSection = AccountSection()
+    live: LiveSection = LiveSection()
     costs: CostsSection = CostsSection()
     sizing: SizingSection = SizingSection()
     limits: LimitsSection = LimitsSection()
@@ -103,6 +106,12 @@ class Config(Section):
     def challengers(self) -> tuple[SlotSection, ...]:
         """The slots that each trade on paper in an account of their own."""
         return tuple(slot for slot in self.slots if slot.challenger_of)
+
+    @property
+    def cash(self) -> Decimal:
+        """What a new run's account starts with, in quote currency: real orders trade `live.capital`, and a dry run rehearses that."""
+        capital = self.live.capital
+        return self.account.cash if self.run.mode == "paper" or capital is None else capital
 
     def database_url(self) -> str:
         """The database's address; SQLite in the data folder unless another is named."""

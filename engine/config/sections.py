@@ -15,6 +15,7 @@ from engine.market.symbols import canonical, timeframe_ms
 
 DAY_MS = 86_400_000
 AiMode = Literal["off", "shadow", "veto", "scale", "trade"]
+Mode = Literal["paper", "dry", "live"]
 
 
 class Section(BaseModel):
@@ -30,7 +31,11 @@ class RunSection(Section):
         description="name of the run; `run --new NAME` starts another",
     )
     exchange: str = Field("coinbase", pattern=r"^[a-z0-9]+$", description="any exchange ccxt knows, by its id")
-    mode: Literal["paper"] = Field("paper", description="paper: fills are simulated on live prices")
+    mode: Mode = Field(
+        "paper",
+        description="paper: fills are simulated on live prices; dry: the same, and every order is prepared, never sent; "
+        "live: real orders ([live])",
+    )
     base_url: str = Field(
         "",
         pattern=r"^(https?://.+)?$",

@@ -79,6 +79,10 @@ _SAMPLES = {
     "sizing": '{ kind = "risk", value = 0.01 }',
     "allow_short": "true",
     "ai": '"off"',
+    "capital": "500",
+    "max_order": "50",
+    "max_position": "100",
+    "max_exposure": "400",
     "price_prompt": "0.15",
     "price_answer": "0.6",
 }
