@@ -114,12 +114,14 @@ def config_check(
     """Read the configuration as the engine would, and say what is wrong with it. Ends with 78 when something is."""
     from engine.config.check import check_slots
     from engine.config.errors import ConfigError
+    from engine.config.going_live import check_live
     from engine.config.reading import find, load
 
     path = file or find()
     try:
         config = load(path)
         check_slots(config, str(path))
+        check_live(config, os.environ, str(path))
     except ConfigError as error:
         if json_out:
             emit_json({"ok": False, "file": path, "error": str(error)})

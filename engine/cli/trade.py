@@ -66,6 +66,7 @@ def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
     from engine.config.check import check_slots
     from engine.config.door import opened, write
     from engine.config.edit import with_setting
+    from engine.config.going_live import check_live
     from engine.config.reading import find, load, parse
 
     source = path or find()
@@ -75,6 +76,7 @@ def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
         text = with_setting(read.text, "run", "name", new)
         settings = parse(text, str(source), {**os.environ, "EVENKEEL_RUN_NAME": new})
     check_slots(settings, str(source))
+    check_live(settings, os.environ, str(source))
     os.environ["EVENKEEL_DATA"] = settings.storage.data_dir
     if settings.storage.database_url:
         os.environ["DATABASE_URL"] = settings.storage.database_url

@@ -44,7 +44,9 @@ def check_live(config: Config, env: Mapping[str, str], source: str = "config.tom
         return
     if found := lacking(config, env):
         lines = "\n".join(f"{source}: live trading is refused: {words}" for words in found)
-        raise ConfigError(f'{lines}\n{source}: nothing was sent; `run.mode = "paper"` or "dry" trades without real orders')
+        raise ConfigError(
+            f'{lines}\n{source}: nothing was sent; `run.mode = "paper"` or "dry" trades without real orders'
+        )
 
 
 def _typed(config: Config, env: Mapping[str, str]) -> Iterator[str]:

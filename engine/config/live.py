@@ -20,7 +20,10 @@ class LiveSection(Section):
         None, gt=0, strict=False, description="what the engine trades with, in quote currency, whatever the balance is"
     )
     max_order: Decimal | None = Field(
-        None, gt=0, strict=False, description="largest entry, in quote currency; a larger one is made smaller or refused"
+        None,
+        gt=0,
+        strict=False,
+        description="largest entry, in quote currency; a larger one is made smaller or refused",
     )
     max_position: Decimal | None = Field(
         None, gt=0, strict=False, description="largest position in one symbol, in quote currency"

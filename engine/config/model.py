@@ -109,7 +109,7 @@ class Config(Section):
 
     @property
     def cash(self) -> Decimal:
-        """What a new run's account starts with, in quote currency: real orders trade `live.capital`, and a dry run rehearses that."""
+        """What a new run starts with, in quote currency: real orders trade `live.capital`, and a dry run rehearses that."""
         capital = self.live.capital
         return self.account.cash if self.run.mode == "paper" or capital is None else capital
 

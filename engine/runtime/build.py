@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from engine.config.model import Config
 from engine.config.sections import LimitsSection, SlotSection
@@ -35,7 +35,7 @@ def setup_of(config: Config, instruments: Sequence[Instrument]) -> Setup:
             slots.append(_slot(config, section, symbol))
             params.append(dict(section.params))
     account = AccountSpec(
-        cash=config.account.cash,
+        cash=config.cash,
         quote=config.account.quote,
         quantum=graded[0].quantum,
         max_gross=config.limits.max_gross,
@@ -66,7 +66,7 @@ def challengers_of(config: Config, setup: Setup) -> dict[str, tuple[Setup, SlotS
     """By slot key the setup of each challenger, an account of its own on the instruments and under the limits of `setup`, and the
     section it comes of. Never a venue's: whatever the account trades on, a challenger's fills are the kernel's."""
     found = {}
-    paper = replace(setup.account, cash=config.account.cash, fills="model", venue_stops=False)
+    paper = replace(setup.account, cash=config.cash, fills="model", venue_stops=False)
     for section in config.challengers:
         for symbol in section.symbols:
             slot = _slot(config, section, symbol)
@@ -76,6 +76,12 @@ def challengers_of(config: Config, setup: Setup) -> dict[str, tuple[Setup, SlotS
             )  # fmt: skip
             found[slot.key] = own, section
     return found
+
+
+def as_filled(setup: Setup, live: bool, venue_stops: bool) -> Setup:
+    """`setup` with its fills told by the venue where orders are real (`venue_stops`: it keeps stops too), else by the model."""
+    fills: Literal["model", "venue"] = "venue" if live else "model"
+    return replace(setup, account=replace(setup.account, fills=fills, venue_stops=live and venue_stops))
 
 
 def advice_of(config: Config) -> tuple[Advice, ...]:

@@ -135,7 +135,7 @@ def _create(rows: OrmSession, session: Session, config: Config, setup: Setup, se
         status="running",
         exchange=config.run.exchange,
         quote=config.account.quote,
-        cash_start=float(config.account.cash),
+        cash_start=float(config.cash),
         finest_tf_ms=slot.timeframe_ms,
         created_ts=wall_ms(),
         started_ts=wall_ms(),

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_re
 from engine.runtime.trader import Step
 from engine.runtime.warming import compile_kernel, pace_of
 from engine.runtime.warmth import tf_rows
+from engine.venues.opening import opened
 
 log = logging.getLogger("evenkeel.loop")
 
@@ -69,12 +71,9 @@ def run_engine(
     a bar's close. Returns the exit code."""
     pace = pace_of(config.run.base_url)
     venue = open_venue(config.run.exchange, config.run.base_url, pace)
-    session = open_session(config, config_text, venue, demo=demo)
-    session.vitals.speed = pace
-    try:
+    with opened(config) as port, closing(open_session(config, config_text, venue, demo=demo, port=port)) as session:
+        session.vitals.speed = pace
         _Loop(config, session, venue, pace, on_event, watch).run(stop, once)
-    finally:
-        session.close()
     return 0
 
 

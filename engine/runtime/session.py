@@ -29,7 +29,7 @@ from engine.market.instruments import instruments
 from engine.market.starts import Starts
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
-from engine.runtime.build import setup_of, symbols_of, with_orphans
+from engine.runtime.build import as_filled, setup_of, symbols_of, with_orphans
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.crash import point
 from engine.runtime.gate import gated
@@ -38,6 +38,7 @@ from engine.runtime.recorder import Recorder, Vitals, wall_ms
 from engine.runtime.timings import Timings
 from engine.runtime.trader import Step, Trader
 from engine.runtime.versions import put_in_force
+from engine.venues.port import Port
 
 log = logging.getLogger("evenkeel.session")
 
@@ -69,6 +70,8 @@ class Session:
     """The run's status before this start: running means that it ended without a stop; empty for a new run."""
     heard_ts: int | None = None
     """The engine's last heartbeat before this start, ms of this machine's clock."""
+    port: Port | None = None
+    """The account at the venue; None where no real orders are sent."""
 
     @property
     def folder(self) -> Path:
@@ -86,26 +89,29 @@ def run_folder(config: Config, run_id: int) -> Path:
     return Path(config.storage.data_dir) / "runs" / str(run_id)
 
 
-def open_session(config: Config, text: str, venue: Venue, *, demo: bool) -> Session:
-    """Everything up to the moment the market may come in. Errors carry `exit_code` and a sentence about what to do."""
+def open_session(config: Config, text: str, venue: Venue, *, demo: bool, port: Port | None = None) -> Session:
+    """Everything up to the moment the market may come in. `port` is the account that real orders go to, None on paper.
+    Errors carry `exit_code` and a sentence about what to do."""
     url = config.database_url()
     engine = open_engine(url, busy_ms=BUSY_MS)
     lock = EngineLock(engine, url)
     lock.acquire()
     try:
-        return _open(config, text, venue, engine, lock, demo)
+        return _open(config, text, venue, engine, lock, demo, port)
     except BaseException:
         engine.dispose()
         lock.release()
         raise
 
 
-def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineLock, demo: bool) -> Session:
+def _open(
+    config: Config, text: str, venue: Venue, engine: Engine, lock: EngineLock, demo: bool, port: Port | None
+) -> Session:
     patient = open_engine(config.database_url())
     migrate(patient)
     check_schema(patient)
     facts = instruments(config.run.exchange, symbols_of(config), venue=venue)
-    setup = setup_of(config, facts)
+    setup = as_filled(setup_of(config, facts), port is not None, port is not None and bool(port.native_stop))
     known = _find_run(patient, config)
     setup = gated(setup, config.ai, patient, known.id if known else None)
     snapshot = _last_snapshot(patient, known) if known else None
@@ -122,7 +128,7 @@ def _open(config: Config, text: str, venue: Venue, engine: Engine, lock: EngineL
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
     session.off = switched_off(config, setup) | orphans
-    session.facts = tuple(facts)
+    session.facts, session.port = tuple(facts), port
     with write_session(patient) as rows:
         enlist(rows, session, config, setup)
     muster(session, patient, config)
@@ -145,13 +151,27 @@ def _names(setup: Setup) -> tuple[str, ...]:
 def _find_run(engine: Engine, config: Config) -> Run | None:
     with OrmSession(engine, expire_on_commit=False) as session:
         run = session.scalars(select(Run).where(col(Run.name) == config.run.name)).first()
-        if run is not None and run.kind == "backtest":
-            raise RunNameTaken(
-                f"the name {config.run.name} belongs to a backtest: choose another [run] name, or `run --new NAME`"
-            )
         if run is not None:
+            _refuse_another_kind(run, config.run.mode)
             session.expunge(run)
         return run
+
+
+def _refuse_another_kind(run: Run, mode: str) -> None:
+    """RunNameTaken where `run` is no account that a start in `mode` may go on with."""
+    remedy = "choose another [run] name, or `run --new NAME`"
+    if run.kind not in ("paper", "live") or run.challenger_of is not None or run.twin_of is not None:
+        what = (
+            "a backtest" if run.kind == "backtest" else "imported trades" if run.kind == "imported" else "another run"
+        )
+        raise RunNameTaken(f"the name {run.name} belongs to {what}: {remedy}")
+    if mode == "live" and run.kind == "paper":
+        raise RunNameTaken(f"run {run.name} has traded on paper, and real money has a run of its own: {remedy}")
+    if mode != "live" and run.kind == "live":
+        raise RunNameTaken(
+            f'run {run.name} is live and mode is "{mode}": what it holds at the exchange would be looked after by nobody. '
+            f'Go on with mode = "live", or, once it is flat, {remedy}'
+        )
 
 
 class RunNameTaken(Exception):
@@ -193,12 +213,12 @@ def _register(
             run_id = ledger_write.create_run(
                 session,
                 name=config.run.name,
-                kind="paper",
+                kind="live" if config.run.mode == "live" else "paper",
                 demo=demo,
                 status="running",
                 exchange=config.run.exchange,
                 quote=config.account.quote,
-                cash_start=float(config.account.cash),
+                cash_start=float(config.cash),
                 finest_tf_ms=min(slot.timeframe_ms for slot in setup.slots),
                 created_ts=wall_ms(),
                 started_ts=wall_ms(),
@@ -210,6 +230,7 @@ def _register(
         run = session.get(Run, run_id)
         assert run is not None
         run.status, run.ended_ts, run.error = "running", None, None
+        run.dry = config.run.mode == "dry"
         fresh = put_in_force(session, run, config, text, "start", (former, setup))
     return run_id, fresh and known is not None
 

@@ -106,8 +106,9 @@ def _setup(session: Session, candidate: Candidate) -> tuple[Setup, set[str]]:
         setup_of(candidate.config, candidate.instruments), candidate.config.ai, session.engine, session.run_id
     )
     setup, orphans = with_orphans(wanted, trader.setup.to_json(), held)
-    # Cash is the account's own history: a configuration only names what a new run starts with.
-    return replace(setup, account=replace(setup.account, cash=trader.setup.account.cash)), orphans
+    # Cash is the account's own history: a configuration only names what a new run starts with. So is who fills its orders.
+    kept = {name: getattr(trader.setup.account, name) for name in ("cash", "fills", "venue_stops")}
+    return replace(setup, account=replace(setup.account, **kept)), orphans
 
 
 def _tell(session: Session, candidate: Candidate, version: int) -> None:

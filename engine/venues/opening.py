@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.config.errors import ConfigError
@@ -29,7 +31,9 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
     check_live(config, env)
     exchange = config.run.exchange
     if exchange not in venues():
-        raise ConfigError(f"real orders go to {' or '.join(venues())}; {exchange} can be traded on paper")
+        raise ConfigError(
+            f"real orders can go to {' or '.join(venues()) or 'no exchange yet'}; {exchange} can be traded on paper"
+        )
     adapter = importlib.import_module(f"{ADAPTERS}.{exchange}")
     port: Port = adapter.open_port(*keys_of(exchange, env), config.run.base_url)
     try:
@@ -38,6 +42,17 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
         port.close()
         raise
     return port
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Port | None]:
+    """`open_port` with this process's environment, closed at the end."""
+    port = open_port(config, os.environ)
+    try:
+        yield port
+    finally:
+        if port is not None:
+            port.close()
 
 
 def venues() -> list[str]:
@@ -59,4 +74,6 @@ def _check_rights(rights: Permissions | Unknown, exchange: str) -> None:
     if rights.trade is False:
         raise ConfigError(f"this key of {exchange} may not trade: give it the right to, and no other")
     if rights.ip_bound is False:
-        log.warning("the key of %s works from any address; bind it to this machine's if the exchange lets you", exchange)
+        log.warning(
+            "the key of %s works from any address; bind it to this machine's if the exchange lets you", exchange
+        )

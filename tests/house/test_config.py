@@ -117,7 +117,7 @@ def test_a_stored_configuration_keeps_no_password() -> None:
             "[limits]\ndaily_loss_halt = 0.01\n" + SLOT,
             ["daily_loss_pause (0.03) must not be above daily_loss_halt (0.01)"],
         ),
-        ("[run]\nmode = 'live'\n" + SLOT, ['run.mode = "live"', "allowed: paper"]),
+        ("[run]\nmode = 'real'\n" + SLOT, ['run.mode = "real"', "allowed: paper | dry | live"]),
         ("[account]\ncash = -5\n" + SLOT, ["account.cash = -5", "above 0"]),
         ("[account]\ncash = nan\n" + SLOT, ["account.cash", "above 0"]),
         ("run = 3\n" + SLOT, ["[run] = 3", "a table"]),
