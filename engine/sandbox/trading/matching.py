@@ -1,0 +1,179 @@
+"""What fills, when and at which price: market orders and crossing limits take the quote, resting limits are met by the
+prints that reach them, stops wake at the print that touches them.
+
+There is no depth: whoever takes gets all of it at the quote, and a print that reaches a limit fills it whole, unless
+a fault cuts a fill into pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.sandbox.trading.orders import Orders
+from engine.sandbox.trading.prices import Standing
+from engine.sandbox.trading.terms import DIGITS, Ask, Fill, Order, Refusal
+from engine.sandbox.trading.venue import MILLION, Venue, crosses
+
+Cut = Callable[[Order, int], tuple[list[int], int, bool]]
+"""How so many lots are filled: the pieces, ms between them, and whether the last pieces never come."""
+
+
+def whole(_order: Order, lots: int) -> tuple[list[int], int, bool]:
+    return [lots], 0, False
+
+
+class Matching:
+    """Orders against the market."""
+
+    def __init__(self, venue: Venue, cut: Cut = whole) -> None:
+        self.venue, self.cut = venue, cut
+
+    @property
+    def orders(self) -> Orders:
+        return self.venue.orders
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def advance(self, now: int) -> None:
+        """Lets happen what happens up to and including `now`. An earlier time changes nothing."""
+        venue = self.venue
+        while True:
+            due = venue.next_event()
+            if venue.now >= now and (due is None or due > now):
+                return
+            until = now if due is None else min(now, due)
+            hits = self._hits(venue.now, until) if venue.orders.open and until > venue.now else []
+            for ts, order, price in hits:
+                venue.now = ts
+                self._meet(order, ts, price)
+            if not hits:
+                venue.due(until)
+
+    def _hits(self, after: int, until: int) -> list[tuple[int, Order, int]]:
+        """What the first print in (after, until] that means anything to an open order means: (ts, order, price)."""
+        found: list[tuple[int, Order, int]] = []
+        first = until
+        for order in self.orders.open.values():
+            ask = order.ask
+            if order.pending or not (order.resting or (ask.stop and not order.triggered)):
+                continue
+            level, up = (ask.limit, ask.side < 0) if order.resting else (ask.stop, ask.stop_up)
+            hit = self.venue.prices.reached(ask.instrument.product, after, first, level, up)
+            if hit is not None:
+                first = hit[0]
+                found.append((hit[0], order, hit[1]))
+        return [hit for hit in found if hit[0] == first]
+
+    # --- orders ------------------------------------------------------------------------------------------------------
+
+    def place(self, ask: Ask) -> Order:
+        """Takes an order and fills what fills at once. Refusal says why the venue will not."""
+        order = self.venue.take(ask)
+        now = self.venue.now
+        if ask.stop:
+            return order
+        if crosses(ask, self.venue.standing(ask.instrument, now)):
+            self._fill(order, now, maker=False)
+        if ask.life in ("IOC", "FOK") and not order.pending:
+            self.venue.close(order, "expired", now)
+        return order
+
+    def cancel(self, order: Order, ts: int, why: str = "by the customer") -> None:
+        """Refusal(`not_open`) for an order that has ended."""
+        if order.state != "open":
+            raise Refusal("not_open", f"the order is {order.state}")
+        self.venue.close(order, "cancelled", ts, why)
+
+    def _meet(self, order: Order, ts: int, price: int) -> None:
+        if order.state != "open":
+            return
+        if order.resting:
+            self._fill(order, ts, maker=True)
+            return
+        order.triggered = ts
+        standing = self.venue.standing(order.instrument, ts)
+        if not order.ask.limit or crosses(order.ask, standing):
+            self._fill(order, ts, maker=False)
+
+    # --- fills -------------------------------------------------------------------------------------------------------
+
+    def _fill(self, order: Order, ts: int, maker: bool) -> None:
+        """Everything left of an order is met: at once, or in pieces."""
+        if order.ask.spend:
+            order.ask.lots = self._affordable(order.ask, self.venue.standing(order.instrument, ts))
+            if order.ask.lots < order.instrument.least:
+                self.venue.close(order, "expired", ts, "too little for one lot")
+                return
+        pieces, gap, short = self.cut(order, order.left)
+        order.pending = sum(pieces)
+        for place, lots in enumerate(pieces):
+            if place == 0 or not gap:
+                self._piece(order, lots, ts, maker)
+            else:
+                self.venue.at(ts + place * gap, lambda at, lots=lots: self._piece(order, lots, at, maker))  # type: ignore[misc]
+        if short:
+            self.venue.at(
+                ts + len(pieces) * gap, lambda at: self.venue.close(order, "expired", at, "no more to be had")
+            )
+
+    def _affordable(self, ask: Ask, standing: Standing) -> int:
+        one = ask.instrument
+        cost = one.value(standing.ask, 1)
+        if self.venue.rules.fee_on == "quote":
+            return ask.spend * MILLION // (cost * (MILLION + self.venue.taker))
+        return ask.spend // cost
+
+    def _piece(self, order: Order, lots: int, ts: int, maker: bool) -> None:
+        if order.state != "open":
+            return
+        standing = self.venue.standing(order.instrument, ts)
+        price = order.ask.limit if maker else standing.ask if order.ask.side > 0 else standing.bid
+        if not maker and order.ask.limit:
+            price = min(price, order.ask.limit) if order.ask.side > 0 else max(price, order.ask.limit)
+        order.pending = max(order.pending - lots, 0)
+        try:
+            self.book(order, lots, price, ts, maker)
+        except Refusal:
+            self.venue.close(order, "cancelled", ts, "the funds are gone")
+
+    def book(self, order: Order, lots: int, ticks: int, ts: int, maker: bool) -> Fill:
+        """One fill into the books, all legs. Refusal(`funds`) before anything is moved."""
+        venue, one, ask = self.venue, order.instrument, order.ask
+        value, coins = one.value(ticks, lots), one.coins(lots)
+        share = venue.maker if maker else venue.taker
+        in_base = ask.side > 0 and venue.rules.fee_on == "received"
+        fee = _rounded((coins if in_base else value) * share, venue.rules.fee_digits)
+        words = f"fill {len(self.orders.fills) + 1}"
+        move = venue.books.move
+        if ask.side > 0:
+            self._pay(order, value + (0 if in_base else fee), lots, ts)
+            move(ts, one.quote, "held", "market", value, words)
+            move(ts, one.base, "market", "free", coins - (fee if in_base else 0), words)
+            move(ts, one.base if in_base else one.quote, "market" if in_base else "held", "fees", fee, words)
+        else:
+            move(ts, one.base, "held", "market", coins, words)
+            order.hold -= coins
+            move(ts, one.quote, "market", "free", value - fee, words)
+            move(ts, one.quote, "market", "fees", fee, words)
+        number = len(self.orders.fills) + 1
+        made = Fill(number, order, ts, ticks, lots, value, fee, one.base if in_base else one.quote, maker)
+        order.fills.append(made)
+        order.filled += lots
+        self.orders.fills.append(made)
+        if order.filled >= ask.lots:
+            venue.close(order, "filled", ts)
+        return made
+
+    def _pay(self, order: Order, cost: int, lots: int, ts: int) -> None:
+        """Brings what a purchase costs to the held account: from its hold, else from what is free."""
+        short = cost - order.hold
+        if short > 0:
+            self.venue.books.move(ts, order.instrument.quote, "free", "held", short, f"more for {order.number}")
+            order.hold += short
+        order.hold -= cost
+
+
+def _rounded(fee: int, digits: int) -> int:
+    """`fee` is atoms times a million; the nearest amount of so many digits, half away from zero."""
+    unit = MILLION * 10 ** (DIGITS - digits)
+    return (fee + unit // 2) // unit * 10 ** (DIGITS - digits) if fee >= 0 else -_rounded(-fee, digits)

@@ -1,0 +1,51 @@
+"""Opens an exchange with accounts: which markets it lists, its rules and keys, and what the customer begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.sandbox.trading.binance import Binance
+from engine.sandbox.trading.door import Door
+from engine.sandbox.trading.keys import Key, binance_key
+from engine.sandbox.trading.matching import Matching
+from engine.sandbox.trading.prices import Prices
+from engine.sandbox.trading.terms import Instrument, atoms, instrument
+from engine.sandbox.trading.venue import Rules, Venue
+from engine.sandbox.trading.view import View
+
+BEGINNING: Mapping[str, str] = {"USD": "100000", "USDT": "100000"}
+BINANCE_RULES = Rules(1000, 1000, "received", 8, "open", ("market", "limit", "stop", "stop_limit"))
+COARSEST = 5
+"""Binance's lots are coarser than Coinbase's: five digits at most."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One exchange: `door.handle` is its front, `venue` the truth behind it, `keys` what its demo keys are."""
+
+    door: Door
+    venue: Venue
+    matching: Matching
+    keys: tuple[Key, ...]
+
+
+def open_binance(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BEGINNING, start: int = 0) -> Opened:
+    """Binance spot. Each product in dollars is listed twice, against USD and against USDT, at the same prices."""
+    listed: list[Instrument] = []
+    for product in prices.products.values():
+        quotes = ("USD", "USDT") if product.quote == "USD" else (product.quote,)
+        digits = min(product.size_digits, COARSEST)
+        listed += [instrument(product, product.base + quote, quote, digits, 5) for quote in quotes]
+    venue = Venue("binance", listed, prices, BINANCE_RULES, seed)
+    _fund(venue, balances, start)
+    keys = (binance_key(seed),)
+    matching = Matching(venue)
+    return Opened(Door(Binance(matching, View(), keys), matching), venue, matching, keys)
+
+
+def _fund(venue: Venue, balances: Mapping[str, str], start: int) -> None:
+    venue.now = start
+    for asset, amount in balances.items():
+        if any(asset in (one.base, one.quote) for one in venue.instruments.values()):
+            venue.books.move(start, asset, "outside", "free", atoms(amount), "opening balance")
