@@ -36,6 +36,8 @@ __all__ = [
 
 BUSY_MS = 5_000
 FILE_NAME = "evenkeel.db"
+CONNECTION: type[sqlite3.Connection] = sqlite3.Connection
+"""What SQLite connections are made of; a test of bad disks gives another."""
 
 
 def data_folder() -> Path:
@@ -94,7 +96,7 @@ def _connect(file: Path, read_only: bool, busy_ms: int) -> sqlite3.Connection:
     if not read_only and not file.exists():  # SQLite would keep the group out whatever the umask says
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o660))
     address = f"{file.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=busy_ms / 1000, check_same_thread=False)
+    return sqlite3.connect(address, uri=True, timeout=busy_ms / 1000, check_same_thread=False, factory=CONNECTION)
 
 
 def _dumps(value: Any) -> str:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import partial
 
 from engine.core.bars import Beat, Frame, FrameBuilder, Quote, Tick
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_SECOND, Instrument
@@ -36,6 +37,7 @@ from engine.market.events import (
     Watermark,
 )
 from engine.market.filling import NOTHING, Filling, Found, Missing
+from engine.market.threads import Spawn, Wait, spawn, wait
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +80,15 @@ class Assembler:
         cause: str = "restart",
         seen: Mapping[int, Iterable[int | str]] | None = None,
         bar_ms: int = MINUTE_MS,
+        spawn: Spawn = spawn,
+        wait: Wait = wait,
     ) -> None:
         self.builder = FrameBuilder(len(instruments), grace_ms)
         self.grace_ms, self.emit, self.bar_ms = grace_ms, emit, bar_ms
         self.counters: Counter[str] = Counter()
         self.last_notice = ""
         self._filling = Filling(backfill)
+        self._spawn, self._wait_for = spawn, wait
         self._lock = threading.RLock()
         self._clock = 0
         self._told = 0
@@ -212,7 +217,7 @@ class Assembler:
         gap = self._gap
         if self._state == SETTLING and gap is not None and self._clock >= gap.to_ts + self.grace_ms:
             self._state = FILLING
-            threading.Thread(target=self._fill, args=(gap,), name="backfill", daemon=True).start()
+            self._spawn("backfill", partial(self._fill, gap))
 
     # --- filling, on its own thread --------------------------------------------------------------------------------
 
@@ -237,7 +242,7 @@ class Assembler:
     def _until_clock(self, ts: int, timeout: float) -> bool:
         """Waits until exchange time passes `ts`; False when that takes longer than `timeout` seconds or we stop."""
         with self._advanced:
-            self._advanced.wait_for(lambda: self._clock >= ts or self._stopped.is_set(), timeout)
+            self._wait_for(self._advanced, lambda: self._clock >= ts or self._stopped.is_set(), timeout)
             return self._clock >= ts and not self._stopped.is_set()
 
     def _finish(self, gap: Missing, found: Found) -> None:

@@ -30,7 +30,7 @@ from engine.market.tape import Event
 from engine.runtime import inbox
 from engine.runtime.budget import SlotBudget
 from engine.runtime.build import challengers_of
-from engine.runtime.recorder import Recorder, wall_ms
+from engine.runtime.recorder import Recorder
 from engine.runtime.trader import Step, Trader
 from engine.runtime.versions import put_in_force
 
@@ -115,7 +115,7 @@ def enlist(rows: OrmSession, session: Session, config: Config, setup: Setup) -> 
             key not in wanted
             and rows.scalars(select(col(Snapshot.id)).where(col(Snapshot.run_id) == run.id)).first() is None
         ):
-            run.status, run.ended_ts = ENDED, wall_ms()  # it never began
+            run.status, run.ended_ts = ENDED, session.recorder.clock.wall_ms()  # it never began
     return found
 
 
@@ -137,8 +137,8 @@ def _create(rows: OrmSession, session: Session, config: Config, setup: Setup, se
         quote=config.account.quote,
         cash_start=float(config.cash),
         finest_tf_ms=slot.timeframe_ms,
-        created_ts=wall_ms(),
-        started_ts=wall_ms(),
+        created_ts=session.recorder.clock.wall_ms(),
+        started_ts=session.recorder.clock.wall_ms(),
         code_hash=evenkeel.KERNEL_HASH,
         challenger_of=session.run_id,
         params={"challenger": {"key": slot.key, "of": section.challenger_of, "symbol": slot.symbol}},
@@ -175,7 +175,8 @@ def _of(session: Session, engine: Engine, run: Run, own: Setup | None, snapshot:
     trader = Trader(
         former, BarBook(folder / "bars", tuple(one.symbol for one in former.instruments)), session.trader.stopwatch
     )
-    recorder = Recorder(session.engine, context_of(engine, run.id, former), session.tape, Starts(folder / "starts"))
+    context, starts = context_of(engine, run.id, former), Starts(folder / "starts")
+    recorder = Recorder(session.engine, context, session.tape, starts, session.recorder.clock)
     recorder.quiet = True
     one = Challenger(run.id, session.run_id, folder, trader, recorder, own)
     if snapshot is not None:

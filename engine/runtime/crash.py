@@ -5,6 +5,7 @@ EVENKEEL_KILL_AT=name:count sends SIGKILL to the own process the count-th time t
 
 import os
 import signal
+from collections.abc import Callable
 
 POINTS = (
     "event.taken",
@@ -22,11 +23,14 @@ POINTS = (
 
 _name, _, _count = os.environ.get("EVENKEEL_KILL_AT", "").partition(":")
 _left = int(_count or 1)
+_hook: Callable[[str], None] | None = None
 
 
 def point(name: str) -> None:
     """Die here if this is where the test wants it."""
     global _left
+    if _hook is not None:
+        _hook(name)
     if name == _name:
         _left -= 1
         if _left == 0:
@@ -37,3 +41,9 @@ def arm(name: str, count: int) -> None:
     """The same from within a forked child."""
     global _name, _left
     _name, _left = name, count
+
+
+def at_points(hook: Callable[[str], None] | None) -> None:
+    """Have a simulation told of every point that is passed; what `hook` raises ends the engine there."""
+    global _hook
+    _hook = hook

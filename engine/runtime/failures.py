@@ -5,7 +5,6 @@ Reads counters; nothing here opens, waits or decides. What a count brings about 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,9 +43,9 @@ class Failures:
         return {"source": self.source, "count": self.count}
 
 
-def tell_failures(sources: tuple[Failures, Failures], feed: Feed, assembler: Assembler, desk: Desk) -> None:
-    """On the loop's thread: changed counts of feed and venue, as commands of the tape."""
-    now, trader = time.monotonic(), desk.trader
+def tell_failures(sources: tuple[Failures, Failures], feed: Feed, assembler: Assembler, desk: Desk, now: float) -> None:
+    """On the loop's thread, at `now` in monotonic seconds: changed counts of feed and venue, as commands of the tape."""
+    trader = desk.trader
     counters: Mapping[str, int] = getattr(feed, "counters", {})
     lost = counters.get("disconnects", 0) + counters.get("refused", 0)
     unanswered = assembler.glance().counters.get("unanswered", 0)

@@ -6,10 +6,11 @@ Only what is finished and committed is touched; a kill at any instant leaves eit
 from __future__ import annotations
 
 import logging
-import threading
+from functools import partial
 
 from engine.market.starts import Starts
 from engine.market.tape import Tape
+from engine.market.threads import Job, Spawn, spawn
 
 log = logging.getLogger("evenkeel.housekeeping")
 
@@ -17,10 +18,10 @@ log = logging.getLogger("evenkeel.housekeeping")
 class Housekeeping:
     """Packs the tape's finished days and drops those beyond `keep_days`, with their start points."""
 
-    def __init__(self, tape: Tape, starts: Starts, keep_days: int) -> None:
-        self.tape, self.starts, self.keep_days = tape, starts, keep_days
+    def __init__(self, tape: Tape, starts: Starts, keep_days: int, spawn: Spawn = spawn) -> None:
+        self.tape, self.starts, self.keep_days, self._spawn = tape, starts, keep_days, spawn
         self._done = ""
-        self._thread: threading.Thread | None = None
+        self._thread: Job | None = None
 
     def committed(self) -> None:
         """Everything on the tape so far is in the ledger, too: days before its present one are over."""
@@ -28,8 +29,7 @@ class Housekeeping:
         if day <= self._done or (self._thread is not None and self._thread.is_alive()):
             return
         self._done = day
-        self._thread = threading.Thread(target=self._tidy, args=(day,), name="housekeeping", daemon=True)
-        self._thread.start()
+        self._thread = self._spawn("housekeeping", partial(self._tidy, day))
 
     def finish(self, seconds: float) -> None:
         """Wait for what is under way, at most so long."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from db import kill_file
 from db.kill_file import KillOrder
 from engine.core import codes
+from engine.market.threads import Job, Spawn, spawn
 from engine.runtime.desk import Desk
 from engine.runtime.session import Session
 
@@ -25,13 +26,14 @@ LOOK_S = 0.05
 class KillSwitch:
     """One for an engine and its data folder. `press` may be called on any thread and returns at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spawn: Spawn = spawn) -> None:
         self.folder = folder
         self._guard = threading.RLock()
         self._order: KillOrder | None = None
         self._obeyed: KillOrder | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="kill-watch", daemon=True)
+        self._spawn = spawn
+        self._thread: Job | None = None
         self._seen: tuple[int, int, int] | None = None
 
     # ---- pressing ------------------------------------------------------------------------------------------------------------
@@ -83,24 +85,25 @@ class KillSwitch:
     # ---- the file ------------------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Obey a file that stands there already, lay the next ready, and look for one from now on."""
-        self._look()
+        self.look()
         try:
             kill_file.arm(self.folder)
         except OSError as error:
             log.warning("the kill file cannot be laid ready: %s", error)
-        self._thread.start()
+        self._thread = self._spawn("kill-watch", self._watch)
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(1)
 
     def _watch(self) -> None:
         """A look each 50 ms finds a file on every file system, also those that tell of no changes."""
         while not self._stopped.wait(LOOK_S):
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See whether a kill file stands there, and obey a new one."""
         with self._guard:
             try:
                 stat = (self.folder / kill_file.NAME).stat()

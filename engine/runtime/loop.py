@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -19,14 +18,13 @@ from engine.config.model import Config
 from engine.core.bars import Frame
 from engine.core.limit_use import worst
 from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, Instrument
-from engine.market import feeds
 from engine.market.assembler import Assembler
 from engine.market.backfill import RestBackfill
 from engine.market.events import Gap, Item, Watermark
 from engine.market.history import candles
 from engine.market.instruments import instruments
 from engine.market.symbols import timeframe_name
-from engine.market.venue import Venue, open_venue
+from engine.market.venue import Venue
 from engine.runtime import inbox
 from engine.runtime.beside import Beside, Doors
 from engine.runtime.budget import SlotBudget
@@ -37,16 +35,14 @@ from engine.runtime.failures import Failures, tell_failures
 from engine.runtime.hold import AT_STOP, FULL, LOCKED, ROOM_S, Hold
 from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
-from engine.runtime.recorder import wall_ms
 from engine.runtime.reload import Reloader
 from engine.runtime.said import say_step, status_of, told_start, told_stop
-from engine.runtime.services import services
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
-from engine.runtime.warming import compile_kernel, pace_of
+from engine.runtime.warming import compile_kernel
 from engine.runtime.warmth import tf_rows
-from engine.venues.opening import opened
+from engine.runtime.world import WORLD, World
 
 log = logging.getLogger("evenkeel.loop")
 
@@ -66,36 +62,42 @@ def run_engine(
     stop: threading.Event,
     on_event: Status | None = None,
     watch: Path | None = None,
+    world: World = WORLD,
 ) -> int:
     """Trade until `stop` is set; `once` ends when everything missed has been taken. Edits of the file `watch` are taken over at
     a bar's close. Returns the exit code."""
-    pace = pace_of(config.run.base_url)
-    venue = open_venue(config.run.exchange, config.run.base_url, pace)
-    with opened(config) as port, closing(open_session(config, config_text, venue, demo=demo, port=port)) as session:
+    pace = world.pace(config.run.base_url)
+    venue = world.venue(config.run.exchange, config.run.base_url, pace)
+    with (
+        world.port(config) as port,
+        closing(open_session(config, config_text, venue, demo=demo, port=port, clock=world.clock)) as session,
+    ):
         session.vitals.speed = pace
-        _Loop(config, session, venue, pace, on_event, watch).run(stop, once)
+        _Loop(config, session, venue, pace, on_event, watch, world).run(stop, once)
     return 0
 
 
 class _Loop:
     def __init__(
-        self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None, watch: Path | None
-    ) -> None:
+        self, config: Config, session: Session, venue: Venue, pace: float, on_event: Status | None,
+        watch: Path | None, world: World,
+    ) -> None:  # fmt: skip
         self.config, self.session, self.venue, self.pace = config, session, venue, pace
-        self.on_event = on_event
+        self.on_event, self.world, self.clock = on_event, world, world.clock
         self.closing = threading.Event()
-        self.items: queue.Queue[tuple[float, Item]] = queue.Queue(QUEUE if pace == 1.0 else QUEUE_FAST)
+        self.items: queue.Queue[tuple[float, Item]] = world.queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
         self.committed = self.beaten = self.asked = 0.0
         self.hold = Hold()
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.desk.challengers = session.challengers
-        self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days)
+        self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days, world.spawn)
         self.failures = Failures("feed"), Failures("venue")
-        self.kill = KillSwitch(Path(config.storage.data_dir))
+        self.kill = KillSwitch(Path(config.storage.data_dir), world.spawn)
         self.doors = Doors(self.kill.press)
-        self.beside = Beside(services(config, session, self.doors))
-        self.reloader = Reloader(watch, config, session.facts, self._instruments) if watch else None
+        self.beside = Beside(world.services(config, session, self.doors))
+        facts, asked = session.facts, self._instruments
+        self.reloader = Reloader(watch, config, facts, asked, watch=world.watch) if watch else None
         self._connect()
 
     def _connect(self, cause: str = "restart") -> None:
@@ -111,11 +113,10 @@ class _Loop:
             resume_from=self.trader.now or None,
             cause=cause,
             bar_ms=max(slot.timeframe_ms for slot in slots),
+            spawn=self.world.spawn,
+            wait=self.world.wait,
         )
-        self.feed = feeds.open(
-            self.config.run.exchange, [instrument.symbol for instrument in listed], listed, self.assembler.on_event,
-            self.config.run.base_url, self.config.run.ws_url, self.pace, self.config.engine.grace_ms,
-        )  # fmt: skip
+        self.feed = self.world.feed(self.config, listed, self.assembler.on_event, self.pace)
 
     def _instruments(self, symbols: list[str]) -> list[Instrument]:
         return instruments(self.config.run.exchange, symbols, venue=self.venue)
@@ -123,7 +124,7 @@ class _Loop:
     # ---- life ------------------------------------------------------------------------------------------------------------
     def run(self, stop: threading.Event, once: bool) -> None:
         self.kill.start()
-        self.session.recorder.markers.append((self.trader.now or wall_ms(), "start", "engine started"))
+        self.session.recorder.markers.append((self.trader.now or self.clock.wall_ms(), "start", "engine started"))
         self.session.recorder.alerts.append(told_start(self.session))
         if not self.session.fresh:
             while not self._commit() and not stop.wait(WAIT_S):
@@ -159,7 +160,7 @@ class _Loop:
 
     def _put(self, item: Item) -> None:
         """On the feed's thread: wait for room, unless the engine is about to end. With it goes when it came."""
-        arrived = time.perf_counter()
+        arrived = self.clock.stopwatch()
         while not self.closing.is_set():
             try:
                 self.items.put((arrived, item), timeout=0.2)
@@ -180,7 +181,7 @@ class _Loop:
             for kind, *words in self.doors.take():
                 obey(self.kill, self.session, self.desk)
                 self.desk.event(self.trader.now, [kind, self.trader.now, *words])
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if now - self.asked >= COMMANDS_S and not full:
             self.asked = now
             self._read_commands()
@@ -197,7 +198,7 @@ class _Loop:
 
     def _waiting(self) -> list[tuple[float, Item]]:
         if self.hold.full:  # no event can be made durable: none is taken but a kill, which the tape keeps in memory
-            time.sleep(WAIT_S)
+            self.clock.sleep(WAIT_S)
             return []
         try:
             items = [self.items.get(timeout=WAIT_S)]
@@ -333,7 +334,7 @@ class _Loop:
     # ---- writing -------------------------------------------------------------------------------------------------------------
     def _commit(self) -> bool:
         """Write what happened; False while another process locks the database or the disk is full."""
-        self.committed = time.monotonic()
+        self.committed = self.clock.monotonic()
         begun = self.session.timings.stopwatch()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
@@ -349,7 +350,7 @@ class _Loop:
 
     def _beat(self) -> None:
         if not self.hold.full:
-            tell_failures(self.failures, self.feed, self.assembler, self.desk)
+            tell_failures(self.failures, self.feed, self.assembler, self.desk, self.clock.monotonic())
         self._note_vitals()
         recorder = self.session.recorder
         if not self.hold.why or not self.trader.now:  # without an event there is no commit to end it
@@ -386,13 +387,13 @@ class _Loop:
             text = f"engine stopped; open: {', '.join(left['positions']) or 'nothing'}"
             self.session.recorder.markers.append((self.trader.now, "stop", text))
             self.session.recorder.alerts.append(told_stop(self.session, text))
-            deadline = time.monotonic() + 4.0
+            deadline = self.clock.monotonic() + 4.0
             self._commit()
-            while self.hold.why == LOCKED and time.monotonic() < deadline:
+            while self.hold.why == LOCKED and self.clock.monotonic() < deadline:
                 self._commit()
             log.info("%s", text)
         else:
             self.session.recorder.beat(None, self.session.vitals)
         recorders = [self.session.recorder, *(one.recorder for one in self.session.challengers)]
-        if self.hold.why or not all(one.set_run(status="stopped", ended_ts=wall_ms()) for one in recorders):
+        if self.hold.why or not all(one.set_run(status="stopped", ended_ts=self.clock.wall_ms()) for one in recorders):
             log.warning(AT_STOP[self.hold.why or self.session.recorder.held or LOCKED])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +32,7 @@ from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
 from engine.runtime.alert_rows import alerts_of, limit_alerts
 from engine.runtime.beside import Doors, write_all
+from engine.runtime.clock import REAL, Clock, wall_ms
 from engine.runtime.crash import point
 from engine.runtime.hold import FULL, held_by
 from engine.runtime.trader import Step, Trader
@@ -42,10 +42,6 @@ log = logging.getLogger("evenkeel.recorder")
 SNAPSHOTS_KEPT = 3
 ALERTS_AT_ONCE = 200
 HOUR_MS = 3_600_000
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass
@@ -67,7 +63,8 @@ class Vitals:
 class Recorder:
     """Writes one run's ledger."""
 
-    def __init__(self, engine: Engine, context: Context, tape: Tape, starts: Starts) -> None:
+    def __init__(self, engine: Engine, context: Context, tape: Tape, starts: Starts, clock: Clock = REAL) -> None:
+        self.clock = clock
         self.engine = engine
         self.context = context
         self.tape = tape
@@ -80,7 +77,7 @@ class Recorder:
         self.beside: list[Any] = []  # challengers: written with the same transaction
         self.quiet = False  # a challenger's: what happens to the feed is told once, by the account
         self.alerts: list[dict[str, Any]] = []
-        self.written = time.monotonic()  # when a transaction landed last
+        self.written = clock.monotonic()  # when a transaction landed last
         self.held = ""  # why the last one did not (engine/runtime/hold.py)
         self.alerting = AlertsSection()
         """From which share on a limit's use is told."""
@@ -106,7 +103,7 @@ class Recorder:
                 point("commit.written")
         except OperationalError as error:
             return self._hold(error)
-        self.held, self.written = "", time.monotonic()
+        self.held, self.written = "", self.clock.monotonic()
         point("commit.done")
         if doors:
             doors.written(len(handed_in))
@@ -166,7 +163,7 @@ class Recorder:
     def _end(self, connection: Connection, challengers: Sequence[Any]) -> None:
         for one in challengers:
             if one.ended:
-                over = {"status": "complete", "ended_ts": wall_ms()}
+                over = {"status": "complete", "ended_ts": self.clock.wall_ms()}
                 connection.execute(update(Run).where(col(Run.id) == one.run_id).values(**over))
 
     def _begin_segment(self, trader: Trader, newest: dict[str, int]) -> None:
@@ -236,7 +233,7 @@ class Recorder:
                 insert(AiCall).values(
                     run_id=self.context.run_id,
                     slot_id=self.context.slot_ids[ask["slot"]],
-                    created_ts=wall_ms(),
+                    created_ts=self.clock.wall_ms(),
                     state="asked",
                     **values,
                 )
@@ -244,7 +241,7 @@ class Recorder:
 
     def _acknowledge(self, connection: Connection, step: Step) -> None:
         for row_id, done, text in step.acks:
-            values = {"state": "done" if done else "refused", "acked_ts": wall_ms(), "result": text}
+            values = {"state": "done" if done else "refused", "acked_ts": self.clock.wall_ms(), "result": text}
             connection.execute(update(Command).where(col(Command.id) == row_id).values(**values))
 
     def _write_words(self, connection: Connection) -> None:
@@ -269,7 +266,7 @@ class Recorder:
             part = keys[start : start + ALERTS_AT_ONCE]
             known = select(col(Alert.dedupe_key)).where(col(Alert.dedupe_key).in_(part))
             old = set(connection.execute(known).scalars())
-            common = {"run_id": self.context.run_id, "state": "new", "created_ts": wall_ms()}
+            common = {"run_id": self.context.run_id, "state": "new", "created_ts": self.clock.wall_ms()}
             if fresh := [{**wanted[key], **common} for key in part if key not in old]:
                 connection.execute(insert(Alert), fresh)
 
@@ -278,7 +275,7 @@ class Recorder:
         connection.execute(
             insert(Snapshot).values(
                 run_id=self.context.run_id,
-                created_ts=wall_ms(),
+                created_ts=self.clock.wall_ms(),
                 exchange_ts=trader.now,
                 tape_day=position.day,
                 tape_offset=position.offset,
@@ -303,7 +300,7 @@ class Recorder:
                 write_all(connection, handed_in)
         except OperationalError as error:
             return self._hold(error)
-        self.written = time.monotonic()
+        self.written = self.clock.monotonic()
         if doors:
             doors.written(len(handed_in))
         return True
@@ -317,7 +314,7 @@ class Recorder:
             "demo": vitals.demo,
             "state": _state(trader, vitals),
             "started_ts": vitals.started_ts,
-            "heartbeat_ts": wall_ms(),
+            "heartbeat_ts": self.clock.wall_ms(),
             "exchange_ts": trader.now if trader and trader.now else None,
             "last_bar_ts": trader.last_bar if trader and trader.last_bar else None,
             "speed": vitals.speed,

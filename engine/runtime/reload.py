@@ -62,6 +62,7 @@ class Reloader:
         facts: Sequence[Instrument],
         ask: Callable[[list[str]], Sequence[Instrument]],
         env: Mapping[str, str] | None = None,
+        watch: Callable[[Path, Callable[[str], None], Callable[[str], None]], FileWatch] = FileWatch,
     ) -> None:
         """`facts` are the instruments known, `ask` gets others from the exchange; `env` lies over the file as at the start."""
         self.path, self.ask = path, ask
@@ -74,7 +75,7 @@ class Reloader:
         self._problem = ""
         self._untold: str | None = None
         self._waiting: tuple[Change, ...] = ()
-        self.watch = FileWatch(path, self.offer, self.lose)
+        self.watch = watch(path, self.offer, self.lose)
 
     # ---- the watcher's thread ----------------------------------------------------------------------------------------------
     def offer(self, text: str) -> None:

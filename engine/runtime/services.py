@@ -10,9 +10,9 @@ from engine.alerts.service import Alerts, Where
 from engine.config.model import Config
 from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
+from engine.runtime.clock import wall_ms
 from engine.runtime.health import Health
 from engine.runtime.ping import Ping
-from engine.runtime.recorder import wall_ms
 from engine.runtime.scheduled import Schedule
 from engine.runtime.session import Session
 from engine.runtime.steering import Steering

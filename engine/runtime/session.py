@@ -6,7 +6,6 @@ Lock, schema, the run's row, the last snapshot, the tape behind it, one commit. 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,11 @@ from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
 from engine.runtime.build import as_filled, setup_of, symbols_of, with_orphans
 from engine.runtime.challengers import Challenger, enlist, muster
+from engine.runtime.clock import REAL, Clock
 from engine.runtime.crash import point
 from engine.runtime.gate import gated
 from engine.runtime.lock import EngineLock
-from engine.runtime.recorder import Recorder, Vitals, wall_ms
+from engine.runtime.recorder import Recorder, Vitals
 from engine.runtime.timings import Timings
 from engine.runtime.trader import Step, Trader
 from engine.runtime.versions import put_in_force
@@ -89,7 +89,9 @@ def run_folder(config: Config, run_id: int) -> Path:
     return Path(config.storage.data_dir) / "runs" / str(run_id)
 
 
-def open_session(config: Config, text: str, venue: Venue, *, demo: bool, port: Port | None = None) -> Session:
+def open_session(
+    config: Config, text: str, venue: Venue, *, demo: bool, port: Port | None = None, clock: Clock = REAL
+) -> Session:
     """Everything up to the moment the market may come in. `port` is the account that real orders go to, None on paper.
     Errors carry `exit_code` and a sentence about what to do."""
     url = config.database_url()
@@ -97,7 +99,7 @@ def open_session(config: Config, text: str, venue: Venue, *, demo: bool, port: P
     lock = EngineLock(engine, url)
     lock.acquire()
     try:
-        return _open(config, text, venue, engine, lock, demo, port)
+        return _open(config, text, venue, engine, lock, demo, port, clock)
     except BaseException:
         engine.dispose()
         lock.release()
@@ -105,7 +107,14 @@ def open_session(config: Config, text: str, venue: Venue, *, demo: bool, port: P
 
 
 def _open(
-    config: Config, text: str, venue: Venue, engine: Engine, lock: EngineLock, demo: bool, port: Port | None
+    config: Config,
+    text: str,
+    venue: Venue,
+    engine: Engine,
+    lock: EngineLock,
+    demo: bool,
+    port: Port | None,
+    clock: Clock,
 ) -> Session:
     patient = open_engine(config.database_url())
     migrate(patient)
@@ -120,13 +129,14 @@ def _open(
     orphans: set[str] = set()
     if snapshot is not None:
         setup, orphans = with_orphans(setup, snapshot.extra["setup"], _open_keys(snapshot, former))
-    run_id, fresh_config = _register(patient, config, text, (former, setup), known, demo)
+    run_id, fresh_config = _register(patient, config, text, (former, setup), known, demo, clock.wall_ms())
     folder = run_folder(config, run_id)
-    trader = Trader(former, BarBook(folder / "bars", _names(former)), time.perf_counter)
+    trader = Trader(former, BarBook(folder / "bars", _names(former)), clock.stopwatch)
     tape = Tape(folder / "tape")
-    recorder = Recorder(engine, context_of(patient, run_id, former), tape, Starts(folder / "starts"))
-    vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo)
+    recorder = Recorder(engine, context_of(patient, run_id, former), tape, Starts(folder / "starts"), clock)
+    vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo, started_ts=clock.wall_ms())
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
+    session.timings = Timings(clock.stopwatch)
     session.off = switched_off(config, setup) | orphans
     session.facts, session.port = tuple(facts), port
     with write_session(patient) as rows:
@@ -204,7 +214,13 @@ def _open_keys(snapshot: Snapshot, former: Setup) -> set[str]:
 
 
 def _register(
-    engine: Engine, config: Config, text: str, setups: tuple[Setup, Setup], known: Run | None, demo: bool
+    engine: Engine,
+    config: Config,
+    text: str,
+    setups: tuple[Setup, Setup],
+    known: Run | None,
+    demo: bool,
+    now_ms: int,
 ) -> tuple[int, bool]:
     """The run's row, its configuration version, instruments and slots; True if the configuration is new to the run."""
     former, setup = setups
@@ -220,8 +236,8 @@ def _register(
                 quote=config.account.quote,
                 cash_start=float(config.cash),
                 finest_tf_ms=min(slot.timeframe_ms for slot in setup.slots),
-                created_ts=wall_ms(),
-                started_ts=wall_ms(),
+                created_ts=now_ms,
+                started_ts=now_ms,
                 code_hash=evenkeel.KERNEL_HASH,
             )
         else:

@@ -20,7 +20,7 @@ from engine.config.model import Config
 from engine.core.types import MS_DAY
 from engine.ledger.backup import backup, backup_server, verify
 from engine.runtime.beside import Doors
-from engine.runtime.recorder import wall_ms
+from engine.runtime.clock import wall_ms
 from engine.runtime.scheduled import Work
 
 AT_ONCE = 200

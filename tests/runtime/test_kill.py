@@ -34,13 +34,13 @@ def test_a_press_is_a_flag_and_a_file(tmp_path: Path) -> None:
 def test_another_start_finds_it_and_a_release_takes_it_away(tmp_path: Path) -> None:
     KillSwitch(tmp_path).press("app", flatten=True)
     again = KillSwitch(tmp_path)
-    again._look()
+    again.look()
     assert again.take() == KillOrder("app", True, "")
     again.obeyed(KillOrder("app", True, ""))
     again.released()
     assert not again.pressed
     assert not (tmp_path / "KILL").exists()
-    again._look()
+    again.look()
     assert not again.pressed
     again.press("app")
     assert again.take() is not None
@@ -50,7 +50,7 @@ def test_another_start_finds_it_and_a_release_takes_it_away(tmp_path: Path) -> N
 def test_any_file_of_that_name_kills(tmp_path: Path, text: str) -> None:
     (tmp_path / "KILL").write_text(text)
     switch = KillSwitch(tmp_path)
-    switch._look()
+    switch.look()
     order = switch.take()
     assert order is not None
     assert (order.source, order.flatten) == ("file", False)

@@ -12,8 +12,8 @@ from typing import Any
 from db.session import open_engine
 from engine.config.model import Config
 from engine.runtime.api.tokens import TokenError, read, tokens_file
+from engine.runtime.clock import wall_ms
 from engine.runtime.health import Health
-from engine.runtime.recorder import wall_ms
 from engine.runtime.session import Session
 
 log = logging.getLogger("evenkeel.api")
