@@ -27,7 +27,6 @@ Reason = Literal[
     "symbol",  # no such market, or not for this account
     "auth",  # key, signature or clock
     "permission",  # the key or account may not do this
-    "duplicate",  # this client id has been used: look up, it may be ours
     "unknown_order",  # the venue knows no such open order: look up, never "cancelled"
     "post_only",  # would have taken
     "halted",  # the market is closed, in maintenance, cancel-only, ...
@@ -42,9 +41,10 @@ Reason = Literal[
 class Request:
     """One order as it is to be sent, once. `client_id` is ours, 32 lower-case hex.
 
-    `limit` for limit and stop_limit, `stop` (the trigger) for stop and stop_limit; both None elsewhere. A stop sells when
-    the price falls to it, buys when it rises to it. `expires_ts`: the venue must refuse the request if it comes later;
-    0 where the venue has no such thing (`Port.expiry_ms` is 0).
+    `limit` for limit and stop_limit; for market it may be given as the worst price (what is not filled at once within it is
+    cancelled). `stop` (the trigger) for stop and stop_limit. None elsewhere. A stop sells when the price falls to it, buys
+    when it rises to it. `expires_ts`: the venue must refuse the request if it comes later; 0 where the venue has no such
+    thing (`Port.expiry_ms` is 0).
     """
 
     client_id: str
@@ -180,6 +180,15 @@ class Permissions:
     ip_bound: bool | None
 
 
+def key_trouble(told: Permissions) -> str:
+    """Why this key must not be used, in words for the person; "" when it may."""
+    if told.withdraw:
+        return "the API key may withdraw: make one that may only view and trade, and delete this one"
+    if told.trade is False:
+        return "the API key may not trade: give it the right to trade, and no right to withdraw or transfer"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Venue's time minus ours, and the round trip of the question that found it, ms. The error is at most half of it."""
@@ -213,8 +222,11 @@ class Port(Protocol):
     def cancel(self, symbol: str, client_id: str, venue_id: str) -> Placed:
         """`venue_id` may be "" where only the client id is known. May be repeated by the caller."""
 
-    def look_up(self, symbol: str, client_id: str, venue_id: str) -> Seen | NotFound | Unknown:
-        """One order, by the venue's id where given, else by ours, open or ended."""
+    def look_up(self, symbol: str, client_id: str, venue_id: str, since: int = 0) -> Seen | NotFound | Unknown:
+        """One order, by the venue's id where given, else by ours, open or ended.
+
+        Where a venue cannot be asked by our id its orders created at or after `since` are listed (0: of the last day).
+        """
 
     def open_orders(self, symbols: Sequence[str]) -> list[Seen] | Unknown:
         """Every open order of the account in these markets, other people's too."""
