@@ -4,6 +4,7 @@ from db.ai import AiCall
 from db.base import Table
 from db.control import Command, EngineStatus, Scheduled, Snapshot
 from db.journal import ImportedTrade, JournalConflict, JournalEntry, JournalWord, SavedFilter
+from db.live import CashFlow, ExternalTrade, Intent, OrderEvent, Protection, Watermark
 from db.orders import Fill, Order
 from db.reports import ReportPlan
 from db.research import Job, Note, SealOpening, Trial
@@ -23,21 +24,26 @@ __all__ = [
     "Allocation",
     "Breaker",
     "BreakerEvent",
+    "CashFlow",
     "Command",
     "ConfigVersion",
     "EngineStatus",
     "Equity",
+    "ExternalTrade",
     "Fill",
     "ImportedTrade",
     "Instrument",
+    "Intent",
     "Job",
     "JournalConflict",
     "JournalEntry",
     "JournalWord",
     "Note",
     "Order",
+    "OrderEvent",
     "Outage",
     "Position",
+    "Protection",
     "ReportPlan",
     "Run",
     "RunMarker",
@@ -52,5 +58,6 @@ __all__ = [
     "StopMove",
     "Trade",
     "Trial",
+    "Watermark",
     "metadata",
 ]

@@ -66,6 +66,7 @@ class Fill(Table, table=True):
         *at_least_zero("base_price", "notional"),
         *finite("fee", "cash_after"),
         Index(None, "run_id", "order_seq"),
+        Index("uq_fill_venue_trade", "run_id", "symbol", "venue_trade_id", unique=True),
     )
 
     id: int | None = key()
@@ -83,4 +84,5 @@ class Fill(Table, table=True):
     liquidity: str
     ts: int = moment()
     venue_trade_id: str | None = None
+    client_order_id: str | None = None  # of the intent it belongs to, where a venue filled it
     cash_after: float

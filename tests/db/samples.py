@@ -44,6 +44,28 @@ ROWS: dict[str, dict[str, Any]] = {
         **{**PLACE, "seq": 1, "order_seq": 1, "symbol": "BTC/USD", "side": "buy", "qty": 0.01, "price": 30_000.0},
         **{"base_price": 29_990.0, "notional": 300.0, "fee": 1.5, "liquidity": "taker", "ts": T, "cash_after": 698.5},
     },
+    "intent": {
+        **{**PLACE, "id": 1, "client_order_id": "0" * 32, "decision_key": "k", "symbol": "BTC/USD", "role": "entry"},
+        **{"side": "buy", "kind": "market", "qty": "0.01", "state": "filled", "created_ts": T},
+    },
+    "order_event": {**RUN, "intent_id": 1, "seq": 1, "ts": T, "source": "ack", "state": "acked"},
+    "protection": {
+        **{
+            **PLACE,
+            "intent_id": 1,
+            "symbol": "BTC/USD",
+            "qty": 0.01,
+            "wanted": 29_000.0,
+            "state": "live",
+            "since_ts": T,
+        },
+    },
+    "external_trade": {
+        **{**RUN, "symbol": "BTC/USD", "venue_trade_id": "7", "side": "sell", "qty": "0.01", "price": "30000"},
+        **{"ts": T, "seen_ts": T},
+    },
+    "cash_flow": {**RUN, "flow_id": "f1", "ts": T, "amount": 100.0, "currency": "USD"},
+    "watermark": {**RUN, "stream": "trades", "symbol": "BTC/USD", "ts": T},
     "trade": {
         **{**PLACE, **MONEY, "seq": 1, "symbol": "BTC/USD", "direction": 1, "entry_ts": T, "exit_ts": T + 60_000},
         **{"exit_price": 30_100.0, "exit_notional": 301.0, "pnl": -0.5, "pnl_pct": -0.00166, "exit_reason": "stop"},
