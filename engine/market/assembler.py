@@ -141,7 +141,7 @@ class Assembler:
             self.counters["malformed"] += 1
         elif isinstance(event, Notice):
             self.last_notice = event.text
-        elif isinstance(event, Connected | Sequence):
+        elif isinstance(event, (Connected, Sequence)):
             return
         elif self._state == LIVE:
             self._live(event)

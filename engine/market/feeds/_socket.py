@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import ssl
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from engine.core.bars import Beat, Quote, Tick
 from engine.core.types import MS_SECOND
 from engine.market.backoff import Backoff
 from engine.market.events import Connected, Disconnected, Event, Malformed, Notice, Sequence, SequenceGap
+from engine.market.feeds._frames import BINARY, CLOSE, PING, TEXT, Frames
 from engine.market.wire import Listing
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 PING_S = 20.0
 WATCHDOG_S = 20.0
 CONNECT_S = 10.0
+BLOCK = 65_536
 JUMP_MS = 3_600_000
 BATCH_MS, REORDER_MOST = 250, 64
 """A message's prints are at most so much older than itself; more missing at once than so many are never waited for."""
@@ -192,41 +195,48 @@ class StreamFeed:
         continuity = Continuity(silence_ms, jump_ms, self.grace_ms)
         alive = pinged = asked = time.monotonic()
         ask = getattr(self.room, "PING", None)
+        frames = Frames()
         while not self._stop.is_set():
-            try:
-                opcode, data = socket.recv_data()
-            except websocket.WebSocketTimeoutException:
-                if time.monotonic() - alive > self.watchdog_s:
-                    raise TimeoutError(f"nothing came for {self.watchdog_s:.0f} s") from None
-                opcode, data = -1, b""
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
-                return
+            block = _received(socket)
             now = time.monotonic()
+            if block:
+                alive = now
+            elif now - alive > self.watchdog_s:
+                raise TimeoutError(f"nothing came for {self.watchdog_s:.0f} s")
+            for opcode, data in frames.take(block):
+                if opcode in (TEXT, BINARY):
+                    self.take(data, continuity)
+                elif opcode == PING:
+                    socket.pong(data)
+                elif opcode == CLOSE:
+                    socket.send_close()
+                    return
+                if self._stop.is_set():
+                    return
             if now - pinged > PING_S:
                 pinged = now
                 socket.ping()
             if ask and now - asked > self._ask_s:
                 asked = now
                 socket.send(ask)
-            if opcode >= 0:
-                alive = now
-                self.take(data, continuity)
 
     def take(self, data: str | bytes, continuity: Continuity) -> None:
         """Turns one message into events, what it reveals to be lost before what it brings."""
         self.counters["messages"] += 1
+        counters = self.counters
         for event in self.room.parse(data, self.symbols):
-            if isinstance(event, Quote) and not event.ts:
+            # Tuples, not unions: a union is built anew at every look, and this runs for every print.
+            if type(event) is Quote and not event.ts:
                 event = event._replace(ts=self._exchange_ts)
-            if isinstance(event, Sequence | Beat | Tick | Quote) and not continuity.plausible(event.ts):
-                self.counters["implausible"] += 1
+            if isinstance(event, (Tick, Quote, Sequence, Beat)) and not continuity.plausible(event.ts):
+                counters["implausible"] += 1
                 continue
-            if isinstance(event, Sequence | Beat):
+            if isinstance(event, (Sequence, Beat)):
                 self._in_order(event, continuity)
-            if isinstance(event, Notice):
+            elif type(event) is Notice:
                 self.last_error = event.text
-            if not isinstance(event, Sequence):
-                self.counters[_COUNTED.get(type(event), "other")] += 1
+            if type(event) is not Sequence:
+                counters[_COUNTED.get(type(event), "other")] += 1
                 self.on_event(event)
 
     def _in_order(self, event: Sequence | Beat, continuity: Continuity) -> None:
@@ -236,6 +246,18 @@ class StreamFeed:
             self.on_event(gap)
         self._exchange_ts = max(self._exchange_ts, event.ts)
         self._backoff.reset()
+
+
+def _received(socket: websocket.WebSocket) -> bytes:
+    """What has come, at most BLOCK bytes; empty when nothing came within the socket's timeout. OSError at its end."""
+    assert socket.sock is not None
+    try:
+        block = socket.sock.recv(BLOCK)
+    except (TimeoutError, ssl.SSLWantReadError):
+        return b""
+    if not block:
+        raise ConnectionError("the exchange has hung up")
+    return block
 
 
 def _certificates(url: str) -> dict[str, str]:
