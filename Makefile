@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test long check bench oracles crash shots app engine tmux lock format
+.PHONY: help install install-dev demo test long check bench load oracles crash shots app engine tmux lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ format: install-dev ## let ruff format and mend what it can
 
 bench: install-dev ## what we claim about speed, against the peers
 	@$(PY) -m benchmarks $(ARGS)
+
+load: install-dev ## how much engine and app bear: ticks, sessions, alerts, a long ledger; a report in .cache/load (ARGS=--quick)
+	@$(PY) -m benchmarks.load $(ARGS)
 
 oracles: install-dev ## the peers' own numbers, in environments of their own
 	@$(PY) -m tests.oracles $(ARGS)

@@ -1,0 +1,71 @@
+"""All parts in turn, a page and a file of figures at the end.
+
+    python -m benchmarks.load [--quick] [--only PART ...] [--out FOLDER] [--shared]
+
+`--quick` is a smoke test of a minute or two; `--shared` says on the page that others were using the machine. Ends with 1 where a
+target was missed or a part could not be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import figures, machine, report, ticks, verdicts
+
+Part = Callable[[Path, bool], dict[str, Any]]
+PARTS: dict[str, Part] = {"machine": machine.measure, "ticks": ticks.measure}
+
+
+def run(names: list[str], quick: bool) -> dict[str, Any]:
+    """Every part by name, in folders that are gone afterwards; one that fails says so in its place."""
+    begun, before = time.time(), os.getloadavg()[0]
+    found: dict[str, Any] = {"taken": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "cores": os.cpu_count()}
+    for name in names:
+        folder = Path(tempfile.mkdtemp(prefix=f"evenkeel-load-{name}-"))
+        at = time.perf_counter()
+        try:
+            found[name] = PARTS[name](folder, quick)
+        except Exception as error:
+            traceback.print_exc()
+            found[name] = {"failed": f"{type(error).__name__}: {error}"}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        found[name]["part_seconds"] = time.perf_counter() - at
+        print(f"{name}: {found[name]['part_seconds']:.0f} s", flush=True)
+    found["seconds"], found["load"] = time.time() - begun, [before, os.getloadavg()[0]]
+    return dict(figures.plain(found))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load", description="How much the engine and the app bear."
+    )
+    parser.add_argument("--quick", action="store_true", help="a smoke test: less of everything")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--out", type=Path, default=Path(".cache/load"), help="folder for load.html and load.json")
+    parser.add_argument("--shared", action="store_true", help="say that others were using the machine")
+    asked = parser.parse_args()
+    result = run(asked.only, asked.quick)
+    result["shared"] = asked.shared
+    result["verdicts"] = verdicts.verdicts(result)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "load.json").write_text(json.dumps(result, indent=1))
+    (asked.out / "load.html").write_text(report.page(result))
+    for one in result["verdicts"]:
+        print(f"{'kept  ' if one['kept'] else 'MISSED'} {one['words']}")
+    print(f"written to {asked.out / 'load.html'} and load.json, after {result['seconds']:.0f} s")
+    failed = [name for name in asked.only if "failed" in result[name]]
+    return 0 if not failed and all(one["kept"] for one in result["verdicts"]) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
