@@ -57,7 +57,8 @@ class Public:
         if "symbol" in request.params:
             one = instrument(self.venue, request)
             return row(one, self.venue.standing(one, request.now))
-        return [row(one, self.venue.standing(one, request.now)) for one in self.venue.instruments.values()]
+        told = ((one, self.venue.prices.standing(one.product, request.now)) for one in self.venue.instruments.values())
+        return [row(one, now) for one, now in told if now is not None]
 
     def book_ticker(self, request: Request) -> Any:
         return self._asked(request, _quote)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
-from engine.sandbox.trading.binance import Binance
 from engine.sandbox.trading.matching import Matching
-from engine.sandbox.trading.wire import Answer, request
+from engine.sandbox.trading.wire import Answer, Request, request
+
+
+class Tongue(Protocol):
+    """An exchange's language over one account."""
+
+    @property
+    def name(self) -> str: ...
+
+    def respond(self, request: Request) -> Answer: ...
+
+    def place_path(self, method: str, path: str) -> str: ...
 
 
 class Door:
     """`handle` is the exchange. Time may come in any order; it never goes back."""
 
-    def __init__(self, tongue: Binance, matching: Matching) -> None:
+    def __init__(self, tongue: Tongue, matching: Matching) -> None:
         self.tongue, self.matching = tongue, matching
 
     def handle(

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.sandbox.trading.binance import Binance
+from engine.sandbox.trading.coinbase import Coinbase
 from engine.sandbox.trading.door import Door
-from engine.sandbox.trading.keys import Key, binance_key
+from engine.sandbox.trading.keys import Key, binance_key, ecdsa_key, ed25519_key
 from engine.sandbox.trading.matching import Matching
 from engine.sandbox.trading.prices import Prices
-from engine.sandbox.trading.terms import Instrument, atoms, instrument
+from engine.sandbox.trading.terms import DIGITS, Instrument, atoms, instrument
 from engine.sandbox.trading.venue import Rules, Venue
 from engine.sandbox.trading.view import View
 
 BEGINNING: Mapping[str, str] = {"USD": "100000", "USDT": "100000"}
 BINANCE_RULES = Rules(1000, 1000, "received", 8, "open", ("market", "limit", "stop", "stop_limit"))
+COINBASE_RULES = Rules(6000, 12_000, "quote", DIGITS, "ever", ("market", "limit", "stop_limit"))
 COARSEST = 5
 """Binance's lots are coarser than Coinbase's: five digits at most."""
 
@@ -42,6 +44,16 @@ def open_binance(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BE
     keys = (binance_key(seed),)
     matching = Matching(venue)
     return Opened(Door(Binance(matching, View(), keys), matching), venue, matching, keys)
+
+
+def open_coinbase(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BEGINNING, start: int = 0) -> Opened:
+    """Coinbase Advanced Trade: the products as they are listed."""
+    listed = [instrument(one, one.id, one.quote, one.size_digits, 1) for one in prices.products.values()]
+    venue = Venue("coinbase", listed, prices, COINBASE_RULES, seed)
+    _fund(venue, balances, start)
+    keys = (ecdsa_key(seed), ed25519_key(seed))
+    matching = Matching(venue)
+    return Opened(Door(Coinbase(matching, View(), keys), matching), venue, matching, keys)
 
 
 def _fund(venue: Venue, balances: Mapping[str, str], start: int) -> None:
