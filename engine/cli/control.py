@@ -91,7 +91,7 @@ def kill(
     from sqlalchemy.exc import OperationalError
 
     if flatten and not yes:
-        _typed("flatten", "This closes every open position at the market.")
+        typed("flatten", "This closes every open position at the market.")
     if run is None:
         _kill_file(flatten)
     try:
@@ -119,7 +119,7 @@ def release(
 ) -> None:
     """Start a tripped breaker anew: the peak is equity now, losses count from here."""
     if not yes:
-        _typed("release", f"Breaker {breaker} starts anew from the present equity.")
+        typed("release", f"Breaker {breaker} starts anew from the present equity.")
     send("release", {"breaker": breaker, "reason": reason}, run, wait, json_out)
 
 
@@ -175,7 +175,8 @@ def cash(
     send("cash", {"amount": str(value)}, run, wait, json_out)
 
 
-def _typed(word: str, warning: str) -> None:
+def typed(word: str, warning: str) -> None:
+    """Ask the person at the terminal for a word; Fail without it."""
     say(warning)
     if str(typer.prompt(f"Type {word} to go on", default="", show_default=False, err=True)).strip() != word:
         raise Fail("nothing was done")

@@ -34,6 +34,7 @@ from engine.runtime.clock import REAL, Clock
 from engine.runtime.crash import point
 from engine.runtime.gate import gated
 from engine.runtime.lock import EngineLock
+from engine.runtime.move.latch import refuse_moved
 from engine.runtime.recorder import Recorder, Vitals
 from engine.runtime.timings import Timings
 from engine.runtime.trader import Step, Trader
@@ -99,6 +100,7 @@ def open_session(
     lock = EngineLock(engine, url)
     lock.acquire()
     try:
+        refuse_moved(Path(config.storage.data_dir))
         return _open(config, text, venue, engine, lock, demo, port, clock)
     except BaseException:
         engine.dispose()
