@@ -18,6 +18,10 @@ ACCOUNT = np.dtype(
         ("max_minute", "i8"),
         ("max_day", "i8"),
         ("max_positions", "i8"),
+        ("order_most", "i8"),  # quanta of an entry, of a symbol, of all positions; 0 = none
+        ("symbol_most", "i8"),
+        ("gross_most", "i8"),
+        ("first_trades", "i8"),  # so many positions are opened at the exchange's smallest size
         ("delay_ms", "i8"),
         ("auto_ack_ms", "i8"),
         ("bucket_ms", "i8"),  # the finest timeframe: an equity point at each of its closes

@@ -287,7 +287,7 @@ def _rows_of_a_batch(bars: int, decisions: int, funding: int) -> tuple[int, ...]
 _CONFIGURED = {
     "account": (
         "quantum_scale max_gross symbol_cap sector_cap collar max_symbol_minute max_minute max_day max_positions delay_ms "
-        "auto_ack_ms bucket_ms research venue venue_stops"
+        "order_most symbol_most gross_most first_trades auto_ack_ms bucket_ms research venue venue_stops"
     ).split(),
     "slot": (
         "symbol timeframe_ms sizing size size_volatility stop_rate target_rate trail_rate breakeven_rate time_stop "

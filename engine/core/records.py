@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 
 import numpy as np
 
@@ -26,6 +27,9 @@ def account_record(spec: AccountSpec, slots: Sequence[SlotSpec]) -> Rows:
     row["sector_cap"], row["collar"] = _rate(spec.sector_cap), _rate(spec.collar)
     row["max_symbol_minute"], row["max_minute"] = spec.orders_symbol_minute, spec.orders_minute
     row["max_day"] = spec.orders_day
+    for name in ("order_most", "symbol_most", "gross_most"):
+        row[name] = floor(getattr(spec, name) * scale)
+    row["first_trades"] = spec.first_trades
     row["delay_ms"] = spec.delay_ms
     row["auto_ack_ms"] = spec.auto_ack_ms
     row["bucket_ms"] = min((slot.timeframe_ms for slot in slots), default=MS_DAY)

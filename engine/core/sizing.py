@@ -26,6 +26,8 @@ from engine.core.types import RATE
 
 _BUFFER, _BUFFER_BASE = np.int64(1005), np.int64(1000)  # 0.5 % between the close an order is sized at and its fill
 
+_ROOM, _ROOM_BASE = np.int64(6), np.int64(5)
+
 
 @helper
 def exact_equity(account, slots, symbols):
@@ -129,6 +131,13 @@ def _cost(symbol, price, qty):
 
 
 @helper
+def least_lots(symbol, price):
+    """The exchange's smallest order at `price`, with a sixth of room to fall before what it bought cannot be sold again."""
+    notional = mul_div(symbol["min_notional"], _ROOM, _ROOM_BASE)
+    return max(lots_for(symbol, notional, price) + 1, symbol["min_qty"])
+
+
+@helper
 def entry_lots(account, slots, symbols, own, price, stop_distance, volatility):
     """(lots, reason) for an entry of slot `own` at `price` ticks; reason says why it is 0."""
     slot = slots[own]
@@ -142,6 +151,16 @@ def entry_lots(account, slots, symbols, own, price, stop_distance, volatility):
     bound = R_MIN_NOTIONAL
     if slot["size_rate"] > 0:  # on probation
         qty = mul_div_floor(qty, slot["size_rate"], RATE)
+    if account["trades"] < account["first_trades"]:
+        qty = min(qty, least_lots(symbol, price))
+    if account["order_most"] > 0:
+        cap = lots_for(symbol, account["order_most"], price)
+        if cap < qty:
+            qty, bound = cap, R_SYMBOL_CAP
+    if account["symbol_most"] > 0:
+        cap = lots_for(symbol, account["symbol_most"] - used_cap(slots, symbols, own, slot["symbol"]), price)
+        if cap < qty:
+            qty, bound = cap, R_SYMBOL_CAP
     if account["symbol_cap"] > 0:
         room = mul_div_floor(equity, account["symbol_cap"], RATE) - used_cap(slots, symbols, own, slot["symbol"])
         cap = lots_for(symbol, room, price)
@@ -152,7 +171,10 @@ def entry_lots(account, slots, symbols, own, price, stop_distance, volatility):
         cap = lots_for(symbol, mul_div_floor(equity, account["sector_cap"], RATE) - used, price)
         if cap < qty:
             qty, bound = cap, R_SECTOR_CAP
-    power = mul_div_floor(equity, account["max_gross"], RATE) - used_power(slots, symbols, own) - account["reserved"]
+    gross = mul_div_floor(equity, account["max_gross"], RATE)
+    if account["gross_most"] > 0:
+        gross = min(gross, account["gross_most"])
+    power = gross - used_power(slots, symbols, own) - account["reserved"]
     affordable = power_lots(symbol, power, price, account["research"] == 1)
     if affordable < qty:
         qty, bound = affordable, R_BUYING_POWER

@@ -249,7 +249,8 @@ class BreakerSpec:
 @dataclass(frozen=True)
 class AccountSpec:
     """One cash account in one quote currency, its limits and how its orders are filled. A limit of 0 is none, but for
-    `max_gross` and `max_positions`; `sectors` are (symbol, sector); `collar` is a fraction of the mark."""
+    `max_gross` and `max_positions`; `sectors` are (symbol, sector); `collar` is a fraction of the mark; `order_most`,
+    `symbol_most` and `gross_most` are amounts of quote currency; the first `first_trades` positions have the smallest size."""
 
     cash: Decimal
     quote: str
@@ -263,6 +264,10 @@ class AccountSpec:
     orders_symbol_minute: int = 0
     orders_minute: int = 0
     orders_day: int = 0
+    order_most: float = 0.0
+    symbol_most: float = 0.0
+    gross_most: float = 0.0
+    first_trades: int = 0
     slippage_bps: float = 5.0
     delay_ms: int = 0
     auto_ack_ms: int = 0

@@ -287,6 +287,10 @@ def fits(setup: Setup, ground: Ground) -> bool:
         or account.orders_symbol_minute
         or account.orders_minute
         or account.orders_day
+        or account.order_most
+        or account.symbol_most
+        or account.gross_most
+        or account.first_trades
     ):
         return False
     return slot.timeframe_ms == ground.candles[slot.symbol].timeframe_ms and len(ground.frames.ts) == len(ground.points)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from engine.config.model import Config
 from engine.config.sections import LimitsSection, SlotSection
@@ -78,10 +78,22 @@ def challengers_of(config: Config, setup: Setup) -> dict[str, tuple[Setup, SlotS
     return found
 
 
-def as_filled(setup: Setup, live: bool, venue_stops: bool) -> Setup:
-    """`setup` with its fills told by the venue where orders are real (`venue_stops`: it keeps stops too), else by the model."""
-    fills: Literal["model", "venue"] = "venue" if live else "model"
-    return replace(setup, account=replace(setup.account, fills=fills, venue_stops=live and venue_stops))
+def for_mode(setup: Setup, config: Config, venue_stops: bool = False) -> Setup:
+    """`setup` as the mode of `config` has it: dry and live keep to the amounts of [live], live is filled by the venue
+    (`venue_stops`: which keeps stops too)."""
+    if config.run.mode == "paper":
+        return setup
+    live, real = config.live, config.run.mode == "live"
+    account = replace(
+        setup.account,
+        order_most=float(live.max_order or 0),
+        symbol_most=float(live.max_position or 0),
+        gross_most=float(live.max_exposure or 0),
+        first_trades=live.first_trades,
+        fills="venue" if real else "model",
+        venue_stops=real and venue_stops,
+    )
+    return replace(setup, account=account)
 
 
 def advice_of(config: Config) -> tuple[Advice, ...]:

@@ -28,7 +28,7 @@ from engine.market.instruments import instruments
 from engine.market.starts import Starts
 from engine.market.tape import START, Position, Tape
 from engine.market.venue import Venue
-from engine.runtime.build import as_filled, setup_of, symbols_of, with_orphans
+from engine.runtime.build import for_mode, setup_of, symbols_of, with_orphans
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.clock import REAL, Clock
 from engine.runtime.crash import point
@@ -118,11 +118,12 @@ def _open(
     port: Port | None,
     clock: Clock,
 ) -> Session:
+    assert (config.run.mode == "live") == (port is not None), "real orders go out by open_port alone"
     patient = open_engine(config.database_url())
     migrate(patient)
     check_schema(patient)
     facts = instruments(config.run.exchange, symbols_of(config), venue=venue)
-    setup = as_filled(setup_of(config, facts), port is not None, port is not None and bool(port.native_stop))
+    setup = for_mode(setup_of(config, facts), config, port is not None and bool(port.native_stop))
     known = _find_run(patient, config)
     setup = gated(setup, config.ai, patient, known.id if known else None)
     snapshot = _last_snapshot(patient, known) if known else None

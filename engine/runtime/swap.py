@@ -17,7 +17,7 @@ from engine.config.text import bare
 from engine.core import codes
 from engine.core.setup import Setup
 from engine.ledger.context import context_of
-from engine.runtime.build import setup_of, with_orphans
+from engine.runtime.build import for_mode, setup_of, with_orphans
 from engine.runtime.causality import looking_ahead
 from engine.runtime.challengers import Challenger, enlist, muster
 from engine.runtime.desk import Desk
@@ -102,9 +102,8 @@ def _setup(session: Session, candidate: Candidate) -> tuple[Setup, set[str]]:
     trader = session.trader
     busy = (trader.machine.slots["qty"] > 0) | (trader.machine.slots["q_entry"] != 0)
     held = {slot.key for slot, one in zip(trader.setup.slots, busy.tolist(), strict=True) if one}
-    wanted = gated(
-        setup_of(candidate.config, candidate.instruments), candidate.config.ai, session.engine, session.run_id
-    )
+    asked = for_mode(setup_of(candidate.config, candidate.instruments), candidate.config)
+    wanted = gated(asked, candidate.config.ai, session.engine, session.run_id)
     setup, orphans = with_orphans(wanted, trader.setup.to_json(), held)
     # Cash is the account's own history: a configuration only names what a new run starts with. So is who fills its orders.
     kept = {name: getattr(trader.setup.account, name) for name in ("cash", "fills", "venue_stops")}

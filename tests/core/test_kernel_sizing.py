@@ -91,6 +91,50 @@ def test_the_symbol_cap_counts_all_slots_and_what_waits() -> None:
     )
 
 
+def test_amounts_of_money_bind_as_shares_do() -> None:
+    """An order of at most 300, a symbol of at most 400 (300 held, a hundred left), all of it at most 650: 250 x 1/1.005."""
+    slots = [replace(A, sizing=Sizing("share", 0.5)), replace(B, sizing=Sizing("share", 0.5))]
+    check(
+        """
+        0:00  100 100 100 100 | A: buy  |
+        0:01  100 100 100 100 | B: buy  | buy 100 x3000
+        0:02  100 100 100 100 |         | buy 100 x1000
+        """,
+        slots=slots,
+        account={"order_most": 300.0, "symbol_most": 400.0},
+    )
+    check(
+        """
+        0:00  X 100 100 100 100 | A: buy  |
+        0:00  Y 100 100 100 100 |         |
+        0:01  X 100 100 100 100 |         | buy 100 x4000
+        0:01  Y 100 100 100 100 | B: buy  |
+        0:02  Y 100 100 100 100 |         | buy 100 x2487
+        """,
+        slots=[replace(A, sizing=Sizing("share", 0.4)), ON_Y],
+        account={"gross_most": 650.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("smallest", "lots"), [({"min_notional": Decimal(10)}, 121), ({"min_qty": Decimal("0.3")}, 300), ({}, 1)]
+)
+def test_the_first_trades_have_the_exchanges_smallest_size(smallest: dict[str, Decimal], lots: int) -> None:
+    """12 of quote currency where 10 is the least (121 lots of 0.1, rounded up), so that it can still be sold after a fall."""
+    check(
+        f"""
+        0:00  100 100 100 100 | buy  |
+        0:01  100 100 100 100 | exit | buy 100 x{lots}
+        0:02  100 100 100 100 | buy  | sell 100
+        0:03  100 100 100 100 | exit | buy 100 x{lots}
+        0:04  100 100 100 100 | buy  | sell 100
+        0:05  100 100 100 100 |      | buy 100 x5000
+        """,
+        account={"first_trades": 2},
+        instrument=smallest,
+    )
+
+
 def test_a_reservation_counts_against_the_next_slot() -> None:
     """Half of 1,000 reserves 502.5; the rest, 497.5, less the buffer is 495.02."""
     check(

@@ -141,6 +141,10 @@ def limits(draw: st.DrawFn, single: bool) -> dict[str, Any]:
         "orders_symbol_minute": draw(st.sampled_from([0, 1, 1])),
         "orders_minute": draw(st.sampled_from([0, 1, 2])),
         "orders_day": draw(st.sampled_from([0, 2, 5])),
+        "order_most": draw(st.sampled_from([0.0, 0.0, 60.0, 150.0])),
+        "symbol_most": draw(st.sampled_from([0.0, 0.0, 90.5, 200.0])),
+        "gross_most": draw(st.sampled_from([0.0, 0.0, 120.0, 500.0])),
+        "first_trades": draw(st.sampled_from([0, 0, 2, 5])),
     }
 
 

@@ -80,16 +80,36 @@ class Desk:
         lots = lots if part is None else floor(lots * part)
         reserved = {j: s.entry.reserved for j, s in enumerate(self.slots) if s.entry and not at_fill}
         cap, gross = nine(self.account.symbol_cap), nine(self.account.max_gross)
+        lots, why = self._money_clip(k, lots, why, price, reserved)
         if cap:
             mine = sum((money for j, money in reserved.items() if self.symbol[j] == symbol), Decimal(0))
             room = self.books.down(cap * equity) - self._exposure(symbol, without=k) - mine
             lots, why = self._clip(lots, why, self.books.lots(symbol, room, price), "symbol_cap")
         lots, why = self._sector_clip(k, lots, why, price, reserved)
-        power = self.books.down(gross * equity) - self._exposure(without=k) - sum(reserved.values(), Decimal(0))
+        most = Decimal(str(self.account.gross_most)) or Decimal("Infinity")
+        power = (
+            min(self.books.down(gross * equity), most) - self._exposure(without=k) - sum(reserved.values(), Decimal(0))
+        )
         lots, why = self._clip(lots, why, self.books.affordable(symbol, power, price, at_fill), "buying_power")
         if self.books.too_small(symbol, lots, price):
             return 0, why or "min_notional"
         return lots, ""
+
+    def _money_clip(self, k: int, lots: int, why: str, price: int, reserved: dict[int, Decimal]) -> tuple[int, str]:
+        """The first positions small, then no order and no symbol above its amount."""
+        symbol, account = self.symbol[k], self.account
+        if len(self.out.trades) + sum(slot.position is not None for slot in self.slots) < account.first_trades:
+            instrument = self.books.instruments[symbol]
+            least = self.books.lots(symbol, instrument.min_notional * 6 / 5, price) + 1
+            lots = min(lots, max(least, -(-instrument.min_qty // instrument.lot)))
+        if account.order_most:
+            most = Decimal(str(account.order_most))
+            lots, why = self._clip(lots, why, self.books.lots(symbol, most, price), "symbol_cap")
+        if account.symbol_most:
+            mine = sum((money for j, money in reserved.items() if self.symbol[j] == symbol), Decimal(0))
+            room = Decimal(str(account.symbol_most)) - self._exposure(symbol, without=k) - mine
+            lots, why = self._clip(lots, why, self.books.lots(symbol, room, price), "symbol_cap")
+        return lots, why
 
     def _sector_clip(self, k: int, lots: int, why: str, price: int, reserved: dict[int, Decimal]) -> tuple[int, str]:
         cap, sector = nine(self.account.sector_cap), self.sectors.get(self.slots[k].spec.symbol)
