@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from engine.access import outbound_http
+from engine.access.outbound import Forbidden
 from engine.ai.answer import RESPONSE_FORMAT, Decision, Garbage, plain, read
 from engine.ai.prices import Price, read_prices
 
@@ -86,6 +88,8 @@ class Client:
             reply = self._read(status, headers, data)
         except TooMuch as error:
             reply = Reply(error.outcome, error=str(error))
+        except Forbidden as error:
+            reply = Reply("refused", charged=False, error=str(error))
         except requests.ConnectTimeout:
             reply = Reply("timeout", charged=False, error="the provider could not be reached in time")
         except requests.Timeout:
@@ -114,8 +118,7 @@ class Client:
     def _ask(
         self, method: str, path: str, most: int, deadline: float, body: Any
     ) -> tuple[int, Mapping[str, str], bytes]:
-        with requests.Session() as session:
-            session.trust_env = False  # no .netrc: it would put another name and password in the place of the key
+        with outbound_http.session(max(deadline - time.monotonic(), 0.05) + 1.0) as session:
             headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
             if key := key_from_environment():
                 headers["Authorization"] = f"Bearer {key}"
@@ -123,7 +126,7 @@ class Client:
             answer = session.request(
                 method, self.base_url + path, data=None if body is None else orjson.dumps(body), headers=headers,
                 timeout=(min(left, 10.0), left), allow_redirects=False, stream=True,
-                proxies=dict(requests.utils.get_environ_proxies(self.base_url)),
+                proxies=outbound_http.proxies(self.base_url),
             )  # fmt: skip
             data = bytearray()
             for block in answer.iter_content(16_384):

@@ -14,6 +14,8 @@ from typing import Any
 
 import requests
 
+from engine.access import outbound_http
+from engine.access.outbound import Forbidden
 from engine.alerts.message import Receipt, clip, one_line
 
 MOST_BYTES = 65_536
@@ -48,14 +50,15 @@ def post(url: str, timeout: float, **request: Any) -> Answer:
 
 
 def ask(method: str, url: str, timeout: float, **request: Any) -> Answer:
-    """As post, with another method."""
+    """As post, with another method. The whole exchange ends after twice `timeout`, however slowly a server speaks."""
     end = time.monotonic() + timeout
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # no .netrc: its password would replace ours
-            session.proxies = requests.utils.get_environ_proxies(url)
+        with outbound_http.session(2 * timeout) as session:
+            session.proxies = outbound_http.proxies(url)
             answer = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **request)
             return Answer(answer.status_code, answer.headers, _body(answer, end))
+    except Forbidden as error:
+        raise Unreached(str(error)) from None
     except requests.RequestException as error:
         raise Unreached(why(error, timeout)) from None
     except (OSError, ValueError) as error:

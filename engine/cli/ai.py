@@ -208,9 +208,14 @@ def _database() -> Engine:
 
 
 def _config(path: Path | None) -> Config:
+    from engine.access.outbound import permit
+    from engine.config.network import check_addresses
     from engine.config.reading import find, load
 
-    return load(path or find())
+    config = load(path or find())
+    check_addresses(config, str(path or find()))
+    permit(config.network.allow_hosts)
+    return config
 
 
 def _prices(config: Config) -> dict[str, Any]:

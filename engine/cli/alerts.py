@@ -39,10 +39,13 @@ Config = Annotated[Path | None, typer.Option("--config", help="configuration fil
 
 def channels(config: Config = None, json_out: Json = False) -> None:
     """Every channel, and what it lacks."""
+    from engine.access.outbound import permit
     from engine.alerts.catalog import kinds, open_channels
     from engine.config.reading import find, load
 
-    _, lacking = open_channels(load(config or find()).alerts, os.environ)
+    settings = load(config or find())
+    permit(settings.network.allow_hosts)
+    _, lacking = open_channels(settings.alerts, os.environ)
     rows = [(name, cls.title, lacking.get(name, "in use")) for name, cls in kinds().items()]
     if json_out:
         emit_json({"channels": [dict(zip(("name", "title", "state"), row, strict=True)) for row in rows]})
@@ -56,11 +59,13 @@ def try_one(
     json_out: Json = False,
 ) -> None:
     """Send one message, and print the provider's answer. Ends with 1 when it was not taken."""
+    from engine.access.outbound import permit
     from engine.alerts.catalog import kinds, open_channels
     from engine.alerts.router import attempt, sample
     from engine.config.reading import find, load
 
     settings = load(config or find())
+    permit(settings.network.allow_hosts)
     if channel not in kinds():
         raise Fail(f"no channel {channel!r}; there are {', '.join(kinds())}", USAGE)
     ready, lacking = open_channels(settings.alerts, os.environ)

@@ -85,6 +85,8 @@ def fetch_one(exchange: str, symbol: str, timeframe: str, start: int, end: int, 
     """One symbol's candles into the store, with progress and notes on stderr; what the store then says of them."""
     from engine.market.history import fetch as fetch_history
 
+    if base_url:
+        place.permit_hosts()
     done = fetch_history(
         exchange, symbol, timeframe, start, end, candle_store(), base_url=base_url, progress=_Progress(symbol)
     )

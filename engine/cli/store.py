@@ -30,6 +30,18 @@ def point_to_data() -> None:
             os.environ["DATABASE_URL"] = storage.database_url
 
 
+def permit_hosts() -> None:
+    """Let this process call what [network] allow_hosts names; without a configuration that can be read, nobody near by."""
+    from engine.access.outbound import permit
+    from engine.config.errors import ConfigError
+    from engine.config.reading import find, load
+
+    try:
+        permit(load(find()).network.allow_hosts)
+    except ConfigError:
+        permit(())
+
+
 def data_dir() -> Path:
     """The data folder in force."""
     point_to_data()

@@ -63,6 +63,7 @@ def run(
 
 def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
     """Its file and the checked configuration, or ConfigError before anything is touched; --new is written into the file."""
+    from engine.access.outbound import permit
     from engine.config.check import check_slots
     from engine.config.door import opened, write
     from engine.config.edit import with_setting
@@ -77,6 +78,7 @@ def _configuration(path: Path | None, new: str | None) -> tuple[Path, Config]:
         settings = parse(text, str(source), {**os.environ, "EVENKEEL_RUN_NAME": new})
     check_slots(settings, str(source))
     check_live(settings, os.environ, str(source))
+    permit(settings.network.allow_hosts)
     os.environ["EVENKEEL_DATA"] = settings.storage.data_dir
     if settings.storage.database_url:
         os.environ["DATABASE_URL"] = settings.storage.database_url

@@ -24,7 +24,7 @@ def work(
 ) -> None:
     """Do the jobs the app asked for until told to stop. SIGTERM and Ctrl-C put the running job back; it goes on next time."""
     from db.session import migrate, open_engine
-    from engine.cli.store import point_to_data
+    from engine.cli.store import permit_hosts, point_to_data
     from engine.research.work_kinds import KINDS, Kind
     from engine.research.worker import work as work_off
     from engine.runtime import promote
@@ -34,6 +34,7 @@ def work(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("evenkeel").setLevel(logging.INFO)
     point_to_data()
+    permit_hosts()
     engine = open_engine()
     migrate(engine)
     stop = threading.Event()

@@ -30,7 +30,7 @@ class AiSection(Section):
     base_url: str = Field(
         "https://openrouter.ai/api/v1",
         pattern=r"^https?://.+$",
-        description="address of the interface (a sandbox: http://127.0.0.1:8765/api/v1)",
+        description="address of the interface (elsewhere: see [network])",
     )
     min_confidence: float = Field(0.55, ge=0, le=1, description="an answer less sure than this counts as none")
     timeout_s: float = Field(

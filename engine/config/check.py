@@ -1,4 +1,5 @@
-"""What the schema cannot know: whether the strategies a configuration names exist and take the parameters it gives.
+"""What the schema cannot know: whether the strategies a configuration names exist and take the parameters it gives, and whether
+the addresses in it may be called.
 
 Loads strategy files, so it runs when an engine is about to start or `config check` is asked; never while one is running.
 """
@@ -9,11 +10,14 @@ from pydantic import ValidationError
 
 from engine.config.errors import ConfigError, explain, nearest
 from engine.config.model import Config
+from engine.config.network import check_addresses
 from engine.config.sections import SlotSection
 
 
 def check_slots(config: Config, source: str = "config.toml") -> None:
-    """ConfigError for the first slot whose strategy is unknown or whose parameters it refuses."""
+    """ConfigError for an address that would not be called, and for the first slot whose strategy is unknown or whose
+    parameters it refuses."""
+    check_addresses(config, source)
     for number, slot in enumerate(config.slots, 1):
         check_slot(slot, f"{source}: [[slots]] {number}")
 

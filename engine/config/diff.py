@@ -33,7 +33,7 @@ _NOW = {"log.level", "engine.slot_budget_ms"}
 _NEXT_BAR = {"engine.latency_ms"}
 _NEW_RUN = {"account.cash", "live.capital"}
 _MONEY = ("live.max_order", "live.max_position", "live.max_exposure")
-_START_SECTIONS = ("run", "storage", "engine", "account", "live", "api")
+_START_SECTIONS = ("run", "storage", "engine", "account", "live", "api", "network")
 _FOR_ONE_SLOT = tuple(
     "challenger_of enabled params stop target trail breakeven time_stop sizing allow_short ai".split()
 )

@@ -15,6 +15,7 @@ from engine.config.ai import AiSection
 from engine.config.alerts import AlertsSection
 from engine.config.api import ApiSection, HealthSection, ScheduleSection
 from engine.config.live import LiveSection
+from engine.config.network import NetworkSection
 from engine.config.sections import (
     AccountSection,
     CostsSection,
@@ -49,6 +50,7 @@ class Config(Section):
     allocator: AllocatorSection = AllocatorSection()
     learning: LearningSection = LearningSection()
     ai: AiSection = AiSection()
+    network: NetworkSection = NetworkSection()
     slots: tuple[SlotSection, ...] = Field(strict=False, description="one [[slots]] table for each strategy")
 
     @model_validator(mode="after")

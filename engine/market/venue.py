@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
+from engine.access.outbound import Forbidden, current
+from engine.access.outbound_http import guard
 from engine.market.backoff import Backoff
 from engine.market.symbols import canonical
 
@@ -87,6 +89,8 @@ class Venue:
             except (ccxt.OperationFailed, ccxt.BadResponse) as error:
                 if attempt == self.tries:
                     raise VenueUnreachable(self._unreachable(error)) from error
+            except Forbidden as error:
+                raise VenueError(f"{self.exchange_id}: {error}") from None
             except ccxt.BaseError as error:
                 raise VenueError(f"{self.exchange_id} refused {method}: {_words(error)}") from error
             self.retries += 1
@@ -161,6 +165,7 @@ def _make(exchange_id: str, base_url: str) -> Any:
     made.number = str
     if base_url:
         _aim(made, base_url)
+        guard(made.session, current().with_sandbox(base_url))
     return made
 
 

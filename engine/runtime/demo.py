@@ -56,6 +56,9 @@ daily_loss_halt = 0
 drawdown_halt = 0.5
 drawdown_reduce = 0
 
+[network]
+allow_hosts = ["{host}"]
+
 [storage]
 data_dir = "{folder}"
 

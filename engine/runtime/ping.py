@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from engine.access import outbound_http
+from engine.access.outbound import Forbidden
 from engine.config.model import Config
 
 log = logging.getLogger("evenkeel.ping")
@@ -67,8 +69,12 @@ class Ping:
 
     def _call(self) -> None:
         try:
-            with requests.get(self.address, timeout=TIMEOUT_S, allow_redirects=False, stream=True) as answer:
+            with outbound_http.session(2 * TIMEOUT_S) as session:
+                session.proxies = outbound_http.proxies(self.address)
+                answer = session.get(self.address, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
                 problem = "" if answer.status_code < 400 else f"it answered {answer.status_code}"
+        except Forbidden as error:
+            problem = str(error)
         except (requests.RequestException, ValueError, OSError) as error:
             problem = type(error).__name__  # its text would hold the address
         if problem:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import requests
 
+from engine.access import outbound_http
+from engine.access.outbound import current
 from engine.core.machine import Machine
+
+SECONDS, MOST = 10.0, 65_536
 
 
 def compile_kernel(machine: Machine) -> None:
@@ -18,7 +25,11 @@ def pace_of(base_url: str) -> float:
     if not base_url:
         return 1.0
     try:
-        answer = requests.get(base_url.rstrip("/") + "/sandbox/status", timeout=5)
-        return float(answer.json()["speed"]) if answer.ok else 1.0
+        with outbound_http.session(SECONDS, current().with_sandbox(base_url)) as session:
+            answer = session.get(
+                base_url.rstrip("/") + "/sandbox/status", timeout=5, allow_redirects=False, stream=True
+            )
+            told = outbound_http.body(answer, MOST, time.monotonic() + SECONDS)
+            return float(json.loads(told)["speed"]) if answer.status_code == 200 else 1.0
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return 1.0

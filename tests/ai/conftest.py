@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from db.models import AiCall, Run, Slot
 from db.session import migrate, open_engine
+from engine.access.outbound import permit
 from engine.ai.client import KEY
 from engine.sandbox.server import Sandbox
 
@@ -30,6 +31,14 @@ CONTEXT: dict[str, Any] = {
     "life_ms": 180_000,
     "wanted": True,
 }
+
+
+@pytest.fixture(autouse=True)
+def _this_machine_may_be_called() -> Iterator[None]:
+    """The providers of these tests are on this machine, as a person would have to allow, too."""
+    permit(("127.0.0.1",))
+    yield
+    permit(())
 
 
 @pytest.fixture(scope="session")

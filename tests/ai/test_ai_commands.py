@@ -28,7 +28,8 @@ def config(stand_in: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("DATABASE_URL", raising=False)
     Store(tmp_path / "candles").write("coinbase", "BTC/USD", "1h", candles())
     path = tmp_path / "config.toml"
-    path.write_text(f'[ai]\nbase_url = "{stand_in.rest_url}/api/v1"\nmodel = "{MODEL}"\n\n{SLOT}')
+    network = '[network]\nallow_hosts = ["127.0.0.1"]\n'
+    path.write_text(f'{network}[ai]\nbase_url = "{stand_in.rest_url}/api/v1"\nmodel = "{MODEL}"\n\n{SLOT}')
     return path
 
 

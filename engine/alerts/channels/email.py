@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import formatdate
 
+from engine.access.outbound import Forbidden, current
 from engine.alerts import message
 from engine.alerts.message import Message, Missing, Receipt, clip, one_line
 from engine.config.alerts import AlertsSection
@@ -50,8 +51,8 @@ class Channel(message.Channel):
     def _open(self) -> smtplib.SMTP:
         host, port, timeout = self.settings.email_host, self.settings.email_port, self.settings.timeout_s
         if self.settings.email_security == "tls":
-            return smtplib.SMTP_SSL(host, port, timeout=timeout, context=ssl.create_default_context())
-        server = smtplib.SMTP(host, port, timeout=timeout)
+            return _Encrypted(host, port, timeout=timeout, context=ssl.create_default_context())
+        server = _Plain(host, port, timeout=timeout)
         if self.settings.email_security == "starttls":
             try:
                 server.starttls(context=ssl.create_default_context())
@@ -73,6 +74,8 @@ class Channel(message.Channel):
         return mail
 
     def _failed(self, error: Exception) -> Receipt:
+        if isinstance(error, Forbidden):
+            return self._said(True, str(error), True)
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             codes = {code for code, _ in error.recipients.values()}
             words = "; ".join(f"{who}: {code} {_text(said)}" for who, (code, said) in sorted(error.recipients.items()))
@@ -91,6 +94,20 @@ class Channel(message.Channel):
 
     def _said(self, final: bool, words: str, broken: bool = False) -> Receipt:
         return Receipt("refused" if final else "retry", self.mask(clip(one_line(words), 240)), broken=final and broken)
+
+
+class _Plain(smtplib.SMTP):
+    """Connects by the rules for addresses that a person gave."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return current().connect(host, port, timeout)
+
+
+class _Encrypted(smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self.context.wrap_socket(current().connect(host, port, timeout), server_hostname=host)
 
 
 def _text(said: object) -> str:

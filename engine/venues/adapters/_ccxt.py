@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlparse
 
+from engine.access.outbound import current
+from engine.access.outbound_http import guard
 from engine.venues.adapters._reading import BIGGEST, Garbled, parse
 from engine.venues.adapters._wire import Incoming, Internet, Transport, Wire
 from engine.venues.port import Clock, Refused, Request, Rules, Unknown
@@ -145,6 +147,8 @@ class Client:
         made.enableLastHttpResponse = made.enableLastJsonResponse = made.enableLastResponseHeaders = False
         if base_url:
             _aim(made, base_url)
+            if isinstance(self.wire.transport, Internet):
+                guard(self.wire.transport.session, current().with_sandbox(base_url))
         if made.options.get("maxRetriesOnFailure") != 0 or made.verbose:
             raise RuntimeError(
                 "ccxt must send each request once and say nothing; this version does not take its options"
