@@ -38,17 +38,25 @@ def sandbox(
         list[str] | None,
         typer.Option(metavar="KIND[:K=V,...]", help="what goes wrong: docs/sandbox.md lists the kinds"),
     ] = None,
+    balance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ASSET=AMOUNT", help="what both accounts begin with [default: 100000 USD and USDT]"),
+    ] = None,
     json_out: Annotated[
         bool, typer.Option("--json", help="print its addresses as one JSON object when it listens")
     ] = False,
 ) -> None:
-    """A local exchange with Coinbase Advanced Trade's REST and WebSocket; point ccxt.coinbase or your own bot at it."""
+    """A local exchange with Coinbase's REST and WebSocket and Binance's REST; point ccxt or your own bot at it."""
     from engine.sandbox.server import serve
 
     def ready(served: Sandbox) -> None:
         if json_out:
-            emit_json({"rest_url": served.rest_url, "ws_url": served.ws_url, "port": served.port})
+            emit_json(
+                {"rest_url": served.rest_url, "ws_url": served.ws_url, "port": served.port, "keys": _keys(served)}
+            )
         say(f"sandbox: REST {served.rest_url}  WebSocket {served.ws_url}  {speed:g}x  (Ctrl-C ends it)")
+        for venue, keys in _keys(served).items():
+            say(f"demo key of {venue}: {keys[0]['apiKey']}\n{keys[0]['secret'].strip()}")
 
     serve(
         port,
@@ -62,7 +70,28 @@ def sandbox(
         symbols=symbol,
         rate=rate,
         faults=[parse_fault(text) for text in fault or ()],
+        balances=dict(_balance(text) for text in balance) if balance else None,
     )
+
+
+def _keys(served: Sandbox) -> dict[str, list[dict[str, str]]]:
+    """Keys that protect nothing: they are made of the sandbox's seed."""
+    return {
+        venue: [{"apiKey": key.name, "secret": key.secret} for key in served.keys(venue)]
+        for venue in ("coinbase", "binance")
+    }
+
+
+def _balance(text: str) -> tuple[str, str]:
+    from engine.sandbox.trading.terms import atoms
+
+    asset, _, amount = text.partition("=")
+    try:
+        if asset and atoms(amount) >= 0:
+            return asset.strip().upper(), amount
+    except ValueError:
+        pass
+    raise Fail(f"--balance {text}: write an asset and an amount, such as USD=5000", USAGE)
 
 
 def parse_fault(text: str) -> dict[str, Any]:

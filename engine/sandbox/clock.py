@@ -32,6 +32,11 @@ class Clock:
         """What limits the clock may have changed: look again at once."""
         self._wake.set()
 
+    @staticmethod
+    def machine_ms() -> int:
+        """This machine's time: what a client signs its requests with."""
+        return int(time.time() * 1000)
+
     @property
     def ended(self) -> bool:
         return self.until is not None and self.now >= self.until

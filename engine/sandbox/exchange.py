@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
-from engine.sandbox import rest
+from engine.sandbox import private, rest
 from engine.sandbox.clock import Clock
 from engine.sandbox.control import MAX_SPEED, MIN_SPEED, Control
 from engine.sandbox.errors import SandboxError
@@ -20,6 +20,8 @@ from engine.sandbox.market import Market
 from engine.sandbox.model import Provider
 from engine.sandbox.script import Script
 from engine.sandbox.stream import Session
+from engine.sandbox.trading.opening import Exchanges
+from engine.sandbox.trading.prices import MarketPrices
 from engine.sandbox.wire import rfc3339
 
 HOLD_LEAD_MS = 5_000
@@ -31,8 +33,9 @@ class Exchange:
     """One market, its clock, its faults and its connections; lives on one event loop."""
 
     def __init__(
-        self, market: Market, start: int, *, speed: float, hold: bool, until: int | None, batch_ms: int
-    ) -> None:
+        self, market: Market, start: int, *, speed: float, hold: bool, until: int | None, batch_ms: int,
+        balances: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         if not MIN_SPEED <= speed <= MAX_SPEED:
             raise SandboxError(
                 f"speed {speed:g} is not between {MIN_SPEED:g} and {MAX_SPEED:g} exchange seconds a second"
@@ -45,6 +48,7 @@ class Exchange:
         self.sessions: set[Session] = set()
         self.clock = Clock(start, speed, until, self._limit)
         self.script = Script(market, start, batch_ms)
+        self.trading = Exchanges(MarketPrices(market), market.seed, balances, start)
 
     def lead(self) -> int:
         """Exchange ms by which the clock may be ahead of what a subscribed client has read."""
@@ -131,6 +135,9 @@ class Exchange:
                 spoilt = await self._spoilt(request)
                 if spoilt is not None:
                     return spoilt
+                whose = self.trading.whose(request.method, request.path)
+                if whose is not None:
+                    return await private.carry(request, whose, self.clock)
             return await handler(request)  # type: ignore[no-any-return]
         except rest.Refused as error:
             self.counters["refused"] += 1

@@ -1,4 +1,4 @@
-"""The REST side: what unmodified ccxt.coinbase asks for without keys, and what it reads with keys before it trades.
+"""The REST side: what unmodified ccxt.coinbase asks for without keys.
 
 Nothing is shown that lies after the exchange's present moment.
 """
@@ -24,7 +24,6 @@ GRANULARITY_S = {
     "ONE_MINUTE": 60, "FIVE_MINUTE": 300, "FIFTEEN_MINUTE": 900, "THIRTY_MINUTE": 1800, "ONE_HOUR": 3600,
     "TWO_HOUR": 7200, "SIX_HOUR": 21_600, "ONE_DAY": 86_400,
 }  # fmt: skip
-MAKER, TAKER = "0.006", "0.012"
 
 
 class Refused(Exception):
@@ -53,7 +52,6 @@ class Rest:
         v3 = "/api/v3/brokerage"
         routes = [
             web.get(f"{v3}/time", self.time),
-            web.get(f"{v3}/transaction_summary", self.summary),
             web.get(f"{v3}/best_bid_ask", self.best),
             web.get("/v2/time", self.time_v2),
             web.get("/v2/currencies", self.fiat),
@@ -173,10 +171,6 @@ class Rest:
     async def time_v2(self, _request: web.Request) -> web.Response:
         now = self.clock.now
         return answer({"data": {"epoch": now // 1000, "iso": wire.rfc3339(now)}})
-
-    async def summary(self, _request: web.Request) -> web.Response:
-        tier = {"pricing_tier": "Intro 1", "taker_fee_rate": TAKER, "maker_fee_rate": MAKER}
-        return answer({"total_volume": 0, "total_fees": 0, "fee_tier": tier, "margin_rate": None})
 
     async def fiat(self, _request: web.Request) -> web.Response:
         quotes = dict.fromkeys(product.quote for product in self.market.products.values())

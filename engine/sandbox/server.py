@@ -18,6 +18,7 @@ from engine.sandbox.errors import SandboxError
 from engine.sandbox.exchange import Exchange
 from engine.sandbox.faults import Fault
 from engine.sandbox.opening import open_market, opening_time
+from engine.sandbox.trading.keys import Key
 
 HOST = "127.0.0.1"
 _T = TypeVar("_T")
@@ -36,6 +37,7 @@ def exchange_of(
     rate: float = 1.0,
     batch_ms: int = 250,
     faults: Iterable[Mapping[str, Any]] = (),
+    balances: Mapping[str, str] | None = None,
 ) -> Exchange:
     """An exchange that is not yet served; options as in `serve`. SandboxError says what to change."""
     market = open_market(seed, replay, symbols, rate, repair)
@@ -44,7 +46,7 @@ def exchange_of(
         if seconds <= 0:
             raise SandboxError(f"seconds must be above 0, got {seconds:g}")
         end = min(end, (begin + int(seconds * 1000)) // 1000 * 1000)
-    made = Exchange(market, begin, speed=speed, hold=hold, until=end, batch_ms=batch_ms)
+    made = Exchange(market, begin, speed=speed, hold=hold, until=end, batch_ms=batch_ms, balances=balances)
     for fault in faults:
         made.faults.add(Fault.model_validate(dict(fault)), begin)
     return made
@@ -100,6 +102,10 @@ class Sandbox:
     def now(self) -> int:
         """Exchange time in ms UTC."""
         return self.exchange.clock.now
+
+    def keys(self, venue: str) -> tuple[Key, ...]:
+        """The demo keys of `coinbase` (ECDSA, then Ed25519) or `binance`."""
+        return self.exchange.trading.opened[venue].keys
 
     def status(self) -> dict[str, Any]:
         return self._call(self.exchange.status)
@@ -169,7 +175,8 @@ def serve(port: int = 8765, *, on_ready: Callable[[Sandbox], None] | None = None
     Options: `seed`; `replay` (candle files, `SYMBOL=FILE` names the symbol); `repair` (drop, fill: what to do
     with defects in them); `start` (ms UTC or ISO text); `speed` 1-3600; `hold`;
     `seconds` of exchange time after which the clock stands still; `symbols`; `rate` (1 = as many prints as listed);
-    `batch_ms`; `faults` (as posted to /sandbox/faults). SandboxError says what to change.
+    `batch_ms`; `faults` (as posted to /sandbox/faults); `balances` that
+    both accounts begin with ({"USD": "5000"}). SandboxError says what to change.
     """
     sandbox = Sandbox(exchange_of(**options), port)
     over = threading.Event()

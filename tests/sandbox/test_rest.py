@@ -53,7 +53,8 @@ def test_ccxt_loads_the_markets(bot: Any) -> None:
 
 
 def test_ccxt_loads_the_markets_with_keys_too(sandbox: Sandbox) -> None:
-    made = ccxt.coinbase({"urls": {"api": {"rest": sandbox.rest_url}}, "apiKey": "k", "secret": "s"})
+    key = sandbox.keys("coinbase")[0]
+    made = ccxt.coinbase({"urls": {"api": {"rest": sandbox.rest_url}}, "apiKey": key.name, "secret": key.secret})
     assert made.load_markets()["BTC/USD"]["taker"] == 0.012
 
 

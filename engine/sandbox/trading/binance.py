@@ -31,7 +31,6 @@ class Binance:
     """Answers requests on one account. `respond` never raises."""
 
     name = "binance"
-    roots = ("/api/v3/", "/sapi/", "/fapi/", "/dapi/")
 
     def __init__(self, matching: Matching, view: View, keys: tuple[Key, ...], weight: int = WEIGHT_A_MINUTE) -> None:
         self.venue, self.view = matching.venue, view
@@ -48,6 +47,10 @@ class Binance:
         if path in ("/api/v3/order", "/api/v3/openOrders") and method != "GET":
             return "place" if method == "POST" else "cancel"
         return "read"
+
+    def private(self, method: str, path: str) -> bool:
+        """Whether a path needs a key."""
+        return (method, path) in self._signed
 
     def respond(self, request: Request) -> Answer:
         try:

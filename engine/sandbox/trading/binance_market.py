@@ -7,7 +7,7 @@ from typing import Any
 from engine.sandbox.trading import binance_words as words
 from engine.sandbox.trading.binance_words import Wrong
 from engine.sandbox.trading.prices import MarketPrices, Standing
-from engine.sandbox.trading.terms import Instrument, fixed
+from engine.sandbox.trading.terms import DIGITS, Instrument, fixed
 from engine.sandbox.trading.venue import Venue
 from engine.sandbox.trading.wire import Request
 
@@ -98,7 +98,7 @@ class Public:
         digits = prices.products[one.product].size_digits
         rows = prices.market.candles(one.product, step, begin, end, request.now)
         return [
-            [ts, *(words.price(one, ticks) for ticks in four), fixed(volume * 10 ** (20 - digits), 8), ts + step - 1,
+            [ts, *(words.price(one, ticks) for ticks in four), fixed(volume * 10 ** (DIGITS - digits), 8), ts + step - 1,
              "0", 0, "0", "0", "0"]
             for ts, *four, volume in zip(*(column.tolist() for column in rows), strict=True)
         ]  # fmt: skip

@@ -19,12 +19,18 @@ class Tongue(Protocol):
 
     def place_path(self, method: str, path: str) -> str: ...
 
+    def private(self, method: str, path: str) -> bool: ...
+
 
 class Door:
     """`handle` is the exchange. Time may come in any order; it never goes back."""
 
     def __init__(self, tongue: Tongue, matching: Matching) -> None:
         self.tongue, self.matching = tongue, matching
+
+    def private(self, method: str, path: str) -> bool:
+        """Whether a path needs a key."""
+        return self.tongue.private(method, path)
 
     def handle(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, now_ms: int,

@@ -18,6 +18,7 @@ from engine.sandbox.trading.view import View
 BEGINNING: Mapping[str, str] = {"USD": "100000", "USDT": "100000"}
 BINANCE_RULES = Rules(1000, 1000, "received", 8, "open", ("market", "limit", "stop", "stop_limit"))
 COINBASE_RULES = Rules(6000, 12_000, "quote", DIGITS, "ever", ("market", "limit", "stop_limit"))
+BINANCE_ROOTS = ("/api/v3/", "/sapi/", "/fapi/", "/dapi/")
 COARSEST = 5
 """Binance's lots are coarser than Coinbase's: five digits at most."""
 
@@ -30,6 +31,26 @@ class Opened:
     venue: Venue
     matching: Matching
     keys: tuple[Key, ...]
+
+
+class Exchanges:
+    """Coinbase and Binance side by side over one market, each with accounts of its own."""
+
+    def __init__(
+        self, prices: Prices, seed: int = 7, balances: Mapping[str, str] | None = None, start: int = 0
+    ) -> None:
+        beginning = BEGINNING if balances is None else balances
+        self.opened = {
+            "coinbase": open_coinbase(prices, seed, beginning, start),
+            "binance": open_binance(prices, seed, beginning, start),
+        }
+
+    def whose(self, method: str, path: str) -> Opened | None:
+        """The exchange that answers a path here; None for Coinbase's public ones, which the sandbox serves itself."""
+        if path.startswith(BINANCE_ROOTS) and not path.startswith("/api/v3/brokerage"):
+            return self.opened["binance"]
+        coinbase = self.opened["coinbase"]
+        return coinbase if coinbase.door.private(method, path) else None
 
 
 def open_binance(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BEGINNING, start: int = 0) -> Opened:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from engine.sandbox.products import Product, decimal
 
-DIGITS = 20
+DIGITS = 30
 ATOM: int = 10**DIGITS
-"""Money and coins are whole numbers of 10**-20: the product of any price, size and fee rate listed here is exact."""
+"""Money and coins are whole numbers of 10**-30: the product of any price, size and fee rate listed here is exact."""
 RATE_DIGITS = 6
 """Fee rates are whole millionths."""
 

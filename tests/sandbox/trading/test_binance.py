@@ -13,6 +13,7 @@ import pytest
 
 from engine.sandbox.trading.opening import Opened, open_binance
 from engine.sandbox.trading.prices import SetPrices
+from engine.sandbox.trading.terms import ATOM
 from tests.sandbox.trading.seam import BTC, START, client, market
 
 PAIR = "BTC/USDT"
@@ -162,8 +163,8 @@ def test_beyond_the_weight_of_a_minute_comes_429_and_then_418(opened: Opened) ->
 
 
 def test_ccxt_reads_fees_permissions_and_transfers(bot: Any, opened: Opened) -> None:
-    opened.venue.transfer("USDT", 5 * 10**20, START)
-    opened.venue.transfer("BTC", -(10**19), START)
+    opened.venue.transfer("USDT", 5 * ATOM, START)
+    opened.venue.transfer("BTC", -ATOM // 10, START)
     assert bot.fetch_trading_fee(PAIR)["taker"] == 0.001
     assert bot.sapi_get_account_apirestrictions()["enableWithdrawals"] is False
     assert [(t["currency"], t["amount"]) for t in bot.fetch_deposits()] == [("USDT", 5.0)]

@@ -9,10 +9,11 @@ import pytest
 
 from engine.sandbox.trading.opening import Opened, open_coinbase
 from engine.sandbox.trading.prices import SetPrices
+from engine.sandbox.trading.terms import ATOM
 from tests.sandbox.trading.seam import BTC, START, client, market
 
 PAIR = "BTC/USD"
-CENT = 10**18
+CENT = ATOM // 100
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from engine.sandbox.market import Market
 from engine.sandbox.trading.books import OWN
 from engine.sandbox.trading.opening import Opened, open_binance, open_coinbase
 from engine.sandbox.trading.prices import MarketPrices, SetPrices
-from engine.sandbox.trading.terms import Ask, Refusal
+from engine.sandbox.trading.terms import ATOM, Ask, Refusal
 from tests.sandbox.trading.seam import START
 
 STEPS = st.lists(
@@ -53,7 +53,7 @@ def play(opened: Opened, prices: SetPrices, steps: Any) -> None:
                       limit=price if "limit" in kind else 0, stop=price if "stop" in kind else 0, stop_up=what == "buy",
                       life="IOC" if kind == "market" or (flag and kind == "limit") else "GTC")  # fmt: skip
             if kind == "market" and what == "buy" and flag:
-                ask.spend, ask.lots = lots * 10**17, 0
+                ask.spend, ask.lots = lots * ATOM // 1000, 0
             with suppress(Refusal):
                 opened.matching.place(ask)
         check(opened)

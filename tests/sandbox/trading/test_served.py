@@ -1,0 +1,56 @@
+"""Unmodified ccxt of both exchanges over real sockets, on one server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ccxt
+import pytest
+
+from engine.sandbox.server import Sandbox
+from tests.sandbox.reader import START
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox.running(seed=7, start=START, hold=True, balances={"USD": "5000", "USDT": "5000"}) as running:
+        yield running
+
+
+def clients(sandbox: Sandbox) -> tuple[Any, Any]:
+    """ccxt's clients with nothing but address and key changed; Binance's asks for the exchange's time first."""
+    coinbase, binance = sandbox.keys("coinbase")[0], sandbox.keys("binance")[0]
+    first = ccxt.coinbase(
+        {"apiKey": coinbase.name, "secret": coinbase.secret, "urls": {"api": {"rest": sandbox.rest_url}}}
+    )
+    roots = {
+        "public": "/api/v3",
+        "private": "/api/v3",
+        "sapi": "/sapi/v1",
+        "fapiPublic": "/fapi/v1",
+        "dapiPublic": "/dapi/v1",
+    }
+    urls = {"api": {name: sandbox.rest_url + path for name, path in roots.items()}}
+    options = {"adjustForTimeDifference": True}
+    return first, ccxt.binance({"apiKey": binance.name, "secret": binance.secret, "urls": urls, "options": options})
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_ccxt_buys_looks_up_and_cancels_over_the_network(sandbox: Sandbox, which: int) -> None:
+    bot = clients(sandbox)[which]
+    bot.load_markets()
+    price = bot.fetch_ticker("BTC/USD")["ask"] if which == 0 else bot.fetch_bids_asks(["BTC/USD"])["BTC/USD"]["ask"]
+    params = {"createMarketBuyOrderRequiresPrice": False} if which == 0 else {}
+    bought = bot.create_order("BTC/USD", "market", "buy", 640 if which == 0 else 0.01, None, params)
+    order = bot.fetch_order(bought["id"], "BTC/USD")
+    assert (order["status"], order["average"]) == ("closed", price)
+    (trade,) = bot.fetch_my_trades("BTC/USD")
+    assert trade["order"] == bought["id"]
+    resting = bot.create_order("BTC/USD", "limit", "buy", 0.001, round(price * 0.5, 2))
+    assert [one["id"] for one in bot.fetch_open_orders("BTC/USD")] == [resting["id"]]
+    bot.cancel_order(resting["id"], "BTC/USD")
+    assert bot.fetch_open_orders("BTC/USD") == []
+    balance = bot.fetch_balance({"v3": True} if which == 0 else {})
+    assert balance["USD"]["used"] == 0
+    assert balance["BTC"]["free"] == pytest.approx(order["filled"] * (1 if which == 0 else 0.999))
