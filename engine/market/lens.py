@@ -15,14 +15,17 @@ from engine.market.tape import START, Event, Position, Tape
 KIND = "challenger"
 """["challenger", ts, run id, an event of that run alone]."""
 SHARED = frozenset(("frame", "clock", "gap", "gap_end", "lost"))
+MIRRORED = frozenset(("command", "answer", "flow"))
+"""What a twin takes besides: all that the account does but for what its venue tells."""
 _FILE = "shares_tape.json"
 
 
 class Lens:
     """What run `run` lives of the tape in `folder`, from its own `warm` of exchange time `begun` (ms UTC) on."""
 
-    def __init__(self, folder: Path, run: int, begun: int) -> None:
+    def __init__(self, folder: Path, run: int, begun: int, mirrored: bool = False) -> None:
         self.tape, self.run, self.begun = Tape(folder), run, begun
+        self.shared = SHARED | MIRRORED if mirrored else SHARED
 
     def read(self, start: Position = START) -> Iterator[tuple[Event, Position]]:
         """As Tape.read; nothing before the run began, or where nothing says that it has."""
@@ -33,7 +36,7 @@ class Lens:
                 yield event[3], place
                 if event[3][0] == "end":
                     return
-            elif event[0] in SHARED:
+            elif event[0] in self.shared:
                 lives = lives or (start == START and int(event[1]) > self.begun)
                 if lives:
                     yield event, place
@@ -48,12 +51,15 @@ def tape_of(folder: Path) -> Tape | Lens:
         told = orjson.loads((folder / _FILE).read_bytes())
     except FileNotFoundError:
         return Tape(folder / "tape")
-    return Lens(folder.parent / str(told["of"]) / "tape", int(told["run"]), int(told["begun"]))
+    return Lens(
+        folder.parent / str(told["of"]) / "tape", int(told["run"]), int(told["begun"]), told.get("mirrored", False)
+    )
 
 
-def share(folder: Path, of: int, run: int, begun: int) -> None:
-    """Note that run `run` lives of run `of`'s tape from exchange time `begun` on; a second time changes nothing."""
+def share(folder: Path, of: int, run: int, begun: int, mirrored: bool = False) -> None:
+    """Note that run `run` lives of run `of`'s tape from exchange time `begun` on, as its twin where `mirrored`; a second time
+    changes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{_FILE}.part"
-    part.write_bytes(orjson.dumps({"of": of, "run": run, "begun": begun}))
+    part.write_bytes(orjson.dumps({"of": of, "run": run, "begun": begun, "mirrored": mirrored}))
     part.replace(folder / _FILE)

@@ -7,9 +7,9 @@ what is its own stands as ["challenger", ts, run id, event]. So one place on one
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as OrmSession
@@ -58,6 +58,9 @@ class Challenger:
     ended: bool = False
     off: bool = False
 
+    mirrors: ClassVar[bool] = False
+    """A twin: it takes what the account takes, commands too."""
+
     @property
     def key(self) -> str:
         return self.trader.setup.slots[0].key
@@ -81,10 +84,22 @@ class Challenger:
             for symbol, timeframe in self.trader.keys:
                 self.trader.warm((symbol, timeframe), incumbent.book.bars((symbol, timeframe)))
             self.begun = True
-            share(self.folder, self.of, self.run_id, event[1])
+            self.share(event[1])
         elif event[0] == "end":
             self.ended = True
         self.trader.take(event, self.step)
+
+    def share(self, begun: int) -> None:
+        """Note whose tape it lives of since when."""
+        share(self.folder, self.of, self.run_id, begun)
+
+    def wanted(self, account: Trader) -> Setup:
+        """What it is to work with beside `account`, whose frames it takes; its money is its own."""
+        assert self.setup is not None
+        cash = self.trader.setup.account.cash
+        return replace(
+            self.setup, instruments=account.setup.instruments, account=replace(self.setup.account, cash=cash)
+        )
 
     def may_begin(self, ts: int, incumbent: Trader) -> int:
         """The exchange time at which it may begin before an event of time `ts`: where its bars begin anew. 0 for not yet."""
@@ -157,17 +172,23 @@ def muster(session: Session, engine: Engine, config: Config) -> None:
         for run in _alive(rows, session.run_id):
             if run.id in known:
                 continue
-            query = select(Snapshot).where(col(Snapshot.run_id) == run.id).order_by(col(Snapshot.id).desc()).limit(1)
             key = run.params["challenger"]["key"]
             own = wanted[key][0] if key in wanted else None
-            snapshot = rows.scalars(query).first()
-            session.challengers.append(_of(session, engine, run, own, snapshot))
+            session.challengers.append(stands(rows, session, engine, run, own, Challenger))
     for one in session.challengers:
+        if one.mirrors:
+            continue
         one.setup, one.off = wanted.get(one.key, (None,))[0], one.key in wanted and not wanted[one.key][1].enabled
     session.recorder.beside = session.challengers
 
 
-def _of(session: Session, engine: Engine, run: Run, own: Setup | None, snapshot: Snapshot | None) -> Challenger:
+_Kind = TypeVar("_Kind", bound=Challenger)
+
+
+def stands(rows: OrmSession, session: Session, engine: Engine, run: Run, own: Setup | None, kind: type[_Kind]) -> _Kind:
+    """The run as an object, as its last snapshot left it; `own` is what it begins with where it has none."""
+    query = select(Snapshot).where(col(Snapshot.run_id) == run.id).order_by(col(Snapshot.id).desc()).limit(1)
+    snapshot = rows.scalars(query).first()
     former = Setup.from_json(snapshot.extra["setup"]) if snapshot is not None else own
     assert former is not None
     assert run.id is not None
@@ -178,7 +199,7 @@ def _of(session: Session, engine: Engine, run: Run, own: Setup | None, snapshot:
     context, starts = context_of(engine, run.id, former), Starts(folder / "starts")
     recorder = Recorder(session.engine, context, session.tape, starts, session.recorder.clock)
     recorder.quiet = True
-    one = Challenger(run.id, session.run_id, folder, trader, recorder, own)
+    one = kind(run.id, session.run_id, folder, trader, recorder, own)
     if snapshot is not None:
         trader.book.load(snapshot.extra["bars"])
         trader.book.cut(snapshot.extra.get("first_bars", {}))

@@ -38,6 +38,7 @@ from engine.runtime.move.latch import refuse_moved
 from engine.runtime.recorder import Recorder, Vitals
 from engine.runtime.timings import Timings
 from engine.runtime.trader import Step, Trader
+from engine.runtime.twin import enlist_twin, muster_twin
 from engine.runtime.versions import put_in_force
 from engine.venues.port import Port
 
@@ -144,7 +145,9 @@ def _open(
     session.facts, session.port = tuple(facts), port
     with write_session(patient) as rows:
         enlist(rows, session, config, setup)
+        enlist_twin(rows, session, config, setup)
     muster(session, patient, config)
+    muster_twin(session, patient)
     session.was, session.heard_ts = (known.status if known else ""), heard
     recorder.alerting = config.alerts
     patient.dispose()

@@ -25,6 +25,7 @@ from engine.runtime.gate import gated
 from engine.runtime.hold import held_by
 from engine.runtime.reload import Candidate
 from engine.runtime.session import Session, switched_off
+from engine.runtime.twin import enlist_twin, muster_twin
 from engine.runtime.versions import put_in_force
 
 log = logging.getLogger("evenkeel.swap")
@@ -36,6 +37,9 @@ def take_over_setup(session: Session, desk: Desk) -> None:
     session.setup = replace(session.setup, shares=trader.setup.shares, weights=trader.setup.weights)
     if session.setup != trader.setup:
         desk.event(trader.now, ["setup", trader.now, session.setup.to_json()])
+    for one in session.challengers:
+        if one.mirrors:  # before what the account is told about its slots, which it takes too
+            _take_over_challenger(session, desk, one)
     session.recorder.context = context_of(session.engine, session.run_id, trader.setup)
     for i, why in looking_ahead(trader).items():
         trader.fail(i, trader.now + 1, why, desk.step)
@@ -47,7 +51,7 @@ def take_over_setup(session: Session, desk: Desk) -> None:
             args = {"slot": slot.key, "state": wanted}
             desk.event(trader.now, ["command", trader.now, "slot_state", args, 0])
     for one in session.challengers:
-        if not one.ended:
+        if not one.ended and not one.mirrors:
             _take_over_challenger(session, desk, one)
 
 
@@ -57,14 +61,15 @@ def _take_over_challenger(session: Session, desk: Desk, one: Challenger) -> None
     if one.setup is None:
         desk.event(account.now, one.event(["end", account.now]))
         return
-    cash = trader.setup.account.cash
-    wanted = replace(one.setup, instruments=account.setup.instruments, account=replace(one.setup.account, cash=cash))
+    wanted = one.wanted(account)
     if not one.begun:
         trader.reconfigure(wanted)
         return
     if wanted != trader.setup:
         desk.event(account.now, one.event(["setup", account.now, wanted.to_json()]))
     one.recorder.context = context_of(session.engine, one.run_id, trader.setup)
+    if one.mirrors:
+        return
     for i, why in looking_ahead(trader).items():
         trader.fail(i, trader.now + 1, why, one.step)
     desk.tell_failures()
@@ -85,6 +90,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
             text = bare(candidate.config)
             put_in_force(rows, run, candidate.config, text, candidate.source, (session.trader.setup, setup))
             enlist(rows, session, candidate.config, setup)
+            enlist_twin(rows, session, candidate.config, setup)
             version = run.config_version_id
     except OperationalError as error:
         if held_by(error, session.folder):
@@ -92,6 +98,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
         raise
     session.setup = setup
     muster(session, session.engine, candidate.config)
+    muster_twin(session, session.engine)
     session.recorder.alerting = candidate.config.alerts
     session.off = switched_off(candidate.config, setup) | orphans
     _tell(session, candidate, version or 0)
