@@ -34,8 +34,7 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
         raise ConfigError(
             f"real orders can go to {' or '.join(venues()) or 'no exchange yet'}; {exchange} can be traded on paper"
         )
-    adapter = importlib.import_module(f"{ADAPTERS}.{exchange}")
-    port: Port = adapter.open_port(*keys_of(exchange, env), config.run.base_url)
+    port: Port = importlib.import_module(ADAPTERS).make(exchange, *keys_of(exchange, env), base_url=config.run.base_url)
     try:
         _check_rights(port.permissions(), exchange)
     except ConfigError:

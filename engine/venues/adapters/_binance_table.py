@@ -72,12 +72,12 @@ WORDS: dict[str, Reason | None] = {
     "Order would immediately match and take.": "post_only",
     "Stop price would trigger immediately.": "filter",
     "Order would trigger immediately.": "filter",
-    "Market is closed.": "halted",
     "This action is disabled on this account.": "permission",
     "This symbol is not permitted for this account.": "symbol",
     "Rest API trading is not enabled.": "permission",
 }
-"""What the words of -2010 and -1010 add. None: no refusal at all; an order with our id exists."""
+BEGINS: dict[str, Reason] = {"Filter failure": "filter", "Market is closed": "halted"}
+"""What the words of -1010, -1013, -2010 and -2011 add. None: no refusal at all; an order with our id exists."""
 
 STATES: dict[str, State] = {
     "NEW": "open",
@@ -145,10 +145,10 @@ def refused(answer: Answer, client: Client) -> Refused | None:
     reason = REFUSED.get(code)
     if reason is None or not 400 <= answer.status < 500:
         return None
-    if code in ("-2010", "-1010", "-2011"):
+    if code in ("-1010", "-1013", "-2010", "-2011"):
         if said in WORDS and WORDS[said] is None:
             return None
-        reason = WORDS.get(said) or ("filter" if said.startswith("Filter failure") else reason)
+        reason = WORDS.get(said) or next((why for start, why in BEGINS.items() if said.startswith(start)), reason)
     return Refused(code, client.redacted(said), reason)
 
 
