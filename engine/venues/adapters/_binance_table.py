@@ -148,7 +148,8 @@ def refused(answer: Answer, client: Client) -> Refused | None:
     if code in ("-1010", "-1013", "-2010", "-2011"):
         if said in WORDS and WORDS[said] is None:
             return None
-        reason = WORDS.get(said) or next((why for start, why in BEGINS.items() if said.startswith(start)), reason)
+        begun = (why for start, why in BEGINS.items() if said.startswith(start))
+        reason = WORDS.get(said) or next(begun, None) or reason
     return Refused(code, client.redacted(said), reason)
 
 
