@@ -324,7 +324,7 @@ def test_a_certificate_nobody_vouches_for_ends_the_talk(server: HTTPServer, tmp_
     context.load_cert_chain(file)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     address = f"https://localhost:{server.server_port}"
-    with pytest.raises(requests.exceptions.SSLError, match="(?i)certificate.verify.failed"):
+    with pytest.raises(requests.exceptions.SSLError, match=r"(?i)certificate.verify.failed"):
         Internet()(Outgoing("GET", address, {}, b""))
     port = adapters.make("binance", *played.keys("binance"), base_url=address)
     told = port.place(order("binance"))
