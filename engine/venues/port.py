@@ -237,7 +237,8 @@ class Port(Protocol):
     def trades_since(self, symbol: str, ts: int) -> list[Trade] | Unknown:
         """Every execution of the account at or after `ts`, oldest first, all pages; a cut-off list is Unknown."""
 
-    def balances(self) -> dict[str, Balance] | Unknown: ...
+    def balances(self) -> dict[str, Balance] | Unknown:
+        """By currency, the ones that are not zero."""
 
     def flows_since(self, ts: int) -> list[Flow] | Unknown:
         """Completed deposits and withdrawals at or after `ts`, oldest first."""

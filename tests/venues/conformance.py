@@ -25,6 +25,7 @@ from engine.venues.port import (
 )  # fmt: skip
 
 from .benches import ASK, BID, START, Bench
+from .played import pem
 
 PACK: list[Callable[[Bench], None]] = []
 
@@ -178,9 +179,10 @@ def every_kind_of_refusal(b: Bench) -> None:
 def a_wrong_secret_is_refused_by_name_and_says_nothing_of_itself(b: Bench) -> None:
     client = b.port.client  # type: ignore[attr-defined]
     secret = client.made.secret
-    client.made.secret = secret.replace("\nM", "\nN") if secret.startswith("---") else secret[::-1]
+    client.made.secret = pem() if secret.startswith("---") else secret[::-1]
     told = b.port.place(b.order())
-    assert isinstance(told, Refused | Unknown)
+    assert isinstance(told, Refused)
+    assert told.reason == "auth"
     assert client.made.apiKey not in str(told)
     assert secret not in str(told)
     assert isinstance(b.port.open_orders([b.symbol]), Unknown)

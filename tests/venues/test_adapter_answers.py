@@ -93,6 +93,15 @@ def test_coinbase_codes_that_say_nothing(code: str) -> None:
     assert isinstance(opened("coinbase", always(*refused("coinbase", code)))[0].place(order("coinbase")), Unknown)
 
 
+def test_the_one_text_of_coinbase_that_is_a_refusal() -> None:
+    for status, body, yes in (
+        (401, b"Unauthorized\n", True), (401, b"Unauthorized <b>", False), (500, b"Unauthorized", False),
+        (403, b"Unauthorized", False), (401, b"unauthorized", False), (200, b"Unauthorized", False),
+    ):  # fmt: skip
+        told = opened("coinbase", always(status, body))[0].place(order("coinbase"))
+        assert isinstance(told, Refused if yes else Unknown), (status, body)
+
+
 def test_words_of_binance_that_turn_its_most_used_code_round() -> None:
     def told(words: str) -> Any:
         return opened("binance", always(*refused("binance", "-2010", words)))[0].place(order("binance"))

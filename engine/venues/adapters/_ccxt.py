@@ -50,13 +50,17 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one call. `sent` False: nothing left this process. `status` 0: no answer that can be read."""
+    """What came of one call. `sent` False: nothing left this process. `status` 0: no answer that can be read.
+
+    `data` is the JSON of it, None where it is none; `text` is then its first words.
+    """
 
     sent: bool
     status: int
     data: Any
     why: str
     wait_ms: int = 0
+    text: str = ""
 
     @property
     def good(self) -> bool:
@@ -201,7 +205,8 @@ class Client:
         try:
             data = parse(heard.body)
         except Garbled as error:
-            return Answer(True, heard.status, None, f"HTTP {heard.status}, {error}", wait)
+            words = heard.body[:80].decode("ascii", "replace").strip()
+            return Answer(True, heard.status, None, f"HTTP {heard.status}, {error}", wait, words)
         return Answer(True, heard.status, data, self.redacted(why) or f"HTTP {heard.status}", wait)
 
     def read(self, method: str, params: Mapping[str, Any] | None = None) -> Any:

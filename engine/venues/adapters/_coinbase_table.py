@@ -68,6 +68,9 @@ REFUSED_CALL: dict[tuple[int, str], Reason] = {
 """Of an error answer with a status, whatever was asked. 404 is not in it: it says nothing of an order. Neither is 429:
 Coinbase does not say that it took nothing."""
 
+REFUSED_TEXT: dict[tuple[int, str], Reason] = {(401, "Unauthorized"): "auth"}
+"""The whole text of an answer without JSON: what Coinbase says to a key, signature or time that is wrong."""
+
 REFUSED_CANCEL: dict[str, Reason] = {
     "UNKNOWN_CANCEL_ORDER": "unknown_order",
     "ORDER_IS_FULLY_FILLED": "unknown_order",
@@ -125,7 +128,10 @@ def configuration(request: Request) -> Row:
 
 
 def refused_call(answer: Answer) -> Refused | None:
-    code = str(answer.data.get("error"))
+    if answer.text:
+        why = REFUSED_TEXT.get((answer.status, answer.text))
+        return Refused(answer.text, f"HTTP {answer.status} {answer.text}", why) if why else None
+    code = str(answer.data.get("error")) if isinstance(answer.data, dict) else ""
     reason = REFUSED_CALL.get((answer.status, code))
     return Refused(code, answer.why, reason) if reason else None
 

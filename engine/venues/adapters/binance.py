@@ -200,7 +200,8 @@ class Adapter:
         held: dict[str, Balance] = {}
         for each in rows(account.get("balances")):
             free, locked = amount(each, "free"), amount(each, "locked")
-            held[text(each, "asset")] = Balance(free, free + locked)
+            if free + locked:
+                held[text(each, "asset")] = Balance(free, free + locked)
         return held
 
     @told

@@ -107,10 +107,10 @@ class Adapter:
 
     def _placed(self, answer: Answer, request: Request) -> Placed | None:
         data = answer.data
-        if not isinstance(data, dict):
-            return None
         if not answer.good:
             return refused_call(answer)
+        if not isinstance(data, dict):
+            return None
         made, failed = data.get("success_response"), data.get("error_response")
         if data.get("success") is True and isinstance(made, dict) and not failed:
             same = made.get("client_order_id") in (None, "", request.client_id)
@@ -135,10 +135,10 @@ class Adapter:
 
     def _cancelled(self, answer: Answer, venue_id: str) -> Placed | None:
         data = answer.data
-        if not isinstance(data, dict):
-            return None
         if not answer.good:
             return refused_call(answer)
+        if not isinstance(data, dict):
+            return None
         mine = [each for each in rows(data.get("results")) if each.get("order_id") == venue_id]
         if len(mine) != 1:
             return None
@@ -226,6 +226,8 @@ class Adapter:
         held: dict[str, Balance] = {}
         for account in self._accounts():
             free, hold = amount(inner(account, "available_balance"), "value"), amount(inner(account, "hold"), "value")
+            if not free + hold:
+                continue
             before = held.get(text(account, "currency"), Balance(Decimal(0), Decimal(0)))
             held[text(account, "currency")] = Balance(before.free + free, before.total + free + hold)
         return held
