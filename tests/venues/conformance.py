@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
+from engine.sandbox.trading.terms import atoms
 from engine.venues.port import (
     Accepted,
     Balance,
@@ -399,9 +400,9 @@ def fees_that_change(b: Bench) -> None:
 @piece
 def money_that_comes_and_goes(b: Bench) -> None:
     b.wait(1000)
-    b.opened.venue.transfer(b.spec.money, 250 * 10**20, b.now)
+    b.opened.venue.transfer(b.spec.money, atoms("250"), b.now)
     b.wait(1000)
-    b.opened.venue.transfer("BTC", -(10**19), b.now)
+    b.opened.venue.transfer("BTC", -atoms("0.1"), b.now)
     flows = b.port.flows_since(START + 500)
     assert isinstance(flows, list)
     assert [(f.currency, f.amount) for f in flows] == [(b.spec.money, Decimal(250)), ("BTC", Decimal("-0.1"))]

@@ -10,7 +10,19 @@ import pytest
 
 from engine.sandbox.server import Sandbox
 from engine.venues import adapters
-from engine.venues.port import Accepted, Clock, Fees, NotFound, Permissions, Port, Refused, Request, Rules, Seen, Unknown
+from engine.venues.port import (
+    Accepted,
+    Clock,
+    Fees,
+    NotFound,
+    Permissions,
+    Port,
+    Refused,
+    Request,
+    Rules,
+    Seen,
+    Unknown,
+)
 from tests.sandbox.reader import START
 
 
