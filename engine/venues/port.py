@@ -180,15 +180,6 @@ class Permissions:
     ip_bound: bool | None
 
 
-def key_trouble(told: Permissions) -> str:
-    """Why this key must not be used, in words for the person; "" when it may."""
-    if told.withdraw:
-        return "the API key may withdraw: make one that may only view and trade, and delete this one"
-    if told.trade is False:
-        return "the API key may not trade: give it the right to trade, and no right to withdraw or transfer"
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Venue's time minus ours, and the round trip of the question that found it, ms. The error is at most half of it."""

@@ -42,9 +42,11 @@ if hasattr(opening, "open_coinbase"):
 
 
 class Bench:
-    """An exchange with one account (10,000 of money, 1 BTC), a port on it, and a hand on time, prices and the network."""
+    """An exchange with one account (10,000 of money, 1 BTC), a port on it, and a hand on time, prices and the
+    network. `key`: which of the exchange's demo keys.
+    """
 
-    def __init__(self, venue: str) -> None:
+    def __init__(self, venue: str, restarts: bool = False, key: int = 0) -> None:
         self.venue, self.spec = venue, SPECS[venue]
         self.symbol = self.spec.symbol
         self.prices = SetPrices()
@@ -55,11 +57,22 @@ class Bench:
         self.asked: list[str] = []
         self.next: list[str] = []
         self.held_back: list[tuple[Any, ...]] = []
-        key = self.opened.keys[0]
-        self.port: Port = adapters.make(
-            venue, key.name, key.secret, transport=self.transport, clock=lambda: self.now, steady=lambda: self.now
-        )
+        self.key, self.restarts = self.opened.keys[key], restarts
+        self._port = self._made()
         self._ids = 0
+
+    def _made(self) -> Port:
+        secret = self.key.secret.replace("\n", "\\n")  # as a PEM stands on one line of .env
+        return adapters.make(
+            self.venue, self.key.name, secret, transport=self.transport, clock=lambda: self.now, steady=lambda: self.now
+        )
+
+    @property
+    def port(self) -> Port:
+        """The adapter; with `restarts` a new one each time, as if the process had ended between any two calls."""
+        if self.restarts:
+            self._port = self._made()
+        return self._port
 
     # -- the network
 

@@ -29,7 +29,6 @@ from engine.venues.port import (
     Seen,
     Trade,
     Unknown,
-    key_trouble,
 )  # fmt: skip
 
 from . import played
@@ -248,17 +247,20 @@ def test_cancels(venue: str) -> None:
     assert isinstance(told(500, b""), Unknown)
 
 
-def test_a_key_that_may_withdraw_is_trouble() -> None:
+def test_rights_that_move_money_are_told() -> None:
+    """Whoever opens the port refuses such a key; a right by another name is the same right."""
     may = {"ipRestrict": True, "enableWithdrawals": False, "enableSpotAndMarginTrading": True}
-    told = opened("binance", always(200, may))[0].permissions()
-    assert told == Permissions(withdraw=False, trade=True, ip_bound=True)
-    assert key_trouble(told) == ""
-    for worse in ({"enableWithdrawals": True}, {"enableInternalTransfer": True}):
-        assert "withdraw" in key_trouble(opened("binance", always(200, may | worse))[0].permissions())  # type: ignore[arg-type]
+    assert opened("binance", always(200, may))[0].permissions() == Permissions(
+        withdraw=False, trade=True, ip_bound=True
+    )
+    for worse in ({"enableWithdrawals": True}, {"enableInternalTransfer": True}, {"permitsUniversalTransfer": True}):
+        assert opened("binance", always(200, may | worse))[0].permissions() == Permissions(True, True, True)
     cdp = {"can_view": True, "can_trade": True, "can_transfer": True}
-    assert "withdraw" in key_trouble(opened("coinbase", always(200, cdp))[0].permissions())  # type: ignore[arg-type]
-    blind = opened("coinbase", always(200, cdp | {"can_transfer": False, "can_trade": False}))[0].permissions()
-    assert "trade" in key_trouble(blind)  # type: ignore[arg-type]
+    assert opened("coinbase", always(200, cdp))[0].permissions() == Permissions(True, True, None)
+    assert opened("coinbase", always(200, cdp | {"can_transfer": False}))[0].permissions() == Permissions(
+        False, True, None
+    )
+    assert isinstance(opened("coinbase", always(200, {"can_trade": True}))[0].permissions(), Unknown)
 
 
 # -- whatever bytes come

@@ -9,13 +9,26 @@ import pytest
 from engine.venues import adapters
 
 from .benches import SPECS, Bench
-from .conformance import PACK
+from .conformance import PACK, REMEMBERS, log_on_clock_and_rights
 
 
 @pytest.mark.parametrize("venue", sorted(SPECS))
 @pytest.mark.parametrize("piece", PACK, ids=lambda piece: piece.__name__)
 def test_conforms(venue: str, piece: Callable[[Bench], None]) -> None:
     piece(Bench(venue))
+
+
+@pytest.mark.parametrize("venue", sorted(SPECS))
+@pytest.mark.parametrize("piece", [p for p in PACK if p not in REMEMBERS], ids=lambda piece: piece.__name__)
+def test_conforms_with_a_restart_between_each_two_steps(venue: str, piece: Callable[[Bench], None]) -> None:
+    piece(Bench(venue, restarts=True))
+
+
+def test_every_kind_of_key_opens() -> None:
+    """Coinbase's keys are of two kinds, ECDSA and Ed25519."""
+    for venue in sorted(SPECS):
+        for which in range(len(Bench(venue).opened.keys)):
+            log_on_clock_and_rights(Bench(venue, key=which))
 
 
 def test_every_adapter_is_tried() -> None:

@@ -9,7 +9,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from engine.venues.adapters._ccxt import Answer, Client
-from engine.venues.adapters._reading import Garbled, Row, amount, inner, iso, number, plain, positive, side, text, word
+from engine.venues.adapters._reading import (
+    Garbled,
+    Row,
+    amount,
+    inner,
+    iso,
+    millis,
+    number,
+    plain,
+    positive,
+    row,
+    side,
+    text,
+    word,
+)
 from engine.venues.port import Flow, Reason, Refused, Request, Rules, Seen, State, Trade
 
 REFUSED_ORDER: dict[str, Reason] = {
@@ -105,6 +119,12 @@ def product_of(symbol: str) -> str:
 
 def stamp(ts: int) -> str:
     return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ts % 1000:03d}Z"
+
+
+def told_time(answer: object) -> int:
+    """The venue's time; its ISO text has whole seconds only."""
+    told = row(answer)
+    return millis(told, "epochMillis") if told.get("epochMillis") else iso(told, "iso")
 
 
 def order_id(of: Row) -> str:

@@ -262,8 +262,9 @@ class Adapter:
     @told
     def permissions(self) -> Permissions:
         may = row(self.client.read("sapiGetAccountApiRestrictions"))
-        # Moving coins out of the spot wallet inside Binance is a way out too.
-        out = flag(may, "enableWithdrawals") or may.get("enableInternalTransfer") is True
+        # Moving coins to another account inside Binance is a way out too.
+        inside = any(may.get(key) is True for key in ("enableInternalTransfer", "permitsUniversalTransfer"))
+        out = flag(may, "enableWithdrawals") or inside
         return Permissions(out, flag(may, "enableSpotAndMarginTrading"), flag(may, "ipRestrict"))
 
     @told

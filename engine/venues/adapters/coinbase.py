@@ -25,6 +25,7 @@ from engine.venues.adapters._coinbase_table import (
     rules_of,
     seen_of,
     stamp,
+    told_time,
     trade_of,
 )  # fmt: skip
 from engine.venues.adapters._reading import (
@@ -279,7 +280,7 @@ class Adapter:
 
     @told
     def sync(self) -> Clock:
-        return self.client.sync("v3PublicGetBrokerageTime", lambda data: iso(row(data), "iso"))
+        return self.client.sync("v3PublicGetBrokerageTime", told_time)
 
     def now(self) -> int:
         return self.client.now()
