@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test long check bench load oracles crash shots app engine tmux lock format
+.PHONY: help install install-dev demo test long check bench load oracles crash shots app engine stop tmux lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ demo: install ## a sandbox exchange, the engine on it and the app, in one go; Ct
 
 engine: install ## the engine with my/config.toml
 	@$(PY) run_engine.py run $(ARGS)
+
+stop: ## stop the engine and the worker, and wait until they have ended
+	@$(PYTHON) tools/stop.py
 
 app: install ## the app alone, on the data folder
 	@$(PY) -m streamlit run Home.py $(ARGS)

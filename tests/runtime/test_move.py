@@ -151,7 +151,7 @@ def test_killed_on_the_way_in(old: Place, tmp_path: Path, point: str) -> None:
     assert not new.stage.exists()
 
 
-@pytest.mark.parametrize("point", IN)
+@pytest.mark.parametrize("point", ["move.folder", "move.taken"])
 def test_a_move_in_that_was_broken_off_can_be_undone(old: Place, tmp_path: Path, point: str) -> None:
     file, new = tmp_path / "life.tar", place(tmp_path / "new")
     new.home.mkdir(parents=True)
