@@ -8,7 +8,9 @@ from a first one on, which moves when a long run leaves its oldest bars behind; 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -75,15 +77,18 @@ class BarBook:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name, size in self._size.items():
-            saved = self._saved.get(name, 0)
-            if size > saved:
-                with (self.folder / name).open("ab") as file:
+        with ExitStack() as files:
+            written = {}
+            for name, size in self._size.items():
+                saved = self._saved.get(name, 0)
+                if size > saved:
+                    file = files.enter_context((self.folder / name).open("ab"))
                     file.truncate(saved * TF_BAR.itemsize)
                     file.write(self._rows[name][saved:size].tobytes())
                     file.flush()
-                    os.fsync(file.fileno())
-                self._saved[name] = size
+                    written[name] = file.fileno()
+            sync_all(list(written.values()))
+        self._saved.update({name: self._size[name] for name in written})
 
     def load(self, counts: Mapping[str, int]) -> None:
         """Read back as many bars of each file as a snapshot counted. ValueError when a file is shorter than that."""
@@ -108,4 +113,16 @@ class BarBook:
         return f"{symbol.replace('/', '-')}-{timeframe_ms // 1000}s.bars"
 
 
+def sync_all(files: Sequence[int]) -> None:
+    """Every open file (by descriptor) is on the disk when this returns; OSError where one is not. A journalling disk that
+    is asked for all at once writes them together: fifty files take a few times what one does."""
+    if len(files) < 2:
+        for file in files:
+            os.fsync(file)
+        return
+    with ThreadPoolExecutor(min(len(files), SYNCS)) as threads:
+        list(threads.map(os.fsync, files))
+
+
+SYNCS = 16
 _EMPTY = np.zeros(0, TF_BAR)

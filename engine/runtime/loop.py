@@ -84,7 +84,7 @@ class _Loop:
     ) -> None:  # fmt: skip
         self.config, self.session, self.venue, self.pace = config, session, venue, pace
         self.on_event, self.world, self.clock = on_event, world, world.clock
-        self.closing = threading.Event()
+        self.closing, self.clocked = threading.Event(), 0  # exchange ms up to which a clock has closed the bars
         self.items: queue.Queue[tuple[float, Item]] = world.queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
         self.committed = self.beaten = self.asked = 0.0
@@ -132,6 +132,7 @@ class _Loop:
             if self.hold.why:
                 return
             self._swap_setup()
+            self.trader.rehearse()
         compile_kernel(self.trader.setup.machine())
         self.session.vitals.state = "running"
         self.feed.start()
@@ -215,22 +216,21 @@ class _Loop:
     def _take(self, item: Item) -> None:
         obey(self.kill, self.session, self.desk)
         if isinstance(item, Frame):
-            if seen := self._seen(
-                item.ts
-            ):  # bars close, strategies think: a kill meanwhile comes before this frame's fills
+            if seen := self._seen(item.ts):  # strategies think: a kill meanwhile comes before this frame's fills
                 self.desk.event(item.ts, ["clock", item.ts, seen])
                 obey(self.kill, self.session, self.desk)
             self.desk.event(item.ts, ["frame", item.ts, item.bars.tolist(), 0])
         elif isinstance(item, Watermark):
-            if item.ts // self.finest != self.trader.now // self.finest or item.ts >= self.trader.now + 10_000:
-                self.desk.event(item.ts, ["clock", item.ts, self._seen(item.ts)])
+            if (seen := self._seen(item.ts)) or item.ts >= self.trader.now + 10_000:
+                self.desk.event(item.ts, ["clock", item.ts, seen])
         else:
             self._gap(item)
 
     def _seen(self, ts: int) -> int:
-        """The exchange time the feed has reached, when this event may close a strategy bar; else 0."""
-        if ts // self.finest == (self.trader.now - 1) // self.finest:
+        """The exchange time the feed has reached, when a clock of `ts` may close a strategy bar that none has closed; else 0."""
+        if ts // self.finest == max(self.trader.now - 1, self.clocked) // self.finest:
             return 0
+        self.clocked = ts
         return self.assembler.glance().clock
 
     def _gap(self, gap: Gap) -> None:
@@ -269,6 +269,7 @@ class _Loop:
         counts = trader.book.counts()
         self.desk.event(end, ["warm", end, counts, trader.setup.to_json()])
         self.desk.begin_challengers(end)
+        trader.rehearse()
         self._swap_setup()
 
     def _swap_setup(self) -> None:

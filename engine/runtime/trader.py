@@ -7,6 +7,7 @@ database here (the bar book writes its files only when the recorder says so).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -56,9 +57,7 @@ class Trader:
         self.gap_cause = ""
         self.signals = 0
         self.errors: dict[str, str] = {}  # slot key -> why it was stopped
-        self.put_out: set[str] = (
-            set()
-        )  # keys of slots a person has switched off; a configuration does not switch them on
+        self.put_out: set[str] = set()  # keys a person has switched off; a configuration does not switch them on
         self.said: dict[str, dict[str, Any]] = {}  # slot key -> what its strategy made of its newest bar
         self.known: dict[str, list[list[float | None]]] = {}  # strategy -> what became known of its signals, and when
         self.versions = dict.fromkeys(steering.KINDS, 0)
@@ -186,11 +185,8 @@ class Trader:
             bars, signals = self._evaluate(i, advised)
             if advised is None:
                 row = last_decision(i, bars, signals, self.setup.instruments[symbol])
-                said = (
-                    [Utterance(row, SignalFacts(row[0], _tag(signals, int(row["tag"][0])), _checks(signals)))]
-                    if row.size
-                    else []
-                )
+                told = [SignalFacts(one, _tag(signals, int(one["tag"])), _checks(signals)) for one in row]
+                said = [Utterance(row, facts) for facts in told]
             else:
                 wants, said = advised.closed(bars, signals, len(bars) - 1, not missed)
                 if wants:
@@ -216,6 +212,14 @@ class Trader:
         signals = self.strategies[i].signals(bars)
         check_signals(bars, signals)
         return bars, signals
+
+    def rehearse(self) -> None:
+        """Every strategy once on the bars there are, for nothing: what it compiles is compiled before the market waits for it.
+        What fails here fails again at its bar, and is told there."""
+        for i, slot in enumerate(self.setup.slots):
+            with suppress(Exception):
+                if self.advised[slot.key] is None and slot.key not in self.errors:
+                    self._evaluate(i, None)
 
     def _number(self, said: list[Utterance], known_at: int, missed: bool, step: Step) -> Rows:
         """The rows for the machine; every signal gets its number, those that never reach the machine too."""
