@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,8 @@ def test_what_ccxt_cannot_say() -> None:
     stop = by_us("binance", kind="stop", limit=None, stop=Decimal("30000.10"))
     assert (stop["type"], stop["stopPrice"], "price" in stop) == ("STOP_LOSS", "30000.1", False)
     port, wire = opened("coinbase", always(200, {}))
+    for odd in ({"symbol": "BTC/USDT:USDT"}, {"symbol": "BTC-USD"}, {"client_id": ""}, {"client_id": "a b"}):
+        assert isinstance(port.place(order("coinbase", **odd)), Refused)
     told = port.place(order("coinbase", kind="stop", limit=None, stop=Decimal(1)))
     assert isinstance(told, Refused)
     assert (told.code, wire.heard) == ("unsent", [])
@@ -258,6 +260,7 @@ def test_a_library_that_tries_again_is_stopped() -> None:
 
 class _Server(BaseHTTPRequestHandler):
     hits: list[str]
+    enough: threading.Event
 
     def do_GET(self) -> None:
         self.hits.append(self.path)
@@ -265,6 +268,9 @@ class _Server(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/elsewhere")
             self.end_headers()
+        elif self.path == "/slow":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Never: ")
+            self.enough.wait(20)
         elif self.path == "/cut":
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -281,11 +287,12 @@ class _Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
-    _Server.hits = []
-    made = HTTPServer(("127.0.0.1", 0), _Server)
+    _Server.hits, _Server.enough = [], threading.Event()
+    made = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield made
+    _Server.enough.set()
     made.shutdown()
     thread.join()
     made.server_close()
@@ -306,6 +313,25 @@ def test_the_real_transport_is_bounded_and_follows_nothing(server: HTTPServer, m
     with pytest.raises(requests.RequestException):
         get("/cut")
     assert _Server.hits == ["/plain", "/redirect", "/big", "/cut"]
+    internet.close()
+
+
+def test_a_peer_that_never_ends_holds_nobody(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is for the whole answer; threads left behind are counted, and after some nothing more is sent."""
+    monkeypatch.setattr(_wire, "MOST_LEFT", 2)
+    internet = Internet(timeout_s=15, deadline_s=0.15)
+    slow = Outgoing("GET", f"http://127.0.0.1:{server.server_port}/slow", {}, b"")
+    for _ in range(2):
+        with pytest.raises(NoAnswer, match="no whole answer"):
+            internet(slow)
+    with pytest.raises(NoAnswer, match="too many"):
+        internet(slow)
+    assert _Server.hits == ["/slow"] * 2
+    _Server.enough.set()
+    for thread in internet._left:
+        thread.join(10)
+    internet.deadline_s = 10
+    assert internet(Outgoing("GET", f"http://127.0.0.1:{server.server_port}/plain", {}, b"")).status == 200
     internet.close()
 
 

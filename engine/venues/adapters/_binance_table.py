@@ -13,6 +13,7 @@ from engine.venues.adapters._reading import (
     Row,
     amount,
     flag,
+    ident,
     millis,
     number,
     plain,
@@ -164,7 +165,7 @@ def seen_of(order: Row, symbol: str) -> Seen:
         raise Garbled("an order filled by more than its size")
     return Seen(
         word(order, "clientOrderId"),
-        text(order, "orderId"),
+        ident(order, "orderId"),
         symbol,
         side(order, "side"),
         STATES[status],
@@ -181,8 +182,8 @@ def trade_of(fill: Row, symbol: str) -> Trade:
     if fill.get("symbol") != market_of(symbol):
         raise Garbled("a trade of another market than asked for")
     return Trade(
-        text(fill, "id"),
-        text(fill, "orderId"),
+        ident(fill, "id"),
+        ident(fill, "orderId"),
         "",
         symbol,
         "buy" if flag(fill, "isBuyer") else "sell",

@@ -33,6 +33,7 @@ WAIT_429_MS, WAIT_418_MS = 5_000, 120_000
 """Silence where the venue names none: a short one, and the shortest ban."""
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,36}")
+_SPOT = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{2,10}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _QUERY = re.compile(r"\?[^\s'\"]*")
 _SECRETS = re.compile(
@@ -253,8 +254,10 @@ class Client:
         Venues refuse a quantity off the grid or, worse, round it; nothing here rounds.
         """
         values = [v for v in (request.qty, request.limit, request.stop) if v is not None]
-        if not _ID.fullmatch(request.client_id) or not all(v.is_finite() and 0 < v < BIGGEST for v in values):
-            return Refused("unsent", "no client id, or a quantity or price that is no number above 0", "unsent")
+        if not (_ID.fullmatch(request.client_id) and _SPOT.fullmatch(request.symbol)):
+            return Refused("unsent", "no client id, or no spot market such as BTC/USD", "unsent")
+        if not all(v.is_finite() and 0 < v < BIGGEST for v in values):
+            return Refused("unsent", "a quantity or price that is no number above 0", "unsent")
         rules = self.rules.get(request.symbol)
         if rules and (request.qty % rules.lot or any(price % rules.tick for price in values[1:])):
             return Refused("unsent", f"quantity or price is no multiple of {rules.lot} or {rules.tick}", "filter")

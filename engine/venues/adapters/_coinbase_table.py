@@ -13,6 +13,7 @@ from engine.venues.adapters._reading import (
     Garbled,
     Row,
     amount,
+    ident,
     inner,
     iso,
     millis,
@@ -128,8 +129,11 @@ def told_time(answer: object) -> int:
 
 
 def order_id(of: Row) -> str:
-    value = of.get("order_id")
-    return value if isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable() else ""
+    """The venue's id of an order, or "" where there is none."""
+    try:
+        return ident(of, "order_id")
+    except Garbled:
+        return ""
 
 
 def configuration(request: Request) -> Row:
@@ -179,7 +183,7 @@ def seen_of(order: Row) -> Seen:
         raise Garbled("an order filled by more than its size")
     return Seen(
         word(order, "client_order_id"),
-        text(order, "order_id"),
+        ident(order, "order_id"),
         text(order, "product_id").replace("-", "/"),
         side(order, "side"),
         STATES[status],
@@ -199,8 +203,8 @@ def trade_of(fill: Row) -> Trade:
         raise Garbled("a trade that is neither maker nor taker")
     symbol = text(fill, "product_id").replace("-", "/")
     return Trade(
-        text(fill, "trade_id"),
-        text(fill, "order_id"),
+        ident(fill, "trade_id"),
+        ident(fill, "order_id"),
         "",
         symbol,
         side(fill, "side"),
@@ -217,7 +221,7 @@ def trade_of(fill: Row) -> Trade:
 def flow_of(entry: Row) -> Flow:
     money = inner(entry, "amount")
     return Flow(
-        text(entry, "id"),
+        ident(entry, "id"),
         text(money, "currency"),
         number(money, "amount"),
         iso(entry, "created_at"),

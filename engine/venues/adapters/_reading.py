@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 _TEXT = re.compile(r"[\x21-\x7e]{1,128}")
+_IDENT = re.compile(r"[0-9A-Za-z_.:-]*[0-9A-Za-z][0-9A-Za-z_.:-]*")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|\+00:?00)?")
 EARLIEST, LATEST = 1_230_768_000_000, 4_102_444_800_000  # 2009 and 2100: outside them a time is no time
 BIGGEST = Decimal(10) ** 18
@@ -68,6 +69,14 @@ def text(of: Row, key: str) -> str:
         value = str(value)
     if not isinstance(value, str) or not _TEXT.fullmatch(value):
         raise Garbled(f"{key} is missing or no word")
+    return value
+
+
+def ident(of: Row, key: str) -> str:
+    """An id of the venue's: it will stand in an address."""
+    value = text(of, key)
+    if not _IDENT.fullmatch(value):
+        raise Garbled(f"{key} is no id")
     return value
 
 
