@@ -91,7 +91,7 @@ def kill(
     from sqlalchemy.exc import OperationalError
 
     if flatten and not yes:
-        typed("flatten", "This closes every open position at the market.")
+        typed("flatten", "This closes every open position at the market.", run)
     if run is None:
         _kill_file(flatten)
     try:
@@ -119,7 +119,7 @@ def release(
 ) -> None:
     """Start a tripped breaker anew: the peak is equity now, losses count from here."""
     if not yes:
-        typed("release", f"Breaker {breaker} starts anew from the present equity.")
+        typed("release", f"Breaker {breaker} starts anew from the present equity.", run)
     send("release", {"breaker": breaker, "reason": reason}, run, wait, json_out)
 
 
@@ -175,11 +175,21 @@ def cash(
     send("cash", {"amount": str(value)}, run, wait, json_out)
 
 
-def typed(word: str, warning: str) -> None:
-    """Ask the person at the terminal for a word; Fail without it."""
-    say(warning)
-    if str(typer.prompt(f"Type {word} to go on", default="", show_default=False, err=True)).strip() != word:
+def typed(word: str, warning: str, run: str | None = None) -> None:
+    """Fail unless the person types `word`; the run's name and whether its money is real stand before it."""
+    badge = badge_of(run)
+    say(f"{badge}{warning}")
+    if str(typer.prompt(f"{badge}Type {word} to go on", default="", show_default=False, err=True)).strip() != word:
         raise Fail("nothing was done")
+
+
+def badge_of(run: str | None) -> str:
+    """[LIVE main] and a space; empty where no run can be read."""
+    try:
+        found = store.find_run(store.open_database(), run)
+    except Exception:  # whatever is wrong with the database, a kill is not kept back by its badge
+        return ""
+    return f"[{'DRY' if found.get('dry') else str(found['kind']).upper()} {found['name']}] "
 
 
 def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
@@ -199,7 +209,7 @@ def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out
             {"command": kind, "run": found["name"], "uuid": key, "state": answer["state"], "result": answer["result"]}
         )
     elif answer["state"] != "new":
-        say(f"{kind}: {answer['result'] or answer['state']}")
+        say(f"{badge_of(run)}{kind}: {answer['result'] or answer['state']}")
     if answer["state"] == "new":
         heard = _state(engine, found)["heartbeat_age_seconds"]
         raise Fail(

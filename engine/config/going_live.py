@@ -35,7 +35,7 @@ def keys_of(exchange: str, env: Mapping[str, str]) -> tuple[str, str]:
 def lacking(config: Config, env: Mapping[str, str]) -> list[str]:
     """Sentences, one for each thing that still keeps `config` from live trading; empty where nothing does. `run.mode` itself is
     not looked at: the page Go live asks while the file still says paper."""
-    return [*_typed(config, env), *_keys(config, env), *_fits(config)]
+    return [*unwritten(config, env), *without_keys(config, env), *unfit(config)]
 
 
 def check_live(config: Config, env: Mapping[str, str], source: str = "config.toml") -> None:
@@ -49,7 +49,8 @@ def check_live(config: Config, env: Mapping[str, str], source: str = "config.tom
         )
 
 
-def _typed(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+def unwritten(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+    """What a person has not typed into the file."""
     for section, key in TYPED:
         if name := from_environment(section, key, env):
             yield f"{section}.{key} has to be typed into the file; take {name} out of the environment"
@@ -60,7 +61,8 @@ def _typed(config: Config, env: Mapping[str, str]) -> Iterator[str]:
             yield f"live.{key} is missing, and it has no default: {LiveSection.model_fields[key].description}"
 
 
-def _keys(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+def without_keys(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+    """Which keys are not in the environment, by name."""
     names = key_names(config.run.exchange)
     absent = [name for name, value in zip(names, keys_of(config.run.exchange, env), strict=True) if not value]
     if absent:
@@ -68,7 +70,7 @@ def _keys(config: Config, env: Mapping[str, str]) -> Iterator[str]:
         yield f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} {where}"
 
 
-def _fits(config: Config) -> Iterator[str]:
+def unfit(config: Config) -> Iterator[str]:
     """Spot, long, without leverage, each limit within the next: what real orders can be today."""
     told = [(key, amount) for key in WIDEST_FIRST if (amount := getattr(config.live, key)) is not None]
     for (wide, most), (key, amount) in pairwise(told):

@@ -36,7 +36,7 @@ def state(engine: Engine, run: dict[str, Any], now: int) -> dict[str, Any]:
     return {
         "run": run["name"],
         "run_id": run["id"],
-        "mode": run["kind"],
+        "mode": "dry" if run.get("dry") else run["kind"],
         "demo": bool(run["demo"]),
         "alive": age is not None and age < ALIVE_MS and heard.get("state") != "stopped",
         "state": heard.get("state"),

@@ -7,7 +7,6 @@ engine/venues/live's.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,27 @@ from pathlib import Path
 from engine.config.errors import ConfigError
 from engine.config.going_live import check_live, keys_of
 from engine.config.model import Config
+from engine.venues.key_lock import key_lock
 from engine.venues.port import Permissions, Port, Unknown
 
-ADAPTERS = "engine.venues.adapters"
 log = logging.getLogger("evenkeel.venues")
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Port | None]:
+    """`open_port` with this process's environment, closed at the end. One engine a key: a second one that trades with the same
+    would take the first one's orders for strangers'."""
+    if config.run.mode != "live":
+        yield None
+        return
+    check_live(config, os.environ)
+    with key_lock(*keys_of(config.run.exchange, os.environ)):
+        port = open_port(config, os.environ)
+        assert port is not None
+        try:
+            yield port
+        finally:
+            port.close()
 
 
 def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
@@ -29,38 +45,34 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
     if config.run.mode != "live":
         return None
     check_live(config, env)
-    exchange = config.run.exchange
-    if exchange not in venues():
-        raise ConfigError(
-            f"real orders can go to {' or '.join(venues()) or 'no exchange yet'}; {exchange} can be traded on paper"
-        )
-    port: Port = importlib.import_module(ADAPTERS).make(exchange, *keys_of(exchange, env), base_url=config.run.base_url)
+    port = private_client(config, env)
     try:
-        _check_rights(port.permissions(), exchange)
+        check_rights(port.permissions(), config.run.exchange)
     except ConfigError:
         port.close()
         raise
     return port
 
 
-@contextmanager
-def opened(config: Config) -> Iterator[Port | None]:
-    """`open_port` with this process's environment, closed at the end."""
-    port = open_port(config, os.environ)
-    try:
-        yield port
-    finally:
-        if port is not None:
-            port.close()
+def private_client(config: Config, env: Mapping[str, str]) -> Port:
+    """The adapter with the keys of `env`, whatever the mode: `live check` looks with it. ConfigError without keys."""
+    exchange = config.run.exchange
+    if exchange not in venues():
+        raise ConfigError(f"real orders can go to {' or '.join(venues())}; {exchange} can be traded on paper")
+    key, secret = keys_of(exchange, env)
+    if not key or not secret:
+        raise ConfigError(f"there is no key of {exchange} in the environment or in my/.env")
+    from engine.venues import adapters  # not before a person has asked for it
+
+    return adapters.make(exchange, key, secret, base_url=config.run.base_url)
 
 
 def venues() -> list[str]:
     """Exchanges that real orders can go to, by the files of the adapters; none of them is imported."""
-    found = (Path(__file__).parent / "adapters").glob("[a-z]*.py")
-    return sorted(path.stem for path in found)
+    return sorted(path.stem for path in (Path(__file__).parent / "adapters").glob("[a-z]*.py"))
 
 
-def _check_rights(rights: Permissions | Unknown, exchange: str) -> None:
+def check_rights(rights: Permissions | Unknown, exchange: str) -> None:
     """A key that may move money away is refused; one that works from any address is warned of."""
     if isinstance(rights, Unknown):
         log.warning("%s did not say what the key may do (%s); make sure that it cannot withdraw", exchange, rights.why)
