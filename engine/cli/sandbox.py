@@ -98,13 +98,13 @@ def parse_fault(text: str) -> dict[str, Any]:
     """`silence:seconds=30,at=1000` as what POST /sandbox/faults takes. Fail (2) says what is wrong with it."""
     from pydantic import ValidationError
 
-    from engine.sandbox.faults import Fault
+    from engine.sandbox.faults import read_fault
 
     kind, _, rest = text.partition(":")
     pairs = [part.partition("=") for part in rest.split(",") if part]
     asked: dict[str, Any] = {"kind": kind, **{key.strip(): value.strip() for key, _, value in pairs}}
     try:
-        Fault.model_validate(asked)
+        read_fault(asked)
     except ValidationError as error:
         words = "; ".join(f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in error.errors())
         raise Fail(f"--fault {text}: {words}", USAGE) from None

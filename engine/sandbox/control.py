@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.sandbox.faults import Fault
 from engine.sandbox.rest import Refused, answer
+from engine.sandbox.trading.faults import KINDS as TRADE_KINDS
+from engine.sandbox.trading.faults import TradeFault
 
 if TYPE_CHECKING:
     from engine.sandbox.exchange import Exchange
@@ -41,20 +43,31 @@ class Control:
             web.post("/sandbox/faults", self.add),
             web.delete("/sandbox/faults", self.clear),
             web.post("/sandbox/clock", self.clock),
+            web.get("/sandbox/keys", self.keys),
+            web.get("/sandbox/accounts", self.accounts),
         ]
 
     async def status(self, _request: web.Request) -> web.Response:
         return answer(self.exchange.status())
 
     async def listed(self, _request: web.Request) -> web.Response:
-        return answer({"faults": self.exchange.faults.report()})
+        return answer({"faults": self.exchange.status()["faults"]})
 
     async def add(self, request: web.Request) -> web.Response:
         """One fault, or a list of them."""
         body = await _body(request)
-        asked = [_parsed(Fault, item) for item in (body if isinstance(body, list) else [body])]
-        made = [self.exchange.add_fault(fault) for fault in asked]
+        asked = [_fault(item) for item in (body if isinstance(body, list) else [body])]
+        made = [one for fault in asked for one in self.exchange.add_fault(fault)]
         return answer({"faults": [fault.model_dump(exclude_none=True) for fault in made]}, 201)
+
+    async def keys(self, _request: web.Request) -> web.Response:
+        """The demo keys: they are made of the seed and protect nothing."""
+        opened = self.exchange.trading.opened
+        return answer({name: [{"apiKey": key.name, "secret": key.secret} for key in one.keys]
+                       for name, one in opened.items()})  # fmt: skip
+
+    async def accounts(self, _request: web.Request) -> web.Response:
+        return answer(self.exchange.trading.report(self.exchange.clock.now))
 
     async def clear(self, request: web.Request) -> web.Response:
         return answer({"cleared": self.exchange.clear_faults(request.query.get("kind", ""))})
@@ -70,6 +83,12 @@ async def _body(request: web.Request) -> Any:
         return orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
         raise Refused(400, "INVALID_ARGUMENT", f"the body is not JSON: {error}") from None
+
+
+def _fault(item: Any) -> Fault | TradeFault:
+    if isinstance(item, dict) and item.get("kind") in TRADE_KINDS:
+        return _parsed(TradeFault, item)
+    return _parsed(Fault, item)
 
 
 def _parsed(kind: type[_Model], body: Any) -> _Model:

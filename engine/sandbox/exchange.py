@@ -20,6 +20,7 @@ from engine.sandbox.market import Market
 from engine.sandbox.model import Provider
 from engine.sandbox.script import Script
 from engine.sandbox.stream import Session
+from engine.sandbox.trading.faults import TradeFault
 from engine.sandbox.trading.opening import Exchanges
 from engine.sandbox.trading.prices import MarketPrices
 from engine.sandbox.wire import rfc3339
@@ -70,13 +71,17 @@ class Exchange:
 
     # --- what tests and testers do -----------------------------------------------------------------------------------
 
-    def add_fault(self, fault: Fault) -> Fault:
+    def add_fault(self, fault: Fault | TradeFault) -> list[Fault] | list[TradeFault]:
+        """Switches a fault on; one of the accounts at each exchange that it concerns."""
+        if isinstance(fault, TradeFault):
+            self.trading.advance(self.clock.now)
+            return self.trading.add(fault)
         made = self.faults.add(fault, self.clock.now)
         self._look()
-        return made
+        return [made]
 
     def clear_faults(self, kind: str = "") -> int:
-        cleared = self.faults.clear(kind)
+        cleared = self.faults.clear(kind) + self.trading.clear(kind)
         self._look()
         return cleared
 
@@ -101,7 +106,7 @@ class Exchange:
             "read": min((session.read for session in self.sessions if session.ready), default=None),
             "seed": self.market.seed, "products": list(self.market.products), "notes": list(self.market.source.notes),
             "counters": dict(self.counters),
-            "faults": self.faults.report(),
+            "faults": self.faults.report() + self.trading.faults(),
         }  # fmt: skip
 
     # --- the server --------------------------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ the fault's number and what it strikes, so a session with the same faults fails 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.sandbox import dice
+from engine.sandbox.trading.faults import KINDS as TRADE_KINDS
+from engine.sandbox.trading.faults import TradeFault
 
 Kind = Literal[
     "disconnect",
@@ -82,6 +85,12 @@ class Fault(BaseModel):
 
     def acts(self, ts: int) -> bool:
         return self.begin <= ts < self.end and (self.count is None or self.struck < self.count)
+
+
+def read_fault(options: Mapping[str, Any]) -> Fault | TradeFault:
+    """A fault of the market's side or of the accounts', by its kind. ValidationError says what is wrong."""
+    kind = TradeFault if options.get("kind") in TRADE_KINDS else Fault
+    return kind.model_validate(dict(options))
 
 
 class Faults:

@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from engine.sandbox.clock import Clock
+from engine.sandbox.trading.door import DELAY
 from engine.sandbox.trading.opening import Opened
 from engine.sandbox.trading.wire import NO_ANSWER
 
@@ -21,6 +22,8 @@ async def carry(request: web.Request, opened: Opened, clock: Clock) -> web.Strea
     status, headers, answer = opened.door.handle(
         request.method, path, query, request.headers, body, clock.now, clock.machine_ms()
     )
+    if DELAY in headers:
+        await asyncio.sleep(int(headers[DELAY]) / 1000 / clock.speed)
     if status != NO_ANSWER:
         return web.Response(status=status, headers=headers, body=answer)
     if headers.get("sandbox") != "reset":

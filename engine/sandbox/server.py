@@ -16,8 +16,9 @@ from aiohttp import web
 from engine.market.files import Repair
 from engine.sandbox.errors import SandboxError
 from engine.sandbox.exchange import Exchange
-from engine.sandbox.faults import Fault
+from engine.sandbox.faults import Fault, read_fault
 from engine.sandbox.opening import open_market, opening_time
+from engine.sandbox.trading.faults import TradeFault
 from engine.sandbox.trading.keys import Key
 
 HOST = "127.0.0.1"
@@ -48,7 +49,7 @@ def exchange_of(
         end = min(end, (begin + int(seconds * 1000)) // 1000 * 1000)
     made = Exchange(market, begin, speed=speed, hold=hold, until=end, batch_ms=batch_ms, balances=balances)
     for fault in faults:
-        made.faults.add(Fault.model_validate(dict(fault)), begin)
+        made.add_fault(read_fault(fault))
     return made
 
 
@@ -110,10 +111,10 @@ class Sandbox:
     def status(self) -> dict[str, Any]:
         return self._call(self.exchange.status)
 
-    def fault(self, kind: str, **options: Any) -> Fault:
-        """Switches a fault on: `fault("silence", seconds=30)`."""
-        asked = Fault.model_validate({"kind": kind, **options})
-        return self._call(lambda: self.exchange.add_fault(asked))
+    def fault(self, kind: str, **options: Any) -> Fault | TradeFault:
+        """Switches a fault on: `fault("silence", seconds=30)`, `fault("lost_answer", what="place", count=1)`."""
+        asked = read_fault({"kind": kind, **options})
+        return self._call(lambda: self.exchange.add_fault(asked)[0])
 
     def clear(self, kind: str = "") -> int:
         return self._call(lambda: self.exchange.clear_faults(kind))

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
+
 from engine.sandbox.trading import binance_words as words
 from engine.sandbox.trading.binance_market import Public
 from engine.sandbox.trading.binance_orders import Trading
@@ -51,6 +53,25 @@ class Binance:
     def private(self, method: str, path: str) -> bool:
         """Whether a path needs a key."""
         return (method, path) in self._signed
+
+    def client_id(self, request: Request) -> str:
+        return request.params.get("newClientOrderId", "")
+
+    def failed(self, status: int, wait_s: int) -> Answer:
+        """Its own trouble: too many requests, or a gateway that knows nothing of orders (a page, or -1007)."""
+        if status in (418, 429):
+            return words.error(words.too_many(status, wait_s, self.weight))
+        if status == 504:
+            said = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
+            return words.error(Wrong(-1007, said, 504))
+        return status, {"Content-Type": "text/html"}, b"<html><body><h1>503 Service Unavailable</h1></body></html>"
+
+    def with_id(self, answer: Answer, order_id: str | None) -> Answer:
+        status, headers, body = answer
+        said = orjson.loads(body)
+        if status == 200 and "orderId" in said:
+            said["orderId"] = None if order_id is None else int(order_id)
+        return status, headers, orjson.dumps(said)
 
     def respond(self, request: Request) -> Answer:
         try:

@@ -63,7 +63,7 @@ class Trading:
         except Refusal as refusal:
             raise refused(refusal) from None
         form = form or ("FULL" if ask.kind in ("market", "limit") else "ACK")
-        told = seen(order, request.now, request.now)
+        told = None if self.view.quiet() else seen(order, request.now, request.now)
         return words.placed(told or _fresh(order), form)
 
     def test(self, request: Request) -> Any:
@@ -84,7 +84,10 @@ class Trading:
         return [self._cancelled(order, request) for order in found]
 
     def _cancelled(self, order: Order, request: Request) -> Any:
-        self.matching.cancel(order, request.now)
+        try:
+            self.matching.cancel(order, request.now)
+        except Refusal as refusal:
+            raise refused(refusal) from None
         client_id = request.params.get("newClientOrderId") or uuid(self.venue.seed, "cancel", order.number)[:22]
         told = Seen(
             order, order.state, order.filled, sum(f.value for f in order.fills), order.fills, request.now, False

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from engine.sandbox.trading import coinbase_words as words
 from engine.sandbox.trading.coinbase_market import Public
 from engine.sandbox.trading.coinbase_orders import V3, Trading
@@ -47,6 +49,27 @@ class Coinbase:
     def private(self, method: str, path: str) -> bool:
         """Whether a path needs a key."""
         return self._private(method, path) is not None
+
+    def client_id(self, request: Request) -> str:
+        try:
+            said = orjson.loads(request.body)
+        except orjson.JSONDecodeError:
+            return ""
+        return str(said.get("client_order_id", "")) if isinstance(said, dict) else ""
+
+    def failed(self, status: int, wait_s: int) -> Answer:
+        """Its own trouble: too many requests, or errors that know nothing of orders."""
+        if status in (418, 429):
+            said = answer({"error": "rate_limit_exceeded", "message": "too many requests"}, status)
+            return said[0], {**said[1], "Retry-After": str(wait_s)}, said[2]
+        return answer({"error": "internal", "message": "something went wrong"}, status)
+
+    def with_id(self, answer: Answer, order_id: str | None) -> Answer:
+        status, headers, body = answer
+        said = orjson.loads(body)
+        if "success_response" in said:
+            said["success_response"]["order_id"] = order_id or ""
+        return status, headers, orjson.dumps(said)
 
     def respond(self, request: Request) -> Answer:
         try:

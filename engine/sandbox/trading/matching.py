@@ -27,6 +27,7 @@ class Matching:
 
     def __init__(self, venue: Venue, cut: Cut = whole) -> None:
         self.venue, self.cut = venue, cut
+        self.before_cancel: Callable[[Order, int], None] = lambda _order, _ts: None
 
     @property
     def orders(self) -> Orders:
@@ -80,6 +81,7 @@ class Matching:
 
     def cancel(self, order: Order, ts: int, why: str = "by the customer") -> None:
         """Refusal(`not_open`) for an order that has ended."""
+        self.before_cancel(order, ts)
         if order.state != "open":
             raise Refusal("not_open", f"the order is {order.state}")
         self.venue.close(order, "cancelled", ts, why)

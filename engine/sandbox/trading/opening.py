@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engine.sandbox.trading.binance import Binance
 from engine.sandbox.trading.coinbase import Coinbase
 from engine.sandbox.trading.door import Door
+from engine.sandbox.trading.faults import TradeFault, TradeFaults
 from engine.sandbox.trading.keys import Key, binance_key, ecdsa_key, ed25519_key
 from engine.sandbox.trading.matching import Matching
 from engine.sandbox.trading.prices import Prices
-from engine.sandbox.trading.terms import DIGITS, Instrument, atoms, instrument
+from engine.sandbox.trading.terms import DIGITS, Instrument, atoms, instrument, text
+from engine.sandbox.trading.trouble import Trouble
 from engine.sandbox.trading.venue import Rules, Venue
 from engine.sandbox.trading.view import View
 
@@ -32,6 +35,10 @@ class Opened:
     matching: Matching
     keys: tuple[Key, ...]
 
+    def fault(self, kind: str, **options: Any) -> TradeFault:
+        """Switches a fault on: `fault("late", what="place", delay=7_000, count=1)`."""
+        return self.door.trouble.add(TradeFault.model_validate({"kind": kind, **options}))
+
 
 class Exchanges:
     """Coinbase and Binance side by side over one market, each with accounts of its own."""
@@ -44,6 +51,25 @@ class Exchanges:
             "coinbase": open_coinbase(prices, seed, beginning, start),
             "binance": open_binance(prices, seed, beginning, start),
         }
+
+    def advance(self, now: int) -> None:
+        for opened in self.opened.values():
+            opened.matching.advance(now)
+
+    def add(self, fault: TradeFault) -> list[TradeFault]:
+        """Switches a fault on at the exchange it names, or at both."""
+        return [opened.door.trouble.add(fault) for name, opened in self.opened.items() if fault.venue in ("", name)]
+
+    def clear(self, kind: str = "") -> int:
+        return sum(opened.door.faults.clear(kind) for opened in self.opened.values())
+
+    def faults(self) -> list[dict[str, Any]]:
+        return [row for opened in self.opened.values() for row in opened.door.faults.report()]
+
+    def report(self, now: int) -> dict[str, Any]:
+        """The truth about both accounts: balances, orders that are open, how much was asked and traded."""
+        self.advance(now)
+        return {name: _report(opened) for name, opened in self.opened.items()}
 
     def whose(self, method: str, path: str) -> Opened | None:
         """The exchange that answers a path here; None for Coinbase's public ones, which the sandbox serves itself."""
@@ -63,8 +89,9 @@ def open_binance(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BE
     venue = Venue("binance", listed, prices, BINANCE_RULES, seed)
     _fund(venue, balances, start)
     keys = (binance_key(seed),)
-    matching = Matching(venue)
-    return Opened(Door(Binance(matching, View(), keys), matching), venue, matching, keys)
+    matching, view = Matching(venue), View()
+    trouble = Trouble(TradeFaults(seed, venue.name), matching, view)
+    return Opened(Door(Binance(matching, view, keys), matching, trouble), venue, matching, keys)
 
 
 def open_coinbase(prices: Prices, seed: int = 7, balances: Mapping[str, str] = BEGINNING, start: int = 0) -> Opened:
@@ -73,8 +100,27 @@ def open_coinbase(prices: Prices, seed: int = 7, balances: Mapping[str, str] = B
     venue = Venue("coinbase", listed, prices, COINBASE_RULES, seed)
     _fund(venue, balances, start)
     keys = (ecdsa_key(seed), ed25519_key(seed))
-    matching = Matching(venue)
-    return Opened(Door(Coinbase(matching, View(), keys), matching), venue, matching, keys)
+    matching, view = Matching(venue), View()
+    trouble = Trouble(TradeFaults(seed, venue.name), matching, view)
+    return Opened(Door(Coinbase(matching, view, keys), matching, trouble), venue, matching, keys)
+
+
+def _report(opened: Opened) -> dict[str, Any]:
+    venue, orders = opened.venue, opened.venue.orders
+    return {
+        "balances": {
+            asset: {"free": text(free), "held": text(held)}
+            for asset, (free, held) in venue.books.shown(venue.now).items()
+            if free or held
+        },
+        "open": [
+            {"client_id": one.ask.client_id, "id": one.id, "number": one.number, "market": one.instrument.name,
+             "side": "buy" if one.ask.side > 0 else "sell", "kind": one.ask.kind,
+             "quantity": one.instrument.size_text(one.ask.lots), "filled": one.instrument.size_text(one.filled)}
+            for one in orders.open.values()
+        ],
+        "orders": len(orders.all), "fills": len(orders.fills), "requests": opened.door.requests,
+    }  # fmt: skip
 
 
 def _fund(venue: Venue, balances: Mapping[str, str], start: int) -> None:

@@ -49,7 +49,9 @@ class Venue:
         self.books, self.orders = Books(), Orders()
         self.transfers: list[Transfer] = []
         self.now = 0
-        self.on_close: Callable[[Order], None] | None = None
+        self.gate: Callable[[Ask], None] = _nothing
+        self.on_take: Callable[[Order], None] = _nothing
+        self.on_close: Callable[[Order], None] = _nothing
         self._queue: list[tuple[int, int, Callable[[int], None]]] = []
         self._queued = 0
         for one in self.instruments.values():
@@ -85,6 +87,7 @@ class Venue:
     def take(self, ask: Ask) -> Order:
         """Judges an order, holds what it may cost and lists it; filling is not done here. Refusal says why not."""
         self._judge(ask)
+        self.gate(ask)
         number = len(self.orders.all) + 1
         order = Order(number, uuid(self.name, self.seed, "order", number), ask, self.now)
         asset, amount = self._needed(ask)
@@ -93,6 +96,7 @@ class Venue:
         self.orders.add(order)
         if ask.life == "GTD":
             self.at(ask.end, lambda ts: self.close(order, "expired", ts))
+        self.on_take(order)
         return order
 
     def close(self, order: Order, state: State, ts: int, why: str = "") -> None:
@@ -102,8 +106,7 @@ class Venue:
         order.state, order.closed, order.why = state, ts, why
         self.release(order, order.hold, ts)
         self.orders.open.pop(order.number, None)
-        if self.on_close is not None:
-            self.on_close(order)
+        self.on_close(order)
 
     def release(self, order: Order, amount: int, ts: int) -> None:
         asset = order.instrument.quote if order.ask.side > 0 else order.instrument.base
@@ -154,6 +157,10 @@ class Venue:
         value = one.value(price, ask.lots)
         fee = -(-value * self.taker // MILLION) if self.rules.fee_on == "quote" else 0
         return one.quote, value + fee
+
+
+def _nothing(_what: object) -> None:
+    """Nobody listens."""
 
 
 def crosses(ask: Ask, standing: Standing) -> bool:

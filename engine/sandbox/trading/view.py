@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 
 class View:
-    """`lag(what)` is how many ms behind a reading of `orders`, `trades`, `balances` or `transfers` is; 0 unless faults say."""
+    """`lag(what)` is how many ms behind a reading of `orders`, `trades`, `balances` or `transfers` is, `quiet()` whether
+    the answer to a new order keeps silent about its fills; neither unless faults say so.
+    """
 
-    def __init__(self, lag: Callable[[str], int] = lambda _what: 0) -> None:
-        self.lag = lag
+    def __init__(self) -> None:
+        self.lag: Callable[[str], int] = lambda _what: 0
+        self.quiet: Callable[[], bool] = lambda: False
 
     def at(self, now: int, what: str) -> int:
         return now - self.lag(what)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import ccxt
+import orjson
 import requests
 from requests.structures import CaseInsensitiveDict
 
@@ -54,3 +57,15 @@ def market() -> SetPrices:
     prices.set("BTC-USD", *BTC, START - 1000)
     prices.set("ETH-USD", 320_000, 320_100, START - 1000)
     return prices
+
+
+def signed(opened: Opened, method: str, path: str, now: int = START, **params: Any) -> tuple[int, Any]:
+    """A signed request to Binance without ccxt; its answer's status and JSON (or bytes that are none)."""
+    key = opened.keys[0]
+    query = urlencode({"timestamp": now, **params})
+    query += "&signature=" + hmac.new(key.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+    status, _, body = opened.door.handle(method, path, query, {"X-MBX-APIKEY": key.name}, b"", now)
+    try:
+        return status, orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return status, body

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Any
-from urllib.parse import urlencode
 
 import ccxt
-import orjson
 import pytest
 
 from engine.sandbox.trading.opening import Opened, open_binance
 from engine.sandbox.trading.prices import SetPrices
 from engine.sandbox.trading.terms import ATOM
-from tests.sandbox.trading.seam import BTC, START, client, market
+from tests.sandbox.trading.seam import BTC, START, client, market, signed
 
 PAIR = "BTC/USDT"
 
@@ -34,15 +30,6 @@ def bot(opened: Opened) -> Any:
     made = client(opened)
     made.load_markets()
     return made
-
-
-def signed(opened: Opened, method: str, path: str, now: int = START, **params: Any) -> tuple[int, Any]:
-    """A signed request without ccxt; its answer's status and JSON."""
-    key = opened.keys[0]
-    query = urlencode({"timestamp": now, **params})
-    query += "&signature=" + hmac.new(key.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-    status, _, body = opened.door.handle(method, path, query, {"X-MBX-APIKEY": key.name}, b"", now)
-    return status, orjson.loads(body)
 
 
 def test_a_market_order_fills_at_the_quote_and_its_fee_is_what_was_received(bot: Any) -> None:

@@ -46,7 +46,8 @@ def play(opened: Opened, prices: SetPrices, steps: Any) -> None:
             now += 1000
         elif what == "cancel":
             if orders:
-                opened.matching.cancel(orders[lots % len(orders)], opened.venue.now)
+                with suppress(Refusal):
+                    opened.matching.cancel(orders[lots % len(orders)], opened.venue.now)
         else:
             price = max(middle + away, 1)
             ask = Ask(one, f"c{place}", 1 if what == "buy" else -1, kind, lots=lots * 1000 if one.size_digits > 5 else lots,

@@ -7,7 +7,10 @@ from typing import Any
 
 import ccxt
 import pytest
+import requests
 
+from engine.cli.failures import Fail
+from engine.cli.sandbox import parse_fault
 from engine.sandbox.server import Sandbox
 from tests.sandbox.reader import START
 
@@ -54,3 +57,31 @@ def test_ccxt_buys_looks_up_and_cancels_over_the_network(sandbox: Sandbox, which
     balance = bot.fetch_balance({"v3": True} if which == 0 else {})
     assert balance["USD"]["used"] == 0
     assert balance["BTC"]["free"] == pytest.approx(order["filled"] * (1 if which == 0 else 0.999))
+
+
+def test_faults_keys_and_the_truth_are_had_from_the_sandboxs_own_paths(sandbox: Sandbox) -> None:
+    asked = [{"kind": "lost_answer", "what": "place", "how": "reset", "count": 1, "venue": "binance"},
+             {"kind": "maintenance", "seconds": 60, "venue": "coinbase"}]  # fmt: skip
+    made = requests.post(sandbox.rest_url + "/sandbox/faults", json=asked, timeout=20)
+    assert (made.status_code, [one["kind"] for one in made.json()["faults"]]) == (201, ["lost_answer", "maintenance"])
+    coinbase, binance = clients(sandbox)
+    binance.load_markets()
+    with pytest.raises(ccxt.NetworkError):
+        binance.create_order("ETH/USDT", "market", "buy", 0.5, None, {"newClientOrderId": "mine"})
+    assert binance.fetch_order(None, "ETH/USDT", {"origClientOrderId": "mine"})["status"] == "closed"
+    with pytest.raises(ccxt.ExchangeError):
+        coinbase.v3_private_get_brokerage_accounts()
+    truth = requests.get(sandbox.rest_url + "/sandbox/accounts", timeout=20).json()["binance"]
+    assert float(truth["balances"]["ETH"]["free"]) == pytest.approx(0.4995)
+    keys = requests.get(sandbox.rest_url + "/sandbox/keys", timeout=20).json()
+    assert keys["binance"][0]["apiKey"] == sandbox.keys("binance")[0].name
+    assert sandbox.clear() == 2
+    assert coinbase.v3_private_get_brokerage_accounts()["has_next"] is False
+    wrong = requests.post(sandbox.rest_url + "/sandbox/faults", json={"kind": "deposit"}, timeout=20)
+    assert (wrong.status_code, "needs asset" in wrong.json()["message"]) == (400, True)
+
+
+def test_a_fault_of_the_accounts_may_stand_on_the_command_line() -> None:
+    assert parse_fault("late:what=place,delay=7000,count=1")["kind"] == "late"
+    with pytest.raises(Fail, match="needs asset"):
+        parse_fault("deposit:amount=5")
