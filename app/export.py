@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from io import BytesIO
 
 import pandas as pd
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+from engine.access.cells import calculated
 
 
 def safe_cell(value: object) -> object:
     """Text that a spreadsheet would calculate gets an apostrophe before it; numbers stay numbers."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(DANGEROUS):
-        return "'" + value
-    return value
+    return "'" + value if isinstance(value, str) and calculated(value) else value
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
-    """CSV, UTF-8, header first; text made harmless, header too; numbers with all their digits."""
+    """CSV, UTF-8, header first; text made harmless, header too; numbers with all their digits. All text is in quotes: in some
+    countries a semicolon parts cells, too."""
     safe = frame.copy()
     for name in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[name]):
             safe[name] = safe[name].map(safe_cell)
     safe.columns = [str(safe_cell(str(name))) for name in safe.columns]
-    return safe.to_csv(index=False).encode()
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
 
 
 def to_json(frame: pd.DataFrame) -> bytes:

@@ -11,10 +11,13 @@ import streamlit as st
 from app import jobs, tables, ui
 from app.read import trades
 from db.errors import StorageError
+from engine.access import unpack
 from engine.research import records
 
 MIME = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 LABELS = {"csv": "CSV", "json": "JSON", "parquet": "Parquet"}
+LARGEST, UNPACKED = 16 * unpack.MB, 128 * unpack.MB
+"""Bytes of such a file, as it comes and unpacked."""
 MOST = 50_000
 """Rows that are written while a person waits; more go by the command line."""
 
@@ -50,7 +53,12 @@ def bring_in() -> None:
             "Evenkeel's export (CSV, JSON, Parquet), freqtrade's JSON or zip, or any CSV of closed trades. Databases and "
             "large files: `run_engine.py import-trades FILE`."
         )
-        file = st.file_uploader("File", type=["csv", "txt", "json", "parquet", "zip"], key="import_file")
+        file = st.file_uploader(
+            "File",
+            type=["csv", "txt", "json", "parquet", "zip"],
+            key="import_file",
+            max_upload_size=LARGEST // unpack.MB,
+        )
         left, right = st.columns(2)
         name = left.text_input("Account", key="import_name", placeholder="the file's name", max_chars=60)
         zone = right.text_input("Zone of its times", key="import_zone", placeholder="UTC")
@@ -63,6 +71,7 @@ def bring_in() -> None:
 
 
 def _looked_at(file: Any, name: str, zone: str) -> None:
+    unpack.check(file.getvalue(), file.name, LARGEST, UNPACKED)
     found = records.from_bytes(file.getvalue(), file.name, records.Options(zone=zone))
     planned = records.preview(jobs.writer(), found, name or file.name.rpartition(".")[0] or file.name)
     st.text(f"{planned.total:,} rows: {planned.new:,} new, {planned.known:,} there already, {planned.wrong:,} wrong")

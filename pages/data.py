@@ -16,6 +16,7 @@ from app.read import research_data
 from app.tiles import Tile, halves, tiles
 from db.errors import StorageError
 from db.session import data_folder
+from engine.access import unpack
 from engine.market.store import Store
 from engine.research.stock import Coverage, DataError, Found, Stocked, bring_in, cover, delete, look_at, stock
 
@@ -44,6 +45,8 @@ COLUMNS = {
     "mb": tables.amount("MB", "on disk", digits=1),
     "hash": tables.text("Content", "SHA-256 of the values: equal text, equal candles", 110),
 }
+CANDLES, UNPACKED = 64 * unpack.MB, 512 * unpack.MB
+"""Bytes of a file that is brought in here, as it comes and unpacked; a year of minutes has 30 MB as CSV."""
 
 
 def main() -> None:
@@ -302,6 +305,7 @@ def import_form(store: Store) -> None:
     with st.container(border=True):
         file = st.file_uploader(
             "Candles", type=["csv", "gz", "zip", "json", "feather", "parquet"], key="import_file",
+            max_upload_size=CANDLES // unpack.MB,
             help="ccxt, freqtrade, Binance Vision, CryptoDataDownload, Kaggle Bitstamp, or any table with time, open, high, low, "
             "close, volume",
         )  # fmt: skip
@@ -310,6 +314,7 @@ def import_form(store: Store) -> None:
             st.caption("The layout is found out by itself and said before anything is stored.")
             return
         try:
+            unpack.check(file.getvalue(), file.name, CANDLES, UNPACKED)
             found = _looked(file.name, file.getvalue(), str(repair))
         except (DataError, ValueError) as error:
             st.warning(str(error))

@@ -20,6 +20,8 @@ from engine.ledger.import_rows import ImportFailed, Read
 
 KNOWN = {"pair", "open_rate", "close_rate", "amount"}
 MARK = "freqtrade"
+MOST_BYTES = 300_000_000
+"""Of the JSON in an archive: a million trades."""
 
 
 def is_json(found: Any) -> bool:
@@ -52,8 +54,8 @@ def from_zip(content: bytes, name: str) -> Read:
     """A backtest's result as it is zipped: the JSON that holds trades."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for one in archive.infolist():
-                if one.filename.endswith(".json") and one.file_size < 1_500_000_000:
+            for one in archive.infolist()[:50]:
+                if one.filename.endswith(".json") and one.file_size < MOST_BYTES:
                     found = orjson.loads(archive.read(one))
                     if is_json(found):
                         return from_json(found)

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
+from engine.access.cells import unshielded
 from engine.ledger import import_freqtrade as freqtrade
 from engine.ledger.export import TRADES
 from engine.ledger.import_rows import NEEDED, ImportFailed, Read
-from engine.ledger.sheets import unshielded
 
 OWN = {"run", "seq", *NEEDED}
 """Columns by which our own export is known."""

@@ -6,7 +6,6 @@ their digits; a number that is not there is an empty cell, a text that is not th
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -14,19 +13,10 @@ from typing import Any
 
 import orjson
 
+from engine.access.cells import quoted, shielded
+
 FORMATS = ("csv", "json", "parquet")
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Columns = Mapping[str, Sequence[Any]]
-
-
-def shielded(text: str) -> str:
-    """Text as a cell that no spreadsheet calculates; `unshielded` gives it back, whatever it was."""
-    return "'" + text if text.startswith("'") or text.lstrip(" ").startswith(DANGEROUS) else text
-
-
-def unshielded(cell: str) -> str:
-    """What stood in a cell that `shielded` wrote."""
-    return cell[1:] if cell.startswith("'") else cell
 
 
 def write(columns: Columns, kinds: Mapping[str, str], format: str) -> bytes:
@@ -44,16 +34,13 @@ def _plain(value: Any) -> Any:
 
 
 def _csv(columns: Mapping[str, list[Any]], kinds: Mapping[str, str]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(_cells(values, kinds[name]) for name, values in columns.items()), strict=True))
-    return out.getvalue().encode()
+    made = zip(*(_cells(values, kinds[name]) for name, values in columns.items()), strict=True)
+    return "".join(f"{line}\r\n" for line in (",".join(columns), *map(",".join, made))).encode()
 
 
 def _cells(values: list[Any], kind: str) -> list[str]:
     if kind == "text":
-        return [shielded(value) if value else "" for value in values]
+        return [quoted(shielded(value)) if value else "" for value in values]
     if kind == "float":
         return ["" if value is None else repr(float(value)) for value in values]
     if kind == "bool":

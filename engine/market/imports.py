@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from engine.access import unpack
 from engine.market.candles import COLUMNS, Candles, DataError
 from engine.market.files import Repair, check, read_candles
 from engine.market.quality import Quality, assess
@@ -29,6 +30,7 @@ EXCHANGES = frozenset(
 )
 """Names looked for in a file's name."""
 _FREQTRADE = re.compile(r"([A-Z0-9]+)_([A-Z0-9]+)(?:_[A-Z0-9]+)?-(\d+[smhdw])(?:-\w+)?$", re.I)
+MOST_BYTES = 1_000_000_000
 _ORDER = ("ts", *COLUMNS)
 
 
@@ -100,8 +102,9 @@ def _json(path: Path, name: str, repair: Repair | None) -> tuple[Candles, str]:
     """An array of [ms, open, high, low, close, volume], as ccxt returns and freqtrade stores it, or of objects."""
     try:
         data = path.read_bytes()
+        unpack.check(data, name, MOST_BYTES, MOST_BYTES)
         rows = orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-    except (OSError, EOFError, orjson.JSONDecodeError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{name} cannot be read as JSON ({error}); export it again") from error
     if isinstance(rows, list) and rows and isinstance(rows[0], dict):
         rows = _listed(rows, name)

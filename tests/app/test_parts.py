@@ -142,6 +142,12 @@ def test_nobody_is_told_and_nobody_else_can_look() -> None:
     assert config["server"]["address"] == "127.0.0.1"
     assert set(config["server"]["allowedHosts"]) == {"localhost", "127.0.0.1"}
     assert config["browser"]["gatherUsageStats"] is False
+    assert config["client"]["showErrorDetails"] == "none"
+    assert config["client"]["disableDataExport"] is True
+    server = config["server"]
+    assert (server["enableXsrfProtection"], server["enableCORS"], server["enableStaticServing"]) == (True, True, False)
+    assert max(server["maxUploadSize"], server["maxMessageSize"]) <= 64
+    assert server["maxWidgetStateSize"] <= 2
 
 
 def test_every_chart_stands_on_nothing_and_on_one_point() -> None:

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from db.session import migrate, open_engine
+from engine.access.cells import DANGEROUS, calculated, quoted, shielded, unshielded
 from engine.ledger.export import TRADES, Table, decimal, table, trades
 from engine.ledger.import_read import Options, from_bytes, read
 from engine.ledger.import_rows import ImportFailed
 from engine.ledger.imports import Preview, apply, preview, refuse_if_wrong
 from engine.ledger.selection import Filter, match
-from engine.ledger.sheets import DANGEROUS, shielded, unshielded
 from tests.db.samples import ROWS, insert_samples
 
 NASTY = [
@@ -32,6 +32,11 @@ NASTY = [
     "'quoted",
     "''=x",
     "\t=x",
+    "\u200b=x",
+    "\xa0@x",
+    "\x7f+x",
+    "a;=1+1",
+    "a|=1+1",
     "  =x",
     "a,b",
     'say "hi"',
@@ -106,7 +111,14 @@ def test_no_cell_of_an_export_begins_as_a_formula(filled: Engine) -> None:
 @given(st.text())
 def test_a_shield_is_taken_off_again(words: str) -> None:
     assert unshielded(shielded(words)) == words
-    assert not shielded(words).lstrip(" ").startswith(DANGEROUS)
+    assert not shielded(words).lstrip().startswith(DANGEROUS)
+    assert calculated(words) <= shielded(words).startswith("'")
+
+
+@given(st.text(), st.sampled_from(",;|\t"))
+def test_a_cell_stays_one_cell_in_every_country(words: str, parted_by: str) -> None:
+    (row,) = csv.reader(io.StringIO(quoted(shielded(words)) + "\r\n", newline=""), delimiter=parted_by) or [[""]]
+    assert row in ([shielded(words)], [] if not words else None)
 
 
 @given(st.floats(min_value=1e-12, max_value=1e15))
