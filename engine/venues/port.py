@@ -214,7 +214,7 @@ class Port(Protocol):
         """`venue_id` may be "" where only the client id is known. May be repeated by the caller."""
 
     def look_up(self, symbol: str, client_id: str, venue_id: str, since: int = 0) -> Seen | NotFound | Unknown:
-        """One order, by the venue's id where given, else by ours, open or ended.
+        """One order, open or ended, by the venue's id where given and by ours where that one finds nothing of ours.
 
         Where a venue cannot be asked by our id its orders created at or after `since` are listed (0: of the last day).
         """

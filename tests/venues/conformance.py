@@ -477,3 +477,18 @@ def maintenance(b: Bench) -> None:
     assert isinstance(b.port.look_up(b.symbol, request.client_id, ""), Unknown)
     assert isinstance(b.port.rules(b.symbol), Unknown)
     b.place(b.order())
+
+
+@piece
+def an_id_of_the_venue_that_is_not_our_order(b: Bench) -> None:
+    """An answer may have named the wrong one: what is looked up is the order that carries our id, never 'not found'."""
+    ours, other = b.order(), b.order("buy")
+    told, wrong = b.place(ours), b.place(other)
+    for venue_id in (wrong.venue_id, "999999"):
+        found = b.port.look_up(b.symbol, ours.client_id, venue_id)
+        assert isinstance(found, Seen)
+        assert (found.venue_id, found.client_id) == (told.venue_id, ours.client_id)
+    alone = b.port.look_up(b.symbol, "", wrong.venue_id)
+    assert isinstance(alone, Seen)
+    assert alone.client_id == other.client_id
+    assert isinstance(b.port.look_up(b.symbol, "d" * 32, wrong.venue_id), NotFound)

@@ -185,11 +185,11 @@ def test_not_found_is_an_answer_and_only_one(venue: str) -> None:
     status, body = (400, {"code": -2013, "msg": "Order does not exist."})
     if venue == "coinbase":
         status, body = 404, {"error": "NOT_FOUND", "error_details": "x", "message": "x"}
-    told = opened(venue, always(status, body))[0].look_up(SYMBOL[venue], OURS, "28")
+    told = opened(venue, always(status, body))[0].look_up(SYMBOL[venue], "", "28")
     assert isinstance(told, NotFound)
     for other in (500, 502, 404 if venue == "binance" else 400):
-        assert isinstance(opened(venue, always(other, body))[0].look_up(SYMBOL[venue], OURS, "28"), Unknown)
-    assert isinstance(opened(venue, always(status, b"<html>"))[0].look_up(SYMBOL[venue], OURS, "28"), Unknown)
+        assert isinstance(opened(venue, always(other, body))[0].look_up(SYMBOL[venue], "", "28"), Unknown)
+    assert isinstance(opened(venue, always(status, b"<html>"))[0].look_up(SYMBOL[venue], "", "28"), Unknown)
 
 
 def test_coinbase_finds_by_client_id_over_all_pages() -> None:

@@ -141,6 +141,14 @@ class Adapter:
 
     @told
     def look_up(self, symbol: str, client_id: str, venue_id: str, since: int = 0) -> Seen | NotFound:
+        """By the venue's id; where that names no order or another one, by ours: answers have named wrong ids."""
+        if venue_id:
+            found = self._found(symbol, "", venue_id)
+            if not client_id or (isinstance(found, Seen) and found.client_id == client_id):
+                return found
+        return self._found(symbol, client_id, "")
+
+    def _found(self, symbol: str, client_id: str, venue_id: str) -> Seen | NotFound:
         answer = self.client.ask("privateGetOrder", {"symbol": market_of(symbol), **which(client_id, venue_id)})
         if answer.status == 400 and isinstance(answer.data, dict) and str(answer.data.get("code")) == "-2013":
             return NotFound(answer.why)
