@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
@@ -22,7 +21,7 @@ from engine.sandbox.trading.keys import Key, hmac_matches
 from engine.sandbox.trading.matching import Matching
 from engine.sandbox.trading.terms import Refusal
 from engine.sandbox.trading.view import View
-from engine.sandbox.trading.wire import Answer, Request, answer
+from engine.sandbox.trading.wire import Answer, Request, answer, pairs
 
 MINUTE_MS, RECV_WINDOW_MS, LONGEST_WINDOW_MS, AHEAD_MS = 60_000, 5_000, 60_000, 1_000
 WEIGHT_A_MINUTE = 6_000
@@ -122,7 +121,7 @@ class Binance:
             raise Wrong(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         body = request.body.decode("latin-1")
         if body:
-            request.params.update(parse_qsl(body, keep_blank_values=True))
+            request.params.update(pairs(body))
         _timely(request)
         signature = request.params.get("signature", "")
         if not signature:

@@ -157,8 +157,8 @@ class Trading:
         at, first = self.view.at(request.now, "orders"), int(request.params.get("orderId", 0))
         told = [
             row
-            for row in shown(self.venue.orders.in_market(one.name), at, request.now)
-            if row.order.number >= first and begin <= row.order.created <= end
+            for row in shown(self.venue.orders.in_market(one.name, begin), at, request.now)
+            if row.order.number >= first and row.order.created <= end
         ]
         from_start = first or "startTime" in request.params
         return [words.listed(row) for row in (told[:limit] if from_start else told[-limit:])]
@@ -169,8 +169,8 @@ class Trading:
         first, wanted = int(params.get("fromId", 0)), int(params.get("orderId", 0))
         found = [
             fill
-            for fill in self.venue.orders.fills
-            if fill.order.instrument is one and begin <= fill.ts <= at and fill.number >= first
+            for fill in self.venue.orders.fills_since(begin)
+            if fill.order.instrument is one and fill.ts <= at and fill.number >= first
             and wanted in (0, fill.order.number)
         ]  # fmt: skip
         from_start = first or "startTime" in params

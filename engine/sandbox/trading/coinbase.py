@@ -15,7 +15,7 @@ from engine.sandbox.trading.coinbase_orders import V3, Trading
 from engine.sandbox.trading.coinbase_words import Wrong
 from engine.sandbox.trading.keys import Key, Locked, Tokens
 from engine.sandbox.trading.matching import Matching
-from engine.sandbox.trading.terms import Refusal, uuid
+from engine.sandbox.trading.terms import Refusal
 from engine.sandbox.trading.view import View
 from engine.sandbox.trading.wire import Answer, Request, answer
 
@@ -135,7 +135,7 @@ class Coinbase:
     def permissions(self, request: Request) -> Any:
         key = self._let_in(request)
         return {"can_view": True, "can_trade": key.trade, "can_transfer": key.withdraw,
-                "portfolio_uuid": uuid("portfolio"), "portfolio_type": "DEFAULT"}  # fmt: skip
+                "portfolio_uuid": words.PORTFOLIO, "portfolio_type": "DEFAULT"}  # fmt: skip
 
     # --- the older interface: accounts and what moved in them --------------------------------------------------------
 

@@ -115,7 +115,7 @@ class Trading:
         wanted, names = request.several("order_status"), _names(request)
         begin, end = _moment(params.get("start_date"), 0), _moment(params.get("end_date"), 2**62)
         at, ids = self.view.at(request.now, "orders"), request.several("order_ids")
-        pool = self.venue.orders.in_market(next(iter(names)) if len(names) == 1 else "")
+        pool = self.venue.orders.in_market(next(iter(names)) if len(names) == 1 else "", begin)
         if wanted == ["OPEN"] and at == request.now:
             pool = list(self.venue.orders.open.values())
         told = [
@@ -141,8 +141,8 @@ class Trading:
         at = min(end, self.view.at(request.now, "trades"))
         found = [
             fill
-            for fill in reversed(self.venue.orders.fills)
-            if begin <= fill.ts <= at and (not names or fill.order.instrument.name in names)
+            for fill in reversed(self.venue.orders.fills_since(begin))
+            if fill.ts <= at and (not names or fill.order.instrument.name in names)
             and (not ids or fill.order.id in ids)
         ]  # fmt: skip
         page, cursor = _page(found, params, MOST_FILLS)

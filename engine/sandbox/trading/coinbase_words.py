@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from engine.sandbox.products import decimal
@@ -26,6 +27,7 @@ STATES = {"open": "OPEN", "filled": "FILLED", "cancelled": "CANCELLED", "expired
 LIVES = {"GTC": "GOOD_UNTIL_CANCELLED", "GTD": "GOOD_UNTIL_DATE_TIME", "IOC": "IMMEDIATE_OR_CANCEL",
          "FOK": "FILL_OR_KILL"}  # fmt: skip
 TYPES = {"market": "MARKET", "limit": "LIMIT", "stop_limit": "STOP_LIMIT", "stop": "STOP"}
+PORTFOLIO, USER = uuid("portfolio"), uuid("user")
 FIAT = ("USD", "EUR", "GBP")
 REFUSALS = {
     "funds": ("INSUFFICIENT_FUND", "PREVIEW_INSUFFICIENT_FUND", "Insufficient balance in source account"),
@@ -103,7 +105,7 @@ def order(seen: Seen) -> dict[str, Any]:
     done = 10000 * seen.filled // ask.lots if ask.lots else 0
     trigger = ("STOP_TRIGGERED" if seen.triggered else "STOP_PENDING") if ask.stop else "INVALID_ORDER_TYPE"
     return {
-        "order_id": made.id, "product_id": one.name, "user_id": uuid("user"), "order_configuration": configuration(ask),
+        "order_id": made.id, "product_id": one.name, "user_id": USER, "order_configuration": configuration(ask),
         "side": side(ask.side), "client_order_id": ask.client_id, "status": STATES[seen.state],
         "time_in_force": LIVES[ask.life], "created_time": rfc3339(made.created),
         "completion_percentage": decimal(done, 2), "filled_size": one.size_text(seen.filled),
@@ -116,7 +118,7 @@ def order(seen: Seen) -> dict[str, Any]:
         "cancel_message": made.why if seen.state == "cancelled" else "", "order_placement_source": "RETAIL_ADVANCED",
         "outstanding_hold_amount": text(made.hold) if seen.state == "open" else "0", "is_liquidation": False,
         "last_fill_time": rfc3339(seen.fills[-1].ts) if seen.fills else None, "edit_history": [],
-        "leverage": "", "margin_type": "UNKNOWN_MARGIN_TYPE", "retail_portfolio_id": uuid("portfolio"),
+        "leverage": "", "margin_type": "UNKNOWN_MARGIN_TYPE", "retail_portfolio_id": PORTFOLIO,
     }  # fmt: skip
 
 
@@ -127,14 +129,15 @@ def fill(one: Fill) -> dict[str, Any]:
         "order_id": one.order.id, "trade_time": rfc3339(one.ts), "trade_type": "FILL",
         "price": market.price_text(one.ticks), "size": market.size_text(one.lots), "commission": text(one.fee),
         "product_id": market.name, "sequence_timestamp": rfc3339(one.ts),
-        "liquidity_indicator": "MAKER" if one.maker else "TAKER", "size_in_quote": False, "user_id": uuid("user"),
-        "side": side(one.order.ask.side), "retail_portfolio_id": uuid("portfolio"),
+        "liquidity_indicator": "MAKER" if one.maker else "TAKER", "size_in_quote": False, "user_id": USER,
+        "side": side(one.order.ask.side), "retail_portfolio_id": PORTFOLIO,
     }  # fmt: skip
 
 
 # --- accounts -------------------------------------------------------------------------------------------------------------
 
 
+@cache
 def account_id(asset: str) -> str:
     return uuid("account", asset)
 
@@ -145,7 +148,7 @@ def account(asset: str, free: int, held: int) -> dict[str, Any]:
         "available_balance": {"value": text(free), "currency": asset}, "default": True, "active": True,
         "created_at": "2023-01-04T06:20:06.456Z", "updated_at": "2023-01-04T06:20:06.456Z", "deleted_at": None,
         "type": "ACCOUNT_TYPE_FIAT" if asset in FIAT else "ACCOUNT_TYPE_CRYPTO", "ready": True,
-        "hold": {"value": text(held), "currency": asset}, "retail_portfolio_id": uuid("portfolio"),
+        "hold": {"value": text(held), "currency": asset}, "retail_portfolio_id": PORTFOLIO,
         "platform": "ACCOUNT_PLATFORM_CONSUMER",
     }  # fmt: skip
 

@@ -18,7 +18,7 @@ TradeKind = Literal[
     "cancel_fails", "stale", "fee", "deposit", "withdrawal", "person_buy", "person_sell",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(TradeKind)
-PERSON = ("deposit", "withdrawal", "person_buy", "person_sell")
+PERSON: tuple[TradeKind, ...] = ("deposit", "withdrawal", "person_buy", "person_sell")
 FOREVER = 2**62
 What = Literal["", "place", "cancel", "read"]
 
@@ -85,6 +85,7 @@ class TradeFaults:
     def __init__(self, seed: int, venue: str) -> None:
         self.seed, self.venue = seed, venue
         self.listed: list[TradeFault] = []
+        self._of: dict[str, list[TradeFault]] = {}
         self._number = 0
 
     def add(self, fault: TradeFault, now: int) -> TradeFault:
@@ -93,19 +94,25 @@ class TradeFaults:
         made = fault.model_copy(update={"number": self._number, "at": now if fault.at is None else fault.at,
                                         "struck": 0, "offered": 0})  # fmt: skip
         self.listed.append(made)
+        if made.kind not in PERSON or made.probability < 1:
+            # What a person certainly does has its moment in the exchange's queue; only chance is drawn.
+            self._of.setdefault(made.kind, []).append(made)
         return made
 
     def clear(self, kind: str = "") -> int:
         before = len(self.listed)
         self.listed = [fault for fault in self.listed if kind and fault.kind != kind]
+        self._of = {name: found for name, found in self._of.items() if kind and name != kind}
         return before - len(self.listed)
 
     def strike(self, kind: TradeKind, ts: int, what: str = "", path: str = "", market: str = "") -> TradeFault | None:
         """The first fault of `kind` that strikes this opportunity; counted."""
-        for fault in self.listed:
-            if fault.kind != kind or not fault.acts(ts):
+        for fault in self._of.get(kind, ()):
+            if not fault.acts(ts):
                 continue
-            if fault.what not in ("", what) or fault.path not in path or fault.market not in ("", market):
+            if fault.what not in ("", what) or fault.path not in path:
+                continue
+            if fault.market not in ("", market) and kind not in PERSON:
                 continue
             fault.offered += 1
             if fault.probability >= 1 or self.draw(fault, "strike") < fault.probability:

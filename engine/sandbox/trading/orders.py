@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from engine.sandbox.trading.terms import Fill, Order, State
@@ -19,6 +21,10 @@ class Seen(NamedTuple):
     fills: list[Fill]
     updated: int
     triggered: bool
+
+
+_created: Callable[[Order], int] = attrgetter("created")
+_filled: Callable[[Fill], int] = attrgetter("ts")
 
 
 class Orders:
@@ -46,9 +52,14 @@ class Orders:
         """Every order that carried the id, oldest first."""
         return self._by_client.get(client_id, [])
 
-    def in_market(self, name: str) -> list[Order]:
-        """Every order of a market, oldest first; of all markets without a name."""
-        return self._by_market.get(name, []) if name else self.all
+    def in_market(self, name: str, since: int = 0) -> list[Order]:
+        """Every order of a market made at or after `since`, oldest first; of all markets without a name."""
+        found = self._by_market.get(name, []) if name else self.all
+        return found[bisect_left(found, since, key=_created) :] if since > 0 else found
+
+    def fills_since(self, ts: int) -> list[Fill]:
+        """Every fill at or after `ts`, oldest first."""
+        return self.fills[bisect_left(self.fills, ts, key=_filled) :] if ts > 0 else self.fills
 
 
 def seen(order: Order, at: int, now: int) -> Seen | None:

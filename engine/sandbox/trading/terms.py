@@ -9,7 +9,8 @@ from typing import Literal
 from engine.sandbox.products import Product, decimal
 
 DIGITS = 30
-ATOM: int = 10**DIGITS
+TEN: tuple[int, ...] = tuple(10**n for n in range(2 * DIGITS + 1))
+ATOM: int = TEN[DIGITS]
 """Money and coins are whole numbers of 10**-30: the product of any price, size and fee rate listed here is exact."""
 RATE_DIGITS = 6
 """Fee rates are whole millionths."""
@@ -48,15 +49,15 @@ class Instrument:
 
     def value(self, ticks: int, lots: int) -> int:
         """What so many lots cost at a price, in atoms of the quote currency; exact."""
-        return ticks * lots * int(10 ** (DIGITS - self.price_digits - self.size_digits))
+        return ticks * lots * TEN[DIGITS - self.price_digits - self.size_digits]
 
     def coins(self, lots: int) -> int:
         """Atoms of the base currency."""
-        return lots * int(10 ** (DIGITS - self.size_digits))
+        return lots * TEN[DIGITS - self.size_digits]
 
     def lots(self, coins: int) -> int:
         """The whole lots in so many atoms of the base currency."""
-        return coins // int(10 ** (DIGITS - self.size_digits))
+        return coins // TEN[DIGITS - self.size_digits]
 
     def price_text(self, ticks: int) -> str:
         return decimal(ticks, self.price_digits)
@@ -158,12 +159,12 @@ def atoms(text: str) -> int:
     digits = whole.lstrip("+-") + rest
     if not (digits.isascii() and digits.isdigit()) or len(rest) > DIGITS or len(digits) > 60:
         raise ValueError(f"{text!r} is no plain decimal number")
-    return sign * int(digits) * int(10 ** (DIGITS - len(rest)))
+    return sign * int(digits) * TEN[DIGITS - len(rest)]
 
 
 def units(text: str, digits: int) -> int:
     """Whole units of 10**-digits in decimal text. ValueError: no number, or finer than that."""
-    value, rest = divmod(atoms(text), int(10 ** (DIGITS - digits)))
+    value, rest = divmod(atoms(text), TEN[DIGITS - digits])
     if rest:
         raise ValueError(f"{text!r} has more than {digits} digits after the point")
     return value
@@ -176,7 +177,7 @@ def text(amount: int) -> str:
 
 def fixed(amount: int, digits: int) -> str:
     """Atoms cut to so many digits after the point, zeros kept."""
-    whole, rest = divmod(abs(amount) // 10 ** (DIGITS - digits), 10**digits)
+    whole, rest = divmod(abs(amount) // TEN[DIGITS - digits], TEN[digits])
     return f"{'-' if amount < 0 else ''}{whole}.{rest:0{digits}d}"
 
 

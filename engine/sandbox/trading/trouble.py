@@ -42,10 +42,9 @@ class Trouble:
     def chances(self, now: int) -> None:
         """What a person may do at any request, by chance."""
         for kind in PERSON:
-            if any(fault.kind == kind and fault.probability < 1 for fault in self.faults.listed):
-                fault = self.faults.strike(kind, now)  # type: ignore[arg-type]
-                if fault is not None:
-                    self._person(fault, now, counted=True)
+            fault = self.faults.strike(kind, now)
+            if fault is not None:
+                self._person(fault, now, counted=True)
 
     def _person(self, fault: TradeFault, ts: int, counted: bool = False) -> None:
         fault.struck += 0 if counted else 1

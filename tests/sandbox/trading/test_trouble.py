@@ -267,9 +267,11 @@ def test_a_person_trades_pays_in_and_takes_out(opened: Opened) -> None:
 
 def test_a_person_may_come_by_chance(opened: Opened) -> None:
     opened.fault("deposit", asset="USDT", amount="1", probability=0.5)
+    opened.fault("person_buy", market="BTCUSDT", amount="0.001", probability=0.5)
     for at in range(40):
         opened.door.handle("GET", "/api/v3/time", "", {}, b"", START + at)
     assert 5 < len(opened.venue.transfers) < 35
+    assert 5 < len(opened.venue.orders.all) < 35
 
 
 def test_every_kind_of_fault_is_tried_here() -> None:
