@@ -34,8 +34,14 @@ def _pause(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
         _set_level(machine, codes.PAUSED, ts)
 
 
+def _reduce_only(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
+    """Positions may only shrink, until a person resumes."""
+    if machine.account["operator"][0] < codes.REDUCE_ONLY:
+        _set_level(machine, codes.REDUCE_ONLY, ts)
+
+
 def _resume(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
-    if machine.account["operator"][0] > codes.PAUSED:
+    if machine.account["operator"][0] > codes.REDUCE_ONLY:
         level = codes.LEVELS[int(machine.account["operator"][0])]
         raise ValueError(f"the account is {level}: `release kill` ends that, `resume` only ends a pause")
     _set_level(machine, codes.RUNNING, ts)
@@ -150,6 +156,7 @@ def _cash(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
 
 _COMMANDS: dict[str, Callable[[Machine, int, Mapping[str, object]], None]] = {
     "pause": _pause,
+    "reduce_only": _reduce_only,
     "resume": _resume,
     "kill": _kill,
     "release": _release,

@@ -193,6 +193,10 @@ class Machine:
         kernel.venue_done(self.account, self.slots, self._logs.words, slot, int(entry), code, codes.R_VENUE, ts)
         return self._logs.take(self.account)
 
+    def told(self) -> Reports:
+        """What steps of `operate` have reported; only engine.core.reported calls this."""
+        return self._logs.take(self.account)
+
     def watched(self) -> npt.NDArray[np.float64]:
         """What each breaker watches at this moment, f8[breakers], as the kernel measures it; nothing changes."""
         account, breakers = self.account.copy(), self.breakers.copy()

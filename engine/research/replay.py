@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.core import reported
 from engine.core.machine import Frames, Machine, Reports
 from engine.core.setup import Setup
 from engine.core.types import Rows
@@ -68,6 +69,8 @@ def replay_tape(folder: Path, end: Position | None = None, start: Start | None =
         reports = [machine.run(_frames(segment), said, until=segment.until)]
         if segment.command is not None:
             reports.append(_command(machine, segment))
+        if segment.report is not None:
+            reports.append(reported.take(machine, segment.report).reports)
         if segment.answer is not None:
             rows, more = answered(asked[key], segment, signals)
             signals += len(more)

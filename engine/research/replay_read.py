@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.core.bars import Resampler
 from engine.core.commands import slots_named
+from engine.core.reported import KINDS as REPORTED
 from engine.core.setup import Setup
 from engine.core.types import EXEC_BAR, FLAG_NO_DECISION, NEVER, Rows
 from engine.ledger import steering
@@ -44,6 +45,8 @@ class Segment:
     closes: dict[str, list[Close]] = field(default_factory=dict)  # by the name of the bars' file
     until: int = -1
     command: tuple[str, int, dict[str, Any]] | None = None
+    report: list[Any] | None = None
+    """A venue's report that ended it (engine.core.reported)."""
     answer: tuple[int, list[Any], dict[str, int]] | None = None
     """Exchange time and words of a model's answer that ended it, and how many bars each file had then."""
     firsts: dict[str, int] = field(default_factory=dict)
@@ -144,6 +147,9 @@ class Reader:
         elif kind == "answer":
             counts = {name: sum(part.size for part in parts) for name, parts in self.reading.bars.items()}
             self._now().answer, self._now().firsts = (ts, event[2:], counts), dict(self.firsts)
+            self._next(self._now().setup)
+        elif kind in REPORTED:
+            self._now().report = event
             self._next(self._now().setup)
         elif kind == "cut":
             self.firsts.update(event[2])

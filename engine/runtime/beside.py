@@ -47,8 +47,13 @@ class Service(Protocol):
 class Doors:
     """The ways from a service's thread to the loop. Every method may be called on any thread and returns at once."""
 
-    def __init__(self, kill: Kill = lambda source, flatten=False, reason="": None) -> None:
+    def __init__(
+        self, kill: Kill = lambda source, flatten=False, reason="": None, killed: Callable[[], bool] = lambda: False
+    ) -> None:
         self.kill = kill  # engine.runtime.kill.KillSwitch.press
+        self.killed = killed  # whether the latch is set
+        self.soon = False  # a write waits that should not wait for the next commit that is due anyway
+        self.landed: list[Callable[[], None]] = []  # told, on the loop's thread, when writes have landed
         self._events: deque[list[Any]] = deque()
         self._writes: deque[Write] = deque()
 
@@ -56,10 +61,12 @@ class Doors:
         """An event of the tape, taken at the loop's next turn as [kind, its exchange time, *words] (plain JSON values)."""
         self._events.append([kind, *words])
 
-    def write(self, work: Write) -> None:
+    def write(self, work: Write, soon: bool = False) -> None:
         """`work` is called with the connection of the loop's next transaction: at the next commit or heartbeat, within about
-        a second. It runs again from the start if that transaction does not land; it must not wait for anything."""
+        a second; with `soon` at the loop's next turn. It runs again from the start if that transaction does not land; it must
+        not wait for anything."""
         self._writes.append(work)
+        self.soon = self.soon or soon
 
     # ---- the loop's side --------------------------------------------------------------------------------------------------
     def take(self) -> Iterator[list[Any]]:
@@ -75,6 +82,10 @@ class Doors:
         """The oldest `done` writes have landed."""
         for _ in range(done):
             self._writes.popleft()
+        self.soon = self.soon and bool(self._writes)
+        if done:
+            for tell in self.landed:
+                tell()
 
 
 def write_all(connection: Connection, writes: Iterable[Write]) -> None:

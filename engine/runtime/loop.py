@@ -94,7 +94,7 @@ class _Loop:
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days, world.spawn)
         self.failures = Failures("feed"), Failures("venue")
         self.kill = KillSwitch(Path(config.storage.data_dir), world.spawn)
-        self.doors = Doors(self.kill.press)
+        self.doors = Doors(self.kill.press, lambda: self.kill.pressed)
         self.beside = Beside(world.services(config, session, self.doors))
         facts, asked = session.facts, self._instruments
         self.reloader = Reloader(watch, config, facts, asked, watch=world.watch) if watch else None
@@ -188,7 +188,7 @@ class _Loop:
             self._read_commands()
         obey(self.kill, self.session, self.desk)
         settle(self.kill, self.desk)
-        due = self.desk.step.urgent or now - self.committed >= (ROOM_S if full else COMMIT_S)
+        due = self.desk.step.urgent or self.doors.soon or now - self.committed >= (ROOM_S if full else COMMIT_S)
         bar_closed = self.desk.step.closed_bars > 0
         if due and self.trader.now and self._commit() and bar_closed:
             self._reload()

@@ -36,6 +36,7 @@ from engine.runtime.clock import REAL, Clock, wall_ms
 from engine.runtime.crash import point
 from engine.runtime.hold import FULL, held_by
 from engine.runtime.trader import Step, Trader
+from engine.venues.live.ledger import LiveBooks, name_fills
 
 log = logging.getLogger("evenkeel.recorder")
 
@@ -79,6 +80,7 @@ class Recorder:
         self.alerts: list[dict[str, Any]] = []
         self.written = clock.monotonic()  # when a transaction landed last
         self.held = ""  # why the last one did not (engine/runtime/hold.py)
+        self.live: LiveBooks | None = None  # where real orders are sent: their intents, in the same transaction
         self.alerting = AlertsSection()
         """From which share on a limit's use is told."""
 
@@ -181,10 +183,13 @@ class Recorder:
         run_id = self.context.run_id
         reports = Reports.concatenate(step.reports)
         tables = ledger_rows.rows_of(self.context, reports, step.facts)
+        name_fills(tables, step.told)
         ledger_write.write_rows(connection, tables)
         ledger_write.replace_positions(
             connection, run_id, ledger_rows.position_rows(self.context, trader.machine, trader.now)
         )
+        if self.live is not None:
+            self.live.record(connection, self.context, trader.machine, reports.orders, step.told)
         ledger_write.write_rows(connection, ledger_rows.breaker_rows(self.context, trader.machine))
         if trader.now // HOUR_MS != self._hour:
             stamp = trader.now // HOUR_MS * HOUR_MS

@@ -12,6 +12,7 @@ from engine.runtime.api.service import Api
 from engine.runtime.beside import Doors, Service
 from engine.runtime.clock import wall_ms
 from engine.runtime.health import Health
+from engine.runtime.live_orders import live_orders
 from engine.runtime.ping import Ping
 from engine.runtime.scheduled import Schedule
 from engine.runtime.session import Session
@@ -30,6 +31,7 @@ def services(config: Config, session: Session, doors: Doors) -> list[Service]:
     if config.api.enabled:
         made.append(Api(config, session, health, doors.kill))
     made.append(asking_service(config, session, doors))
+    made += live_orders(config, session, doors)
     return made
 
 

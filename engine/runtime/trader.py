@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.core import reported
 from engine.core.bars import Resampler
 from engine.core.commands import slots_named
 from engine.core.machine import Machine, Reports
@@ -102,7 +103,7 @@ class Trader:
         """Take one tape event: ["frame", ts, bars, seen] (one second of market),
         ["clock", ts, seen] (nothing printed up to ts), ["gap", from, to, cause, source, frames] and ["gap_end", to] around
         back-filled frames, ["command", ts, kind, args, row id], ["cut", ts, first bars by file], ["answer", ts, ...]
-        (a model's, see engine.ledger.advised.given_of)."""
+        (a model's, see engine.ledger.advised.given_of), a venue's reports (engine.core.reported)."""
         kind, ts = event[0], event[1]
         if kind == "frame":
             self._close_until(ts, event[3], step)
@@ -125,6 +126,9 @@ class Trader:
             self.reconfigure(Setup.from_json(event[2]))
         elif kind == "answer":
             self._answer(ts, event[2:], step)
+        elif kind in reported.KINDS:
+            step.told.append(told := reported.take(self.machine, event))
+            self._report(told.reports, step)
         elif kind == "cut":
             self.book.cut(event[2])
             self._forget()

@@ -44,6 +44,11 @@ def sources(to: str) -> tuple[str, ...]:
     return found if to in TERMINAL else (*found, to)
 
 
+def may(state: str, to: str) -> bool:
+    """Whether the table has a way from `state` to `to`; what is not over may stay as it is."""
+    return to in TABLE[state] or (state == to and to not in TERMINAL)
+
+
 def move(
     connection: Connection, intent_id: int, to: str, *, ts: int, source: str, said: str = "", **values: Any
 ) -> None:

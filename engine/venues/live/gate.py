@@ -1,0 +1,36 @@
+"""What the loop's side and the lane know of each other: plain attributes, each written by one of them. Nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+ROOM = 4
+"""Intents that one commit may hold as being sent: the lane gets through so many before their lease is over."""
+
+
+@dataclass
+class Gate:
+    """`clock` is the venue's time in ms; `level` the account's (RUNNING < PAUSED < ...), `killed` the kill latch, read right
+    before each send; `mark` a symbol's price now, None where there is none. `room` is how many more intents may be committed
+    as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the venue has just refused."""
+
+    tag: str
+    run: str
+    expiry_ms: int
+    native_stop: str
+    clock: Callable[[], int]
+    level: Callable[[], str] = lambda: "running"
+    killed: Callable[[], bool] = lambda: False
+    mark: Callable[[str], Decimal | None] = lambda symbol: None
+    dry: bool = False
+    room: int = 0
+    held_back: set[str] = field(default_factory=set)
+
+    def take_room(self) -> bool:
+        """Whether one more intent may go out as it is committed."""
+        if self.room <= 0:
+            return False
+        self.room -= 1
+        return True
