@@ -28,9 +28,10 @@ from engine.market.barbook import BarBook, Key
 from engine.market.candles import iso
 from engine.market.tape import Event
 from engine.runtime.asking import question
+from engine.runtime.spoken import checks_of, tag_of, warmup_of
 from engine.runtime.step import Step
 from engine.strategies import catalog
-from engine.strategies.base import Bars, Signals, Strategy
+from engine.strategies.base import Bars, Signals
 from engine.strategies.decisions import check_signals, last_decision
 
 __all__ = ["Step", "Trader", "frame_rows"]
@@ -86,7 +87,7 @@ class Trader:
     def _configure(self, setup: Setup) -> None:
         self.setup = setup
         self.machine: Machine = setup.machine()
-        self.strategies = [_strategy(s.strategy, p) for s, p in zip(setup.slots, setup.params, strict=True)]
+        self.strategies = [catalog.make(s.strategy, dict(p)) for s, p in zip(setup.slots, setup.params, strict=True)]
         former = {key: one for key, one in self.advised.items() if one is not None}
         self.advised = {
             slot.key: advised_slot(
@@ -189,7 +190,7 @@ class Trader:
             bars, signals = self._evaluate(i, advised)
             if advised is None:
                 row = last_decision(i, bars, signals, self.setup.instruments[symbol])
-                told = [SignalFacts(one, _tag(signals, int(one["tag"])), _checks(signals)) for one in row]
+                told = [SignalFacts(one, tag_of(signals, int(one["tag"])), checks_of(signals)) for one in row]
                 said = [Utterance(row, facts) for facts in told]
             else:
                 wants, said = advised.closed(bars, signals, len(bars) - 1, not missed)
@@ -199,8 +200,8 @@ class Trader:
             self.fail(i, end, f"{type(error).__name__}: {error}", step)
             return _NO_DECISION_ROWS
         self.spent[slot.key] = self.stopwatch() - begun
-        warm = _warmup_of(self.strategies[i])
-        self.said[slot.key] = {"end": end, "bars": len(bars), "warmup": warm, "checks": _checks(signals)}
+        warm = warmup_of(self.strategies[i])
+        self.said[slot.key] = {"end": end, "bars": len(bars), "warmup": warm, "checks": checks_of(signals)}
         known_at = self.setup.known_at(end, seen, self.gap_end if missed else 0)
         return self._number(said, known_at, missed, step)
 
@@ -267,7 +268,7 @@ class Trader:
     def warmup(self, key: Key) -> int:
         """Bars of `key` before the longest warm-up of its strategies is over."""
         return max(
-            _warmup_of(strategy)
+            warmup_of(strategy)
             for slot, strategy in zip(self.setup.slots, self.strategies, strict=True)
             if (self.machine.symbol_index[slot.symbol], slot.timeframe_ms) == key
         )
@@ -381,24 +382,3 @@ _NO_DECISION_ROWS = np.zeros(0, DECISION)
 def frame_rows(bars: list[list[Any]]) -> Rows:
     """The bars of a frame event as EXEC_BAR[k]."""
     return np.array([tuple(bar) for bar in bars], EXEC_BAR)
-
-
-def _strategy(name: str, params: Mapping[str, Any]) -> Strategy:
-    return catalog.make(name, dict(params))
-
-
-def _warmup_of(strategy: Strategy) -> int:
-    """A person's code may raise here as anywhere; what is wrong with it shows, and stops its slot, at its first signals."""
-    try:
-        return int(strategy.warmup())
-    except Exception:
-        return 1
-
-
-def _tag(signals: Any, code: int) -> str:
-    tags = getattr(signals, "tags", ())
-    return str(tags[code]) if 0 <= code < len(tags) else ""
-
-
-def _checks(signals: Any) -> dict[str, bool]:
-    return {str(name): bool(values[-1]) for name, values in signals.checks.items()}
