@@ -29,12 +29,13 @@ def new(
         str, typer.Option(help="read: look and export; command: that, and pause, kill, backtest")
     ] = "read",
     name: Annotated[str, typer.Option(help="what it is for [default: the scope]")] = "",
+    days: Annotated[int, typer.Option(min=0, max=3650, help="it ends after so many days; 0 = never")] = 0,
     json_out: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Make a token and print it, once. It opens the API from the next request on."""
     from engine.runtime.api.tokens import create, tokens_file
 
-    text = create(tokens_file(), scope, name or scope, store.now_ms())
+    text = create(tokens_file(), scope, name or scope, store.now_ms(), days)
     if json_out:
         emit_json({"token": text, "scope": scope, "name": name or scope})
         return
@@ -48,10 +49,19 @@ def list_(json_out: Annotated[bool, typer.Option("--json", help="print one JSON 
 
     kept = read(tokens_file())
     if json_out:
-        emit_json({"tokens": [{"name": one.name, "scope": one.scope, "created_ts": one.created_ts} for one in kept]})
+        emit_json(
+            {
+                "tokens": [
+                    {"name": one.name, "scope": one.scope, "created_ts": one.created_ts, "ends_ts": one.ends_ts}
+                    for one in kept
+                ]
+            }
+        )
         return
     emit_table(
-        ("name", "scope", "made"), [(one.name, one.scope, when(one.created_ts)) for one in kept], "there are none"
+        ("name", "scope", "made", "ends"),
+        [(one.name, one.scope, when(one.created_ts), when(one.ends_ts) if one.ends_ts else "") for one in kept],
+        "there are none",
     )
 
 

@@ -28,6 +28,12 @@ class ApiSection(Section):
     allowed_hosts: tuple[str, ...] = Field(
         (), strict=False, description='names it may be called by besides localhost and host: "evenkeel.lan"'
     )
+    requests_minute: int = Field(
+        60,
+        ge=0,
+        le=1_000_000,
+        description="requests a token may make in a minute; a kill is never counted; 0: no limit",
+    )
 
     @property
     def loopback(self) -> bool:

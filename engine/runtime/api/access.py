@@ -15,10 +15,19 @@ Here = Annotated[Context, Depends(context_of)]
 
 
 def reading(here: Here, given: Given) -> Token:
-    """Any token."""
-    return here.token(given, "read")
+    """Any token, as often as it may ask."""
+    token = here.token(given, "read")
+    here.count(token)
+    return token
 
 
 def commanding(here: Here, given: Given) -> Token:
-    """A token with the scope command."""
+    """A token with the scope command, as often as it may ask."""
+    token = here.token(given, "command")
+    here.count(token)
+    return token
+
+
+def killing(here: Here, given: Given) -> Token:
+    """A token with the scope command, not counted yet: a kill is never asked to wait."""
     return here.token(given, "command")

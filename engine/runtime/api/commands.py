@@ -21,7 +21,7 @@ from sqlmodel import col
 from db.errors import StorageError
 from db.models import Command
 from db.session import write_session
-from engine.runtime.api.access import Here, commanding, reading
+from engine.runtime.api.access import Here, killing, reading
 from engine.runtime.api.context import Context
 from engine.runtime.api.problems import Refused, told
 from engine.runtime.api.runs import run_or_refuse
@@ -33,7 +33,7 @@ LOOK_S, WAIT_S = 0.1, 30.0
 KINDS = ("pause", "resume", "kill", "close", "tighten_stop", "slot_on", "slot_off", "release")
 ON_A_SLOT = ("close", "tighten_stop", "slot_on", "slot_off")
 Reader = Annotated[Token, Security(reading)]
-Commander = Annotated[Token, Security(commanding)]
+Commander = Annotated[Token, Security(killing)]
 Short = Annotated[str, Field(max_length=200)]
 
 
@@ -102,6 +102,8 @@ class Told(BaseModel):
 )
 async def command(asked: Asked, here: Here, who: Commander, response: Response) -> Told:
     """Ask the engine for something. 202 while it has not answered, 200 with its answer (`wait` says how long to wait for it)."""
+    if asked.kind != "kill":
+        here.count(who)
     told = await asyncio.to_thread(_ask, here, asked, who)
     deadline = asyncio.get_running_loop().time() + asked.wait
     while told.state == "new" and asyncio.get_running_loop().time() < deadline:

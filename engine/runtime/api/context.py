@@ -17,6 +17,7 @@ from fastapi import Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 
+from engine.runtime.api.pace import Pace
 from engine.runtime.api.problems import Refused
 from engine.runtime.api.tokens import Keys, Token, TokenError, found
 from engine.runtime.metrics import Tally
@@ -52,12 +53,23 @@ class Context:
     worker: Callable[[], object]
     press: Callable[[str, bool, str], object] | None = None
     open_to_all: bool = True
+    requests_minute: int = 0
+    steady: Callable[[], float] = time.monotonic
     exporting: threading.Lock = field(default_factory=threading.Lock)
     tally: Tally = field(init=False)
+    pace: Pace = field(init=False)
     _wrong: deque[float] = field(default_factory=lambda: deque(maxlen=TRIES))
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.run_id)
+        self.tally, self.pace = Tally(self.run_id), Pace(self.requests_minute)
+
+    def count(self, token: Token) -> None:
+        """One more request of this token. Refused (429) where it asks too often."""
+        if wait := self.pace.wait(token.name, self.steady()):
+            words = (
+                f"the token {token.name!r} asks more than {self.requests_minute} times a minute ([api] requests_minute)"
+            )
+            raise Refused(429, f"{words}: try again in {wait} s. A kill is always taken", {"Retry-After": str(wait)})
 
     def token(self, credentials: HTTPAuthorizationCredentials | None, scope: str) -> Token:
         """Whose token it is. Refused (401, 403, 429) where it does not open that scope."""
@@ -72,6 +84,8 @@ class Context:
         if match is None:
             self._too_many()
             raise _unknown("no such token: it was revoked, or not copied whole")
+        if match.ended(self.now_ms()):
+            raise _unknown(f"the token {match.name!r} has ended: revoke it and make another")
         if scope == "command" and match.scope != "command":
             raise Refused(
                 403,

@@ -7,6 +7,7 @@ rebinding) calls us by its own name, and is refused for that.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 BODY_BYTES = 65_536
 BODY_S = 10.0
+DEPTH = 20
 LOCAL = ("localhost", "127.0.0.1", "::1")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -51,6 +53,11 @@ class Door:
         if body is None:
             await _refuse(send, 413, f"the request's body is larger than {BODY_BYTES:,} bytes: ask for less at once")
             return
+        if depth_of(body) > DEPTH:
+            await _refuse(
+                send, 400, f"the request's body is nested deeper than {DEPTH} levels: nothing here needs that"
+            )
+            return
         await self.app(scope, _given(body, receive), _with_headers(send))
 
     def _refusal(self, headers: list[tuple[bytes, bytes]]) -> str:
@@ -61,6 +68,18 @@ class Door:
             if name == b"origin" and (_origin(value) not in self.hosts):
                 return "pages of other sites may not ask this engine"
         return ""
+
+
+def depth_of(body: bytes) -> int:
+    """How deep the brackets of a JSON text go; what stands in strings does not count."""
+    deepest = now = 0
+    for mark in _MARKS.findall(_STRING.sub(b"", body)):
+        now += 1 if mark in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
+
+
+_MARKS, _STRING = re.compile(rb"[\[\]{}]"), re.compile(rb'"(?:[^"\\]|\\.)*+"', re.S)
 
 
 def _name(host: bytes) -> str:

@@ -24,18 +24,40 @@ HEADER_S = 10.0
 
 
 class Impatient(H11Protocol):
-    """Closes a connection whose first request's head does not come."""
+    """Closes a connection on which a request's head is begun and does not come: the first, or one after an answer."""
+
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._late = asyncio.get_running_loop().call_later(HEADER_S, self._close_if_silent)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._waits():
+            self._rest()
+        elif self._late is None:
+            self._watch()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._late.cancel()
+        self._rest()
         super().connection_lost(error)
 
+    def _waits(self) -> bool:
+        cycle = getattr(self, "cycle", None)
+        return cycle is None or cycle.response_complete
+
+    def _watch(self) -> None:
+        self._late = asyncio.get_running_loop().call_later(HEADER_S, self._close_if_silent)
+
+    def _rest(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
     def _close_if_silent(self) -> None:
-        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
+        self._late = None
+        if self._waits() and not self.transport.is_closing():
             self.transport.close()
 
 
@@ -44,7 +66,7 @@ def server_for(api: Api, reader: Engine, writer: Engine, now_ms: Callable[[], in
     place = api.config.api
     context = Context(
         api.session.run_id, api.health, Keys(tokens_file()), reader, writer, api.data_dir, now_ms, worker_start.ensure, api.press,
-        open_to_all=place.loopback,
+        open_to_all=place.loopback, requests_minute=place.requests_minute,
     )  # fmt: skip
     return server_of(guarded(application(context), place.host, place.allowed_hosts))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 SCOPES = ("read", "command")
 """`command` includes `read`."""
 PREFIX = "evk_"
+DAY_MS = 86_400_000
 
 
 class TokenError(Exception):
@@ -29,12 +30,17 @@ class TokenError(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """One token as it is kept; `hash` is the SHA-256 of its text in hex, `created_ts` ms UTC."""
+    """One token as it is kept; `hash` is the SHA-256 of its text in hex, `created_ts` and `ends_ts` ms UTC."""
 
     name: str
     scope: str
     hash: str
     created_ts: int
+    ends_ts: int = 0
+
+    def ended(self, now_ms: int) -> bool:
+        """Whether its time is over; 0 has no end."""
+        return 0 < self.ends_ts <= now_ms
 
 
 def tokens_file() -> Path:
@@ -44,8 +50,9 @@ def tokens_file() -> Path:
     return home() / "tokens.json"
 
 
-def create(path: Path, scope: str, name: str, now_ms: int) -> str:
-    """Add a token and return its text, which is kept nowhere. TokenError where the name is taken or the scope unknown."""
+def create(path: Path, scope: str, name: str, now_ms: int, days: int = 0) -> str:
+    """Add a token and return its text, which is kept nowhere; it ends after `days`, 0 never. TokenError where the name is taken
+    or the scope unknown."""
     if scope not in SCOPES:
         raise TokenError(f"no scope {scope!r}: {' or '.join(SCOPES)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", name):
@@ -54,7 +61,7 @@ def create(path: Path, scope: str, name: str, now_ms: int) -> str:
     if any(one.name == name for one in kept):
         raise TokenError(f"there is a token {name!r} already: `token revoke {name}` first, or choose another --name")
     text = PREFIX + secrets.token_urlsafe(32)
-    _write(path, [*kept, Token(name, scope, _hash(text), now_ms)])
+    _write(path, [*kept, Token(name, scope, _hash(text), now_ms, now_ms + days * DAY_MS if days else 0)])
     return text
 
 
@@ -72,7 +79,10 @@ def read(path: Path) -> list[Token]:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise TokenError(f"{path} can be read by others: chmod 600 {path}, and make its tokens anew")
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [Token(str(r["name"]), str(r["scope"]), str(r["hash"]), int(r["created_ts"])) for r in rows]
+        return [
+            Token(str(r["name"]), str(r["scope"]), str(r["hash"]), int(r["created_ts"]), int(r.get("ends_ts", 0)))
+            for r in rows
+        ]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
