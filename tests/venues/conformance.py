@@ -492,3 +492,74 @@ def an_id_of_the_venue_that_is_not_our_order(b: Bench) -> None:
     assert isinstance(alone, Seen)
     assert alone.client_id == other.client_id
     assert isinstance(b.port.look_up(b.symbol, "d" * 32, wrong.venue_id), NotFound)
+
+
+@piece
+def a_fill_while_the_cancel_is_on_its_way(b: Bench) -> None:
+    b.opened.fault("fill_in_cancel", count=1)
+    request = b.order("buy", "0.04", limit=Decimal("63900"))
+    told = b.place(request)
+    heard = b.port.cancel(b.symbol, request.client_id, told.venue_id)
+    assert isinstance(heard, Accepted) or (isinstance(heard, Refused) and heard.reason == "unknown_order")
+    seen = b.seen(request, told.venue_id)
+    assert seen.state in ("cancelled", "filled")
+    assert 0 < seen.filled == sum(t.qty for t in b.trades())
+    assert (seen.state == "filled") == (seen.filled == request.qty)
+
+
+@piece
+def a_cancel_that_is_refused_while_the_order_stands(b: Bench) -> None:
+    b.opened.fault("cancel_fails", count=1)
+    request = b.order()
+    told = b.place(request)
+    heard = b.port.cancel(b.symbol, request.client_id, told.venue_id)
+    assert isinstance(heard, Refused)
+    assert heard.reason == "unknown_order"
+    assert b.seen(request, told.venue_id).state == "open", "a refused cancel is no cancelled order"
+    assert isinstance(b.port.cancel(b.symbol, request.client_id, told.venue_id), Accepted)
+
+
+@piece
+def an_order_that_is_neither_open_nor_closed_for_a_while(b: Bench) -> None:
+    b.opened.fault("vanish", delay=5_000, count=1)
+    request = b.order("buy", kind="market")
+    told = b.place(request)
+    assert b.port.open_orders([b.symbol]) == []
+    assert isinstance(b.port.look_up(b.symbol, request.client_id, told.venue_id), NotFound)
+    assert [t.venue_id for t in b.trades()] == [told.venue_id], "its money is known before it is"
+    b.wait(6_000)
+    assert b.seen(request, told.venue_id).state == "filled"
+
+
+@piece
+def an_order_that_the_exchange_ends_by_itself(b: Bench) -> None:
+    b.opened.fault("self_cancel", delay=1_000, count=1)
+    request = b.order()
+    told = b.place(request)
+    b.wait(2_000)
+    assert b.seen(request, told.venue_id).state == "cancelled"
+
+
+@piece
+def a_market_that_is_closed(b: Bench) -> None:
+    b.opened.fault("halt", seconds=5)
+    for request in (b.order(), b.order("buy", kind="market")):
+        told = b.port.place(request)
+        assert isinstance(told, Refused)
+        assert told.reason == "halted"
+    b.wait(6_000)
+    b.place(b.order())
+
+
+@piece
+def an_acknowledgement_with_the_id_of_another_order(b: Bench) -> None:
+    first = b.order("buy")
+    b.place(first)
+    b.opened.fault("wrong_id", count=1)
+    request = b.order()
+    told = b.port.place(request)
+    assert isinstance(told, Accepted | Unknown)
+    wrong = told.venue_id if isinstance(told, Accepted) else ""
+    found = b.port.look_up(b.symbol, request.client_id, wrong)
+    assert isinstance(found, Seen)
+    assert (found.client_id, found.side) == (request.client_id, "sell")
