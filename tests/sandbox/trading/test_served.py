@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -12,6 +13,7 @@ import requests
 from engine.cli.failures import Fail
 from engine.cli.sandbox import parse_fault
 from engine.sandbox.server import Sandbox
+from engine.sandbox.trading.faults import KINDS
 from tests.sandbox.reader import START
 
 
@@ -85,3 +87,16 @@ def test_a_fault_of_the_accounts_may_stand_on_the_command_line() -> None:
     assert parse_fault("late:what=place,delay=7000,count=1")["kind"] == "late"
     with pytest.raises(Fail, match="needs asset"):
         parse_fault("deposit:amount=5")
+
+
+def test_the_documents_sample_of_accounts_runs(sandbox: Sandbox) -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "sandbox.md").read_text()
+    served = text.split("```py\n")[2].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(served.replace("http://127.0.0.1:8765", sandbox.rest_url), names)
+    assert names["coinbase"].fetch_order(names["order"]["id"])["status"] == "closed"
+
+
+def test_the_document_lists_every_kind_of_fault() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "sandbox.md").read_text()
+    assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
