@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test long check bench load oracles crash shots app engine stop tmux lock format
+.PHONY: help install install-dev demo test long check bench load oracles clouds crash shots app engine stop tmux lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ load: install-dev ## how much engine and app bear: ticks, sessions, alerts, a lo
 
 oracles: install-dev ## the peers' own numbers, in environments of their own
 	@$(PY) -m tests.oracles $(ARGS)
+
+clouds: install-dev ## the cloud scripts against stand-ins: moto's AWS in an environment of its own, a noted-down gcloud
+	@$(PY) -m tests.deploy.clouds $(ARGS)
 
 crash: install-dev ## kill the engine N times (make crash N=10000)
 	@$(PY) -m tests.crash --kills $(N) $(ARGS)
