@@ -231,8 +231,10 @@ class Port(Protocol):
     def balances(self) -> dict[str, Balance] | Unknown:
         """By currency, the ones that are not zero."""
 
-    def flows_since(self, ts: int) -> list[Flow] | Unknown:
-        """Completed deposits and withdrawals at or after `ts`, oldest first."""
+    def flows_since(self, ts: int, currencies: Sequence[str] = ()) -> list[Flow] | Unknown:
+        """Completed deposits and withdrawals at or after `ts`, oldest first, of `currencies` (none named: of all, which may
+        take a request for each).
+        """
 
     def rules(self, symbol: str) -> Rules | NotFound | Unknown: ...
 

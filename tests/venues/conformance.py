@@ -417,6 +417,11 @@ def money_that_comes_and_goes(b: Bench) -> None:
     assert [(f.currency, f.amount) for f in flows] == [(b.spec.money, Decimal(250)), ("BTC", Decimal("-0.1"))]
     assert len({f.flow_id for f in flows}) == 2
     assert b.port.flows_since(b.now + 1) == []
+    port = b.port
+    assert port.flows_since(START, [b.spec.money]) == flows[:1]
+    before = len(b.asked)
+    assert port.flows_since(START, ["BTC"]) == flows[1:]
+    assert len(b.asked) - before <= 2, "one currency is asked for alone"
 
 
 @piece

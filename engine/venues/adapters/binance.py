@@ -213,14 +213,15 @@ class Adapter:
         return held
 
     @told
-    def flows_since(self, ts: int) -> list[Flow]:
+    def flows_since(self, ts: int, currencies: Sequence[str] = ()) -> list[Flow]:
         found: dict[str, Flow] = {}
         end = self.client.now() + 1
         for start in range(ts, end, FLOW_WINDOW_MS):
             window: Row = {"startTime": start, "endTime": min(start + FLOW_WINDOW_MS, end), "limit": PAGE}
             for flow in [*self._deposits(window), *self._withdrawals(window)]:
                 found[flow.flow_id] = flow
-        return sorted((f for f in found.values() if f.ts >= ts), key=lambda f: (f.ts, f.flow_id))
+        mine = (f for f in found.values() if f.ts >= ts and (not currencies or f.currency in currencies))
+        return sorted(mine, key=lambda f: (f.ts, f.flow_id))
 
     def _deposits(self, window: Row) -> list[Flow]:
         listed = rows(self.client.read("sapiGetCapitalDepositHisrec", {**window, "status": 1}))

@@ -83,6 +83,7 @@ class Adapter:
         clock: Ms | None = None,
         steady: Ms | None = None,
     ) -> None:
+        self._wallets: dict[str, str] = {}
         keys = Keys(keys.key.strip(), keys.secret.strip().replace("\\n", "\n"))
         pace = 0 if transport else PACE_MS
         self.client = Client(
@@ -244,8 +245,11 @@ class Adapter:
         return [a for page in pages for a in rows(page.get("accounts")) if a.get("type") != "ACCOUNT_TYPE_VAULT"]
 
     @told
-    def flows_since(self, ts: int) -> list[Flow]:
-        found = [flow for account in self._accounts() for flow in self._flows(text(account, "uuid"), ts)]
+    def flows_since(self, ts: int, currencies: Sequence[str] = ()) -> list[Flow]:
+        if not currencies or not all(one in self._wallets for one in currencies):
+            self._wallets = {text(account, "currency"): text(account, "uuid") for account in self._accounts()}
+        wanted = [self._wallets[one] for one in currencies or self._wallets if one in self._wallets]
+        found = [flow for account in wanted for flow in self._flows(account, ts)]
         return sorted(found, key=lambda flow: (flow.ts, flow.flow_id))
 
     def _flows(self, account: str, ts: int) -> Iterator[Flow]:

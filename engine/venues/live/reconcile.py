@@ -188,7 +188,8 @@ class Rounds:
         if mark is None:
             self._mark("flows", "", now)
             return True
-        answer = self.port.flows_since(mark - OVERLAP_MS)
+        quotes = sorted({one.quote for one in self.booker.instruments().values()})
+        answer = self.port.flows_since(mark - OVERLAP_MS, quotes)
         if isinstance(answer, Unknown):
             self._answered(answer)
             return True  # a venue that does not tell of money that moves is no reason to stop

@@ -244,7 +244,7 @@ class MemoryPort:
             return Unknown("no answer")
         return {"BTC": Balance(self.base - self._held(), self.base), "USD": Balance(self.quote, self.quote)}
 
-    def flows_since(self, ts: int) -> list[Flow] | Unknown:
+    def flows_since(self, ts: int, currencies: Sequence[str] = ()) -> list[Flow] | Unknown:
         return Unknown("no answer") if self._silent() else [one for one in self.moved if one.ts >= ts]
 
     def rules(self, symbol: str) -> Rules | NotFound | Unknown:
