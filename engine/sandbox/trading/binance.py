@@ -79,7 +79,7 @@ class Binance:
             return words.error(wrong)
         except Refusal as refusal:
             return words.error(Wrong(-1013, f"Market is closed: {refusal}"))
-        except ValueError:
+        except (ValueError, OverflowError):
             return words.error(Wrong(-1100, "Illegal characters found in a parameter."))
 
     def _respond(self, request: Request) -> Answer:

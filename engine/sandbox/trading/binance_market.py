@@ -7,7 +7,7 @@ from typing import Any
 from engine.sandbox.trading import binance_words as words
 from engine.sandbox.trading.binance_words import Wrong
 from engine.sandbox.trading.prices import MarketPrices, Standing
-from engine.sandbox.trading.terms import DIGITS, Instrument, fixed
+from engine.sandbox.trading.terms import DIGITS, TEN, Instrument, fixed
 from engine.sandbox.trading.venue import Venue
 from engine.sandbox.trading.wire import Request
 
@@ -34,6 +34,7 @@ class Public:
             ("GET", f"{api}/ticker/24hr"): (self.day, 2),
             ("GET", f"{api}/depth"): (self.depth, 5),
             ("GET", f"{api}/klines"): (self.candles, 2),
+            ("GET", f"{api}/aggTrades"): (self.prints, 4),
             ("GET", "/sapi/v1/system/status"): (lambda _request: {"status": 0, "msg": "normal"}, 1),
             # ccxt loads futures' markets beside the spot's: there are none.
             ("GET", "/fapi/v1/exchangeInfo"): (lambda _request: {"symbols": []}, 1),
@@ -83,6 +84,25 @@ class Public:
         bid, ask = ([[words.price(one, ticks), "1.00000000"]] for ticks in (now.bid, now.ask))
         return {"lastUpdateId": request.now, "bids": bid, "asks": ask}
 
+    def prints(self, request: Request) -> Any:
+        """At most 1,000, oldest first: from `startTime` on, else the newest."""
+        one, prices, params = instrument(self.venue, request), self.venue.prices, request.params
+        if not isinstance(prices, MarketPrices):
+            return []
+        limit = min(int(params.get("limit", 500)), MOST_CANDLES)
+        end = min(int(params.get("endTime", request.now)) + 1, request.now)
+        if "startTime" in params:
+            found = prices.market.prints(one.product, int(params["startTime"]), end)
+            columns = [column[:limit].tolist() for column in found]
+        else:
+            columns = [column.tolist() for column in prices.market.latest(one.product, end, limit)]
+        digits = prices.products[one.product].size_digits
+        return [
+            {"a": number, "p": words.price(one, ticks), "q": fixed(size * TEN[DIGITS - digits], 8), "f": number,
+             "l": number, "T": ts, "m": side < 0, "M": True}
+            for ts, ticks, size, side, number in zip(*columns, strict=True)
+        ]  # fmt: skip
+
     def candles(self, request: Request) -> Any:
         """At most 1,000, oldest first; without `startTime` the last ones."""
         one, prices = instrument(self.venue, request), self.venue.prices
@@ -98,7 +118,7 @@ class Public:
         digits = prices.products[one.product].size_digits
         rows = prices.market.candles(one.product, step, begin, end, request.now)
         return [
-            [ts, *(words.price(one, ticks) for ticks in four), fixed(volume * 10 ** (DIGITS - digits), 8), ts + step - 1,
+            [ts, *(words.price(one, ticks) for ticks in four), fixed(volume * TEN[DIGITS - digits], 8), ts + step - 1,
              "0", 0, "0", "0", "0"]
             for ts, *four, volume in zip(*(column.tolist() for column in rows), strict=True)
         ]  # fmt: skip

@@ -164,15 +164,15 @@ class Trading:
         return [words.listed(row) for row in (told[:limit] if from_start else told[-limit:])]
 
     def trades(self, request: Request) -> Any:
+        """Oldest first from `fromId` or `startTime` on, else the newest; ids are unique within a market only, as there."""
         one, begin, end, limit = self._window(request)
         at, params = min(end, self.view.at(request.now, "trades")), request.params
         first, wanted = int(params.get("fromId", 0)), int(params.get("orderId", 0))
         found = [
             fill
-            for fill in self.venue.orders.fills_since(begin)
-            if fill.order.instrument is one and fill.ts <= at and fill.number >= first
-            and wanted in (0, fill.order.number)
-        ]  # fmt: skip
+            for fill in self.venue.orders.fills_in(one.name, begin)
+            if fill.ts <= at and fill.serial >= first and wanted in (0, fill.order.number)
+        ]
         from_start = first or "startTime" in params
         return [words.trade(fill) for fill in (found[:limit] if from_start else found[-limit:])]
 
@@ -239,9 +239,9 @@ def _ticks(one: Instrument, name: str, value: str) -> int:
 
 
 def _spending(ask: Ask, value: str) -> None:
-    ask.spend = _amount("quoteOrderQty", value)
     if ask.side != BUY:
         raise Wrong(-1106, "Parameter 'quoteOrderQty' sent when not required: the sandbox takes it to buy only.")
+    ask.spend = _amount("quoteOrderQty", value)
 
 
 def _life(params: dict[str, str], name: str) -> Life:

@@ -96,7 +96,7 @@ def part(fill: Fill) -> dict[str, Any]:
         "qty": size(one, fill.lots),
         "commission": fixed(fill.fee, 8),
         "commissionAsset": fill.fee_asset,
-        "tradeId": fill.number,
+        "tradeId": fill.serial,
     }
 
 
@@ -124,7 +124,7 @@ def trade(fill: Fill) -> dict[str, Any]:
     order, one = fill.order, fill.order.instrument
     return {
         "symbol": one.name,
-        "id": fill.number,
+        "id": fill.serial,
         "orderId": order.number,
         "orderListId": -1,
         "price": price(one, fill.ticks),

@@ -37,6 +37,7 @@ class Coinbase:
             ("GET", f"{V3}/accounts"): self.accounts,
             ("GET", f"{V3}/transaction_summary"): lambda _r: words.summary(self.venue.maker, self.venue.taker),
             ("GET", f"{V3}/key_permissions"): self.permissions,
+            ("GET", f"{V3}/portfolios"): lambda _r: {"portfolios": [words.portfolio()]},
             ("GET", ACCOUNTS): self.wallets,
         }
 
@@ -87,8 +88,8 @@ class Coinbase:
             return words.error(wrong)
         except Locked as locked:
             return words.error(Wrong(401, "unauthorized", str(locked)))
-        except Refusal as refusal:
-            return words.error(Wrong(400, "INVALID_ARGUMENT", str(refusal)))
+        except (Refusal, ValueError, OverflowError) as error:
+            return words.error(Wrong(400, "INVALID_ARGUMENT", str(error)))
 
     def _private(self, method: str, path: str) -> Handler | None:
         found = self._signed.get((method, path))

@@ -115,7 +115,7 @@ class Trading:
         wanted, names = request.several("order_status"), _names(request)
         begin, end = _moment(params.get("start_date"), 0), _moment(params.get("end_date"), 2**62)
         at, ids = self.view.at(request.now, "orders"), request.several("order_ids")
-        pool = self.venue.orders.in_market(next(iter(names)) if len(names) == 1 else "", begin)
+        pool = self.venue.orders.in_market(_only(names), begin)
         if wanted == ["OPEN"] and at == request.now:
             pool = list(self.venue.orders.open.values())
         told = [
@@ -141,7 +141,7 @@ class Trading:
         at = min(end, self.view.at(request.now, "trades"))
         found = [
             fill
-            for fill in reversed(self.venue.orders.fills_since(begin))
+            for fill in reversed(self.venue.orders.fills_in(_only(names), begin))
             if fill.ts <= at and (not names or fill.order.instrument.name in names)
             and (not ids or fill.order.id in ids)
         ]  # fmt: skip
@@ -191,6 +191,11 @@ def _units(given: dict[str, Any], name: str, unit: int, why: str) -> int:
 
 def _names(request: Request) -> set[str]:
     return {*request.several("product_ids"), *request.several("product_id")}
+
+
+def _only(names: set[str]) -> str:
+    """The one market that is asked for, or none."""
+    return next(iter(names)) if len(names) == 1 else ""
 
 
 def _moment(given: object, usual: int) -> int:

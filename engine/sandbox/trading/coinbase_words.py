@@ -153,6 +153,10 @@ def account(asset: str, free: int, held: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def portfolio() -> dict[str, Any]:
+    return {"name": "Default", "uuid": PORTFOLIO, "type": "DEFAULT", "deleted": False}
+
+
 def wallet(asset: str, total: int) -> dict[str, Any]:
     """An account in the older interface, which knows no holds."""
     kind = "fiat" if asset in FIAT else "wallet"

@@ -158,10 +158,11 @@ class Matching:
             move(ts, one.quote, "market", "free", value - fee, words)
             move(ts, one.quote, "market", "fees", fee, words)
         number = len(self.orders.fills) + 1
-        made = Fill(number, order, ts, ticks, lots, value, fee, one.base if in_base else one.quote, maker)
+        serial = len(self.orders.fills_in(one.name)) + 1
+        made = Fill(number, serial, order, ts, ticks, lots, value, fee, one.base if in_base else one.quote, maker)
         order.fills.append(made)
         order.filled += lots
-        self.orders.fills.append(made)
+        self.orders.add_fill(made)
         if order.filled >= ask.lots:
             venue.close(order, "filled", ts)
         return made

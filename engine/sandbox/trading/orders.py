@@ -37,6 +37,7 @@ class Orders:
         self._by_id: dict[str, Order] = {}
         self._by_client: dict[str, list[Order]] = defaultdict(list)
         self._by_market: dict[str, list[Order]] = defaultdict(list)
+        self._market_fills: dict[str, list[Fill]] = defaultdict(list)
 
     def add(self, order: Order) -> None:
         self.all.append(order)
@@ -44,6 +45,10 @@ class Orders:
         self._by_id[order.id] = order
         self._by_client[order.ask.client_id].append(order)
         self._by_market[order.instrument.name].append(order)
+
+    def add_fill(self, fill: Fill) -> None:
+        self.fills.append(fill)
+        self._market_fills[fill.order.instrument.name].append(fill)
 
     def by_id(self, order_id: str) -> Order | None:
         return self._by_id.get(order_id)
@@ -57,9 +62,10 @@ class Orders:
         found = self._by_market.get(name, []) if name else self.all
         return found[bisect_left(found, since, key=_created) :] if since > 0 else found
 
-    def fills_since(self, ts: int) -> list[Fill]:
-        """Every fill at or after `ts`, oldest first."""
-        return self.fills[bisect_left(self.fills, ts, key=_filled) :] if ts > 0 else self.fills
+    def fills_in(self, name: str = "", since: int = 0) -> list[Fill]:
+        """Every fill of a market at or after `since`, oldest first; of all markets without a name."""
+        found = self._market_fills[name] if name else self.fills
+        return found[bisect_left(found, since, key=_filled) :] if since > 0 else found
 
 
 def seen(order: Order, at: int, now: int) -> Seen | None:

@@ -76,9 +76,10 @@ def instrument(product: Product, name: str, quote: str, size_digits: int, least_
 
 @dataclass(slots=True)
 class Fill:
-    """One execution. `fee` in atoms of `fee_asset`; `number` counts per venue and never comes again."""
+    """One execution. `fee` in atoms of `fee_asset`; `number` counts per venue, `serial` per market only."""
 
     number: int
+    serial: int
     order: Order
     ts: int
     ticks: int
