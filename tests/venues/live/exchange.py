@@ -83,6 +83,7 @@ class MemoryPort:
     cancels: list[str] = field(default_factory=list)
     asked: dict[str, int] = field(default_factory=dict)
     down: bool = False
+    hold: bool = False  # market orders rest unfilled
     script: list[str] = field(default_factory=list)
     """What the next orders meet: lost, answer, late, refused or ok; the dice decide when it is empty."""
 
@@ -123,7 +124,7 @@ class MemoryPort:
         number = f"v{len(self.orders) + 1}"
         order = Order(request, number, self.now_ms, visible_ts=self.now_ms + self._lag())
         self.orders[number] = order
-        if request.kind == "market":
+        if request.kind == "market" and not self.hold:
             self._execute(order, self.price[request.symbol], self.dice.randint(1, self.faults.pieces))
         return Accepted(number, self.now_ms)
 
@@ -172,7 +173,7 @@ class MemoryPort:
         for _, request in arrived:
             self._take(request)
         for order in list(self.orders.values()):
-            if order.state == "open":
+            if order.state == "open" and not self.hold:
                 self._meet(order)
 
     def _meet(self, order: Order) -> None:

@@ -188,14 +188,14 @@ class LiveLife:
             self.pump(6, 500)
             self.now += 1_000
 
-    def enter(self) -> None:
-        """Rising closes until the slot holds or waits."""
-        for step in range(6):
-            self.minute(self.price + 20)
-            if self.slot["q_entry"] or self.slot["qty"]:
+    def enter(self, pumps: int = 8) -> None:
+        """Closes fall and rise until the strategy has entered; then so many pumps."""
+        for change in (-60, -60, 30, 60, 90, -200, 100, 200):
+            self.minute(self.price + change, pumps=0)
+            if self.slot["q_entry"]:
+                self.pump(pumps, 250)
                 return
-            if step == 2:
-                self.minute(self.price - 60)
+            self.pump(2, 250)
         raise AssertionError("the strategy did not enter")
 
     # ---- what is there -------------------------------------------------------------------------------------------------------
