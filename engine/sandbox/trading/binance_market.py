@@ -140,7 +140,11 @@ def _quote(one: Instrument, now: Standing) -> dict[str, str]:
 
 
 def _symbol(one: Instrument) -> dict[str, Any]:
-    lot = {"minQty": words.size(one, one.least), "maxQty": words.size(one, one.most), "stepSize": words.size(one, 1)}
+    lot = {
+        "minQty": words.size(one, max(one.least, one.step)),
+        "maxQty": words.size(one, one.most),
+        "stepSize": words.size(one, one.step),
+    }
     tick = words.price(one, 1)
     return {
         "symbol": one.name, "status": "TRADING", "baseAsset": one.base, "baseAssetPrecision": 8,

@@ -226,7 +226,7 @@ def _amount(name: str, value: str) -> int:
 
 def _lots(one: Instrument, value: str) -> int:
     lots, rest = divmod(_amount("quantity", value), one.coins(1))
-    if rest or not one.least <= lots <= one.most:
+    if rest or lots % one.step or not one.least <= lots <= one.most:
         raise Wrong(-1013, "Filter failure: LOT_SIZE")
     return lots
 

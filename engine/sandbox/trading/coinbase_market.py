@@ -57,7 +57,9 @@ class Public:
         return {"products": rows, "num_products": len(rows)}
 
     def _row(self, one: Instrument, now: int) -> dict[str, Any]:
-        return wire.product(self.venue.prices.products[one.product], self._quote(one, now), None)
+        row = wire.product(self.venue.prices.products[one.product], self._quote(one, now), None)
+        step = one.size_text(one.step)
+        return {**row, "base_increment": step, "base_min_size": step}
 
     def book(self, request: Request) -> Any:
         named = self._named(request)

@@ -14,7 +14,7 @@ from engine.sandbox.trading.terms import chance
 
 TradeKind = Literal[
     "lost_request", "lost_answer", "late", "twice", "slow_answer", "error", "html", "cut", "ban", "maintenance",
-    "reject", "no_id", "wrong_id", "quiet", "halt", "pieces", "short", "vanish", "self_cancel", "fill_in_cancel",
+    "reject", "no_id", "wrong_id", "quiet", "halt", "grid", "pieces", "short", "vanish", "self_cancel", "fill_in_cancel",
     "cancel_fails", "stale", "fee", "deposit", "withdrawal", "person_buy", "person_sell",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(TradeKind)
@@ -33,7 +33,8 @@ class TradeFault(BaseModel):
     `delay`: ms, the most; drawn down to `least` where that is given. `how` a request without an answer ends: in silence,
     or by a reset. `status` of `error` (ban: of its first answer); `done`: whether the exchange acted all the same (drawn
     unless given). `pieces`: the most pieces of a fill. `maker`, `taker`: new fee rates (0.006). `asset`, `amount`: of a
-    person's deposit, withdrawal or market order; `market`: its market, and the one that `halt` closes.
+    person's deposit, withdrawal or market order; `market`: its market, the one that `halt` closes, and the one whose lot
+    becomes `step` times as coarse by `grid`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,6 +58,7 @@ class TradeFault(BaseModel):
     asset: str = ""
     amount: str = Field("0", pattern=r"^\d{1,12}(\.\d{1,12})?$")
     market: str = ""
+    step: int = Field(10, ge=1, le=1_000_000_000)
     number: int = 0
     struck: int = 0
     offered: int = 0
@@ -65,7 +67,7 @@ class TradeFault(BaseModel):
     def _whole(self) -> TradeFault:
         if self.kind in ("deposit", "withdrawal") and not self.asset:
             raise ValueError(f"{self.kind} needs asset, such as USD")
-        if self.kind in ("person_buy", "person_sell") and not self.market:
+        if self.kind in ("person_buy", "person_sell", "grid") and not self.market:
             raise ValueError(f"{self.kind} needs market, such as BTC-USD at coinbase or BTCUSDT at binance")
         if self.least is not None and self.least > self.delay:
             raise ValueError("least must not be above delay")

@@ -121,9 +121,10 @@ class Matching:
     def _affordable(self, ask: Ask, standing: Standing) -> int:
         one = ask.instrument
         cost = one.value(standing.ask, 1)
+        lots = ask.spend // cost
         if self.venue.rules.fee_on == "quote":
-            return ask.spend * MILLION // (cost * (MILLION + self.venue.taker))
-        return ask.spend // cost
+            lots = ask.spend * MILLION // (cost * (MILLION + self.venue.taker))
+        return lots // one.step * one.step
 
     def _piece(self, order: Order, lots: int, ts: int, maker: bool) -> None:
         if order.state != "open":
@@ -171,6 +172,8 @@ class Matching:
         """Brings what a purchase costs to the held account: from its hold, else from what is free."""
         short = cost - order.hold
         if short > 0:
+            if order.ask.spend:
+                raise Refusal("funds", "the amount to be spent is spent")
             self.venue.books.move(ts, order.instrument.quote, "free", "held", short, f"more for {order.number}")
             order.hold += short
         order.hold -= cost

@@ -88,7 +88,11 @@ class MarketPrices:
 
 
 class SetPrices:
-    """Prices that somebody sets, in time order; a product keeps its last one."""
+    """Prices that somebody sets, in time order; a product keeps its last one.
+
+    Set what happened until a moment before the venue is asked at that moment: what is set for a time that it has passed
+    changes its quotes from then on, but meets no order that rests.
+    """
 
     def __init__(self, products: tuple[Product, ...] = LISTED) -> None:
         self.products = {product.id: product for product in products}

@@ -29,12 +29,12 @@ class Refusal(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Instrument:
     """A market of the venue: its own name and grid, and the product whose prices it has.
 
     Prices are ticks of 10**-price_digits, quantities lots of 10**-size_digits; minimum and maximum in lots, the least
-    notional in atoms of the quote currency.
+    notional in atoms of the quote currency. Quantities are multiples of `step` lots: the one thing that may change.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Instrument:
     least: int
     most: int
     least_notional: int
+    step: int = 1
 
     def value(self, ticks: int, lots: int) -> int:
         """What so many lots cost at a price, in atoms of the quote currency; exact."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from engine.sandbox.trading.faults import PERSON, TradeFault, TradeFaults
@@ -25,17 +26,30 @@ class Trouble:
         begin = made.at or 0
         if made.kind == "fee":
             usual = (self.venue.rules.maker, self.venue.rules.taker)
-            self.venue.at(begin, lambda _ts: self._charge(made, rate(made.maker), rate(made.taker)))
-            if made.seconds is not None:
-                self.venue.at(made.end, lambda _ts: self._charge(made, *usual))
+            self._between(made, lambda: self._charge(rate(made.maker), rate(made.taker)), lambda: self._charge(*usual))
+        elif made.kind == "grid" and made.market in self.venue.instruments:
+            self._between(made, lambda: self._grid(made.market, made.step), lambda: self._grid(made.market, 1))
         elif made.kind in PERSON and made.probability >= 1:
             self.venue.at(begin, lambda ts: self._person(made, ts) if made in self.faults.listed else None)
         return made
 
-    def _charge(self, fault: TradeFault, maker: int, taker: int) -> None:
-        if fault in self.faults.listed:
-            fault.struck += 1
-            self.venue.maker, self.venue.taker = maker, taker
+    def _between(self, fault: TradeFault, on: Callable[[], None], off: Callable[[], None]) -> None:
+        """Something is so from the fault's beginning, unless it is cleared before, until its end."""
+
+        def begin(_ts: int) -> None:
+            if fault in self.faults.listed:
+                fault.struck += 1
+                on()
+
+        self.venue.at(fault.at or 0, begin)
+        if fault.seconds is not None:
+            self.venue.at(fault.end, lambda _ts: off())
+
+    def _charge(self, maker: int, taker: int) -> None:
+        self.venue.maker, self.venue.taker = maker, taker
+
+    def _grid(self, market: str, step: int) -> None:
+        self.venue.instruments[market].step = step
 
     # --- a person at the same account --------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from engine.sandbox.trading.prices import Prices, Standing
 from engine.sandbox.trading.terms import Ask, Instrument, Order, Refusal, State, Transfer, uuid
 
 MARGIN = 50
-"""A market or stop order to buy holds 1/50 more than it would cost now."""
+"""A stop order to buy holds 1/50 more than it would cost at its stop."""
 MILLION = 1_000_000
 
 
@@ -135,6 +135,8 @@ class Venue:
             raise Refusal("duplicate", "the client id is in use")
         if not ask.spend and not one.least <= ask.lots <= one.most:
             raise Refusal("size", f"quantity {one.size_text(ask.lots)} is out of bounds")
+        if ask.lots % one.step:
+            raise Refusal("size", f"quantity {one.size_text(ask.lots)} is off the grid")
         price = ask.limit or ask.stop or standing.price
         if (ask.spend or one.value(price, ask.lots)) < one.least_notional:
             raise Refusal("notional", "the order is worth less than the minimum")

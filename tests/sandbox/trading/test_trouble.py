@@ -252,6 +252,30 @@ def test_the_fee_changes_and_changes_back(opened: Opened) -> None:
     assert [fill.fee for fill in opened.venue.orders.fills] == [ATOM // 100_000 * n for n in (1, 5, 1)]
 
 
+def test_the_lot_grows_and_what_is_off_the_new_grid_is_refused(opened: Opened) -> None:
+    opened.fault("grid", market="BTCUSDT", step=500, seconds=10)
+    opened.matching.advance(START)
+    info = orjson.loads(opened.door.handle("GET", "/api/v3/exchangeInfo", "symbol=BTCUSDT", {}, b"", START)[2])
+    lot = next(row for row in info["symbols"][0]["filters"] if row["filterType"] == "LOT_SIZE")
+    assert lot["stepSize"] == "0.00500000"
+    assert [place(opened, f"a{qty}", quantity=qty)[0] for qty in ("0.012", "0.015")] == [400, 200]
+    assert place(opened, "b", START + 10_000, quantity="0.012")[0] == 200
+
+
+def test_an_amount_to_spend_is_never_exceeded_when_the_price_runs_away(prices: SetPrices) -> None:
+    opened = open_coinbase(prices, balances={"USD": "10000"}, start=START)
+    opened.fault("pieces", pieces=50, delay=100)
+    one = opened.venue.instruments["BTC-USD"]
+    opened.matching.advance(START)
+    opened.matching.place(Ask(one, "a", 1, "market", spend=640 * ATOM, life="IOC"))
+    prices.set("BTC-USD", BTC[0] * 2, BTC[1] * 2, START + 50)
+    opened.matching.advance(START + 10_000)
+    (order,) = opened.venue.orders.all
+    assert order.state == "cancelled"
+    assert opened.venue.books.balance("USD", "free") >= 9_360 * ATOM
+    check(opened)
+
+
 def test_a_person_trades_pays_in_and_takes_out(opened: Opened) -> None:
     opened.fault("person_buy", market="BTCUSDT", amount="0.02", at=START + 1_000)
     opened.fault("deposit", asset="USDT", amount="500", at=START + 2_000)
