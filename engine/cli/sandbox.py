@@ -38,6 +38,9 @@ def sandbox(
         list[str] | None,
         typer.Option(metavar="KIND[:K=V,...]", help="what goes wrong: docs/sandbox.md lists the kinds"),
     ] = None,
+    trouble: Annotated[
+        int | None, typer.Option(metavar="SEED", help="much goes wrong with orders: same seed, same trouble")
+    ] = None,
     balance: Annotated[
         list[str] | None,
         typer.Option(metavar="ASSET=AMOUNT", help="what both accounts begin with [default: 100000 USD and USDT]"),
@@ -70,6 +73,7 @@ def sandbox(
         symbols=symbol,
         rate=rate,
         faults=[parse_fault(text) for text in fault or ()],
+        trouble=trouble,
         balances=dict(_balance(text) for text in balance) if balance else None,
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.sandbox.faults import Fault
 from engine.sandbox.rest import Refused, answer
 from engine.sandbox.trading.faults import KINDS as TRADE_KINDS
-from engine.sandbox.trading.faults import TradeFault
+from engine.sandbox.trading.faults import TradeFault, drawn
 
 if TYPE_CHECKING:
     from engine.sandbox.exchange import Exchange
@@ -30,6 +30,16 @@ class ClockChange(BaseModel):
     seconds: float | None = Field(None, gt=0, description="stop so many exchange seconds from now")
 
 
+class Plan(BaseModel):
+    """What POST /sandbox/trouble takes: a seed that makes the accounts' day quiet or violent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int
+    low: float = Field(0.02, gt=0, le=1)
+    high: float = Field(0.2, gt=0, le=1)
+
+
 class Control:
     """Handlers over one exchange."""
 
@@ -43,6 +53,7 @@ class Control:
             web.post("/sandbox/faults", self.add),
             web.delete("/sandbox/faults", self.clear),
             web.post("/sandbox/clock", self.clock),
+            web.post("/sandbox/trouble", self.trouble),
             web.get("/sandbox/keys", self.keys),
             web.get("/sandbox/accounts", self.accounts),
         ]
@@ -59,6 +70,12 @@ class Control:
         asked = [_fault(item) for item in (body if isinstance(body, list) else [body])]
         made = [one for fault in asked for one in self.exchange.add_fault(fault)]
         return answer({"faults": [fault.model_dump(exclude_none=True) for fault in made]}, 201)
+
+    async def trouble(self, request: web.Request) -> web.Response:
+        """Many faults at once, drawn from a seed."""
+        plan = _parsed(Plan, await _body(request))
+        made = [one for fault in drawn(plan.seed, plan.low, plan.high) for one in self.exchange.add_fault(fault)]
+        return answer({"faults": [fault.model_dump(exclude_defaults=True) for fault in made]}, 201)
 
     async def keys(self, _request: web.Request) -> web.Response:
         """The demo keys: they are made of the seed and protect nothing."""

@@ -18,7 +18,7 @@ from engine.sandbox.errors import SandboxError
 from engine.sandbox.exchange import Exchange
 from engine.sandbox.faults import Fault, read_fault
 from engine.sandbox.opening import open_market, opening_time
-from engine.sandbox.trading.faults import TradeFault
+from engine.sandbox.trading.faults import TradeFault, drawn
 from engine.sandbox.trading.keys import Key
 
 HOST = "127.0.0.1"
@@ -39,6 +39,7 @@ def exchange_of(
     batch_ms: int = 250,
     faults: Iterable[Mapping[str, Any]] = (),
     balances: Mapping[str, str] | None = None,
+    trouble: int | None = None,
 ) -> Exchange:
     """An exchange that is not yet served; options as in `serve`. SandboxError says what to change."""
     market = open_market(seed, replay, symbols, rate, repair)
@@ -50,6 +51,8 @@ def exchange_of(
     made = Exchange(market, begin, speed=speed, hold=hold, until=end, batch_ms=batch_ms, balances=balances)
     for fault in faults:
         made.add_fault(read_fault(fault))
+    for drawn_fault in drawn(trouble) if trouble is not None else ():
+        made.add_fault(drawn_fault)
     return made
 
 
@@ -177,7 +180,8 @@ def serve(port: int = 8765, *, on_ready: Callable[[Sandbox], None] | None = None
     with defects in them); `start` (ms UTC or ISO text); `speed` 1-3600; `hold`;
     `seconds` of exchange time after which the clock stands still; `symbols`; `rate` (1 = as many prints as listed);
     `batch_ms`; `faults` (as posted to /sandbox/faults); `balances` that
-    both accounts begin with ({"USD": "5000"}). SandboxError says what to change.
+    both accounts begin with ({"USD": "5000"}); `trouble`, the seed of a
+    day on which much goes wrong with orders. SandboxError says what to change.
     """
     sandbox = Sandbox(exchange_of(**options), port)
     over = threading.Event()

@@ -12,8 +12,8 @@ import requests
 
 from engine.cli.failures import Fail
 from engine.cli.sandbox import parse_fault
-from engine.sandbox.server import Sandbox
-from engine.sandbox.trading.faults import KINDS
+from engine.sandbox.server import Sandbox, exchange_of
+from engine.sandbox.trading.faults import KINDS, drawn
 from tests.sandbox.reader import START
 
 
@@ -95,6 +95,13 @@ def test_the_documents_sample_of_accounts_runs(sandbox: Sandbox) -> None:
     names: dict[str, Any] = {}
     exec(served.replace("http://127.0.0.1:8765", sandbox.rest_url), names)
     assert names["coinbase"].fetch_order(names["order"]["id"])["status"] == "closed"
+
+
+def test_a_seed_draws_a_day_of_trouble(sandbox: Sandbox) -> None:
+    made = requests.post(sandbox.rest_url + "/sandbox/trouble", json={"seed": 5}, timeout=20).json()["faults"]
+    assert [one["kind"] for one in made] == [one.kind for one in drawn(5) for _ in range(2)]
+    assert sandbox.clear() == len(made) > 0
+    assert exchange_of(seed=7, start=START, trouble=5).status()["faults"]
 
 
 def test_the_document_lists_every_kind_of_fault() -> None:
