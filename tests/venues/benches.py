@@ -6,7 +6,7 @@ A new venue gets a `Spec` here; the conformance pack then runs on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -46,14 +46,21 @@ class Bench:
     network. `key`: which of the exchange's demo keys.
     """
 
-    def __init__(self, venue: str, restarts: bool = False, key: int = 0) -> None:
+    def __init__(
+        self,
+        venue: str,
+        restarts: bool = False,
+        key: int = 0,
+        start: int = START,
+        begin: Mapping[str, str] | None = None,
+    ) -> None:
         self.venue, self.spec = venue, SPECS[venue]
         self.symbol = self.spec.symbol
         self.prices = SetPrices()
-        self.now = START
+        self.now = start
         self.price(BID, ASK)
-        begin = {self.spec.money: "10000", "BTC": "1"}
-        self.opened = self.spec.open(self.prices, balances=begin, start=START)
+        begin = begin or {self.spec.money: "10000", "BTC": "1"}
+        self.opened = self.spec.open(self.prices, balances=begin, start=start)
         self.asked: list[str] = []
         self.next: list[str] = []
         self.held_back: list[tuple[Any, ...]] = []
