@@ -185,12 +185,19 @@ def _gone(name: str) -> None:
 
 
 def _run_label(row: Mapping[str, Any]) -> str:
-    return f"{row['name']} · {'demo' if row['demo'] else row['kind']}"
+    kind = "paper twin" if row["twin_of"] else "demo" if row["demo"] else "dry" if row["dry"] else row["kind"]
+    return f"{row['name']} · {kind}"
 
 
 def _badges(row: Mapping[str, Any]) -> str:
-    demo = '<span class="ek-badge demo">DEMO</span>' if row["demo"] else ""
-    return f'<span class="ek-badge">{KINDS[row["kind"]]}</span>{demo}'
+    """What kind of run this is, in words and shape as well as colour; the style sheet changes the header for `live`."""
+    more = '<span class="ek-badge demo">DEMO</span>' if row["demo"] else ""
+    more += '<span class="ek-badge demo">TWIN</span>' if row["twin_of"] else ""
+    if row["kind"] == "live":
+        return f'<span class="ek-badge live">LIVE<i>real money</i></span>{more}'
+    if row["dry"]:
+        return f'<span class="ek-badge dry">DRY<i>nothing is sent</i></span>{more}'
+    return f'<span class="ek-badge">{KINDS[row["kind"]]}</span>{more}'
 
 
 @st.fragment(run_every=2)

@@ -33,7 +33,7 @@ class Health:
 
 
 RUNS = """
-SELECT r.id, r.name, r.kind, r.demo, r.status, r.exchange, r.quote, r.cash_start, r.finest_tf_ms, r.created_ts,
+SELECT r.id, r.name, r.kind, r.demo, r.dry, r.twin_of, r.status, r.exchange, r.quote, r.cash_start, r.finest_tf_ms, r.created_ts,
        r.started_ts, r.ended_ts, r.config_version_id, r.data_grade, r.error, s.heartbeat_ts
 FROM run r LEFT JOIN engine_status s ON s.run_id = r.id
 WHERE r.status <> 'writing'
