@@ -50,11 +50,15 @@ def _cost(page: ui.Page, cost: Gap, pairs: Sequence[Pair]) -> None:
         Tile(
             "Missed fills",
             formats.money(-cost.missed, page.quote, sign=True),
-            f"{missed:,} decisions",
+            formats.many(missed, "decision"),
             "what the twin made on them",
         ),
-        Tile("Other exits", formats.money(-cost.exit_elsewhere, page.quote, sign=True), "left for another reason"),
-        Tile("Size and alone", formats.money(-cost.size - cost.alone, page.quote, sign=True), "sizes drift apart"),
+        Tile(
+            "Other",
+            formats.money(-cost.exit_elsewhere - cost.size - cost.alone, page.quote, sign=True),
+            "exits and sizes",
+            "exits for another reason, sizes that drifted apart, and decisions that the twin did not fill",
+        ),
         Tile("Later than the model", formats.duration(late[len(late) // 2]) if late else formats.DASH, "median entry"),
     ]
     tiles(shown, "twin")
@@ -74,8 +78,8 @@ def _pairs(page: ui.Page, pairs: Sequence[Pair]) -> None:
     columns = {
         "decided": tables.short_moment("Decided"), "slot": tables.text("Slot", width="medium"),
         "entry": tables.figure("Entry"), "entry_twin": tables.figure("on paper"), "late": tables.figure("Later"),
-        "slip": tables.amount("Slippage", "entry and exit, a cost above zero", sign=True),
-        "fees": tables.amount("Fees", "more than on paper", sign=True), "left": tables.text("Left by"),
+        "slip": tables.amount("Slippage", "entry and exit, a cost above zero", digits=4, sign=True),
+        "fees": tables.amount("Fees", "more than on paper", digits=4, sign=True), "left": tables.text("Left by"),
         "pnl": tables.amount("P&L", page.quote, sign=True), "pnl_twin": tables.amount("on paper", page.quote, sign=True),
         "gap": tables.amount("Cost", "paper less live", sign=True), "why": tables.text("Not filled because", width="medium"),
     }  # fmt: skip

@@ -13,6 +13,8 @@ COMMANDS = (
 )  # fmt: skip
 ALERT_COMMANDS = ("alert_test", "alert_ack", "alert_resend")
 """These ask the alerts, not the machine: they are no events of the tape."""
+LIVE_COMMANDS = ("settle",)
+"""These are the lane's of real orders; what they bring about comes over the tape by itself."""
 SOURCES = ("app", "cli", "api", "chat", "engine")
 """Where a command or a job was asked for."""
 SCHEDULED_STATES = ("waiting", "running", "done", "failed")

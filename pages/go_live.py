@@ -12,7 +12,7 @@ VIEWS = {"checks": "Before", "orders": "Orders", "twin": "Against paper"}
 
 def main(page: ui.Page | None) -> None:
     """The checks; for a live run its orders and what they cost against the twin."""
-    ui.title("Go live")
+    ui.title("Go live", "What is missing before real orders, and what became of those that were sent.")
     live = page if page is not None and (page.run["kind"] == "live" or page.run["dry"]) else None
     view = chosen(live)
     if view == "checks" or live is None:

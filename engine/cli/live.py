@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import store
-from engine.cli.failures import FAILED
+from engine.cli import control, store
+from engine.cli.failures import FAILED, Fail
 from engine.cli.output import emit_json, say
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     room.command("check", epilog="Example: run_engine.py live check --json")(check)
+    room.command("settle", epilog="Example: run_engine.py live settle 0a1b2c3d4e5f60718293a4b5c6d7e8f9")(settle)
     app.add_typer(room, name="live")
 
 
@@ -50,6 +51,25 @@ def check(
             sys.stdout.write(f"{'':<12}-> {one.todo}\n" if one.todo else "")
     if not ready(made):
         raise typer.Exit(FAILED)
+
+
+def settle(
+    order: Annotated[str, typer.Argument(metavar="ID", help="the order's id, as the page Go live names it")],
+    reason: Annotated[str, typer.Option(help="how you know; kept with it")] = "looked at the exchange",
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for the typed word")] = False,
+    run: control.Run = None,
+    wait: control.Wait = control.WAIT,
+    json_out: Json = False,
+) -> None:
+    """Say that an order nobody can tell about was never placed. The exchange is asked once more before."""
+    found = store.find_run(store.open_database(), run)
+    if found["kind"] != "live":
+        raise Fail(f"run {found['name']} is {found['kind']}: no real order of it can be unsure")
+    if not yes:
+        control.typed(
+            "never placed", f"Order {order} is taken as never placed. Look on the exchange's own page first.", run
+        )
+    control.send("settle", {"order": order, "reason": reason}, run, wait, json_out)
 
 
 def _ask(settings: Any) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
-from db.control import ALERT_COMMANDS
+from db.control import ALERT_COMMANDS, LIVE_COMMANDS
 from db.models import Command
 from engine.ledger import steering
 from engine.ledger.steering_rows import words_of_version
@@ -25,7 +25,7 @@ def waiting(
     query = (
         select(col(Command.id), col(Command.kind), col(Command.args))
         .where(col(Command.state) == "new", mine if by_name else mine | (col(Command.run_id).is_(None)))
-        .where(col(Command.kind).not_in(ALERT_COMMANDS))
+        .where(col(Command.kind).not_in((*ALERT_COMMANDS, *LIVE_COMMANDS)))
         .order_by(col(Command.id))
     )
     try:

@@ -95,6 +95,7 @@ def _intent(n: int, now: int) -> dict[str, Any]:
         "qty": "0.0002" if n < 10 else "0.0008", "filled": "0" if missed else "0.0002" if n < 10 else "0.0008", "reserved": 0.0,
         "state": "expired" if missed else "filled", "reason": "not filled in time" if missed else "",
         "venue_order_id": f"v-{n:04d}", "created_ts": at, "sent_ts": at + 4, "done_ts": at + 700,
+        "look_ups": 1, "not_found": 0,
     }  # fmt: skip
 
 

@@ -60,20 +60,20 @@ ASKED: dict[str, Callable[[Life], None]] = {
 def test_it_does_what_the_account_is_asked_to_do(tmp_path: Path, asked: str) -> None:
     life = Life.begin(tmp_path / "1", PAIR)
     twin = beside(life, tmp_path / "2")
-    market = frames(5, 360, 2)
-    life.go(next(market) for _ in range(180))
+    market = frames(5, 240, 2)
+    life.go(next(market) for _ in range(120))
     ASKED[asked](life)
     assert [ack[1] for ack in life.desk.step.acks] == [True]
     assert [ack[0] for ack in twin.step.acks] == [0], "the account alone answers for a command"
     life.go(market)
     assert same(life, twin)
-    assert sum(one.fills.size for one in life.lived) > 4
+    assert sum(one.fills.size for one in life.lived) > 2
 
 
 def test_an_edit_and_a_death_leave_them_the_same(tmp_path: Path) -> None:
     life = Life.begin(tmp_path / "1", PAIR)
     twin = beside(life, tmp_path / "2")
-    market = frames(6, 360, 2)
+    market = frames(6, 240, 2)
     life.go(next(market) for _ in range(120))
     takes_over(life, twin, replace(PAIR, params=({"fast": 2, "slow": 5}, FAST)))
     life.go(next(market) for _ in range(120))
@@ -97,8 +97,8 @@ def test_an_edit_and_a_death_leave_them_the_same(tmp_path: Path) -> None:
 def test_what_it_lived_is_replayed_from_the_accounts_tape(tmp_path: Path) -> None:
     life = Life.begin(tmp_path / "1", PAIR)
     twin = beside(life, tmp_path / "2")
-    market = frames(7, 360, 2)
-    life.go(next(market) for _ in range(180))
+    market = frames(7, 240, 2)
+    life.go(next(market) for _ in range(120))
     life.command("close", slot="all")
     life.command("slot_off", slot="sma_cross:ETH/USD")
     life.go(market)
@@ -106,7 +106,7 @@ def test_what_it_lived_is_replayed_from_the_accounts_tape(tmp_path: Path) -> Non
     twin.trader.book.save()
     replayed = Reports.concatenate([reports for _, reports, _ in replay_tape(tmp_path / "2").parts])
     lived = Reports.concatenate(twin.step.reports)
-    assert lived.fills.size > 4
+    assert lived.fills.size > 2
     assert {name: getattr(lived, name).tolist() for name in Reports.__dataclass_fields__} == {
         name: getattr(replayed, name).tolist() for name in Reports.__dataclass_fields__
     }
@@ -118,8 +118,8 @@ def test_what_the_venue_tells_is_no_business_of_the_twins(tmp_path: Path) -> Non
     life = Life.begin(tmp_path / "1", real)
     twin = beside(life, tmp_path / "2")
     alone = Life.begin(tmp_path / "3", PAIR)
-    life.go(frames(5, 300, 2))
-    alone.go(frames(5, 300, 2))
+    life.go(frames(5, 200, 2))
+    alone.go(frames(5, 200, 2))
     assert sum(one.fills.size for one in life.lived) == 0
     assert twin.trader.machine.snapshot() == alone.desk.trader.machine.snapshot()
 

@@ -25,6 +25,7 @@ from engine.venues.live.gate import ROOM, Gate
 from engine.venues.live.mirror import Mirror, Open
 from engine.venues.live.reconcile import Rounds
 from engine.venues.live.resolve import Resolver
+from engine.venues.live.settling import Settler
 from engine.venues.port import Accepted, Placed, Port, Refused, Request, Unknown
 
 log = logging.getLogger("evenkeel.live")
@@ -56,6 +57,7 @@ class Lane:
         self.booker = Booker(gate, self.mirror, doors, instruments, run_id)
         self.resolver = Resolver(port, self.booker)
         self.rounds = Rounds(port, self.booker, self.resolver)
+        self.settler = Settler(port, engine, run_id, self.booker)
         self.begun = 0
         self.quiet_until = 0
         self.held: dict[str, Held] = {}
@@ -76,8 +78,8 @@ class Lane:
             return False
         if self._cancels(now) or (self.started and self._sends(now)):
             return True
-        if self.resolver.step(now) or self.rounds.step(now):
-            self._hear(self.resolver.waits or self.rounds.waits, now)
+        if (self.started and self.settler.step(now)) or self.resolver.step(now) or self.rounds.step(now):
+            self._hear(self.settler.waits or self.resolver.waits or self.rounds.waits, now)
             self._open(now)
             return True
         self._open(now)
@@ -99,7 +101,7 @@ class Lane:
     def _hear(self, wait_ms: int, now: int) -> None:
         """The venue asked for silence."""
         self.requests += 1
-        self.resolver.waits = self.rounds.waits = 0
+        self.settler.waits = self.resolver.waits = self.rounds.waits = 0
         if wait_ms:
             self.quiet_until = now + wait_ms
 

@@ -1,0 +1,85 @@
+"""What a person says of an order nobody can tell about: that it was never placed. The venue is asked once more first.
+
+A person's word ends an unsure order and nothing else: one that the venue knows goes its own way, and a fill that comes later is
+still booked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from db.control import LIVE_COMMANDS
+from db.models import Command
+from engine.venues.live.booker import Booker
+from engine.venues.port import Port, Seen, Unknown
+
+READ_MS = 500
+
+
+class Settler:
+    """`engine` reads the commands of run `run_id`; answers go by the booker's doors."""
+
+    def __init__(self, port: Port, engine: Engine, run_id: int, booker: Booker) -> None:
+        self.port, self.engine, self.run_id, self.booker = port, engine, run_id, booker
+        self.read_ts = 0
+        self.done: set[int] = set()
+        self.waits = 0
+
+    def step(self, now: int) -> bool:
+        """At most one request, for the oldest command that waits; False if none does."""
+        if now < self.read_ts + READ_MS:
+            return False
+        self.read_ts = now
+        for number, args in self._waiting():
+            if number not in self.done:
+                return self._settle(number, args, now)
+        return False
+
+    def _waiting(self) -> list[tuple[int, dict[str, Any]]]:
+        query = (
+            select(col(Command.id), col(Command.args))
+            .where(col(Command.run_id) == self.run_id, col(Command.state) == "new")
+            .where(col(Command.kind).in_(LIVE_COMMANDS))
+            .order_by(col(Command.id))
+        )
+        try:
+            with self.engine.connect() as connection:
+                return [(int(number), dict(args or {})) for number, args in connection.execute(query)]
+        except SQLAlchemyError:
+            return []  # locked: it is read again
+
+    def _settle(self, number: int, args: dict[str, Any], now: int) -> bool:
+        one = self.booker.mirror.intents.get(str(args.get("order", "")))
+        if one is None or one.state not in ("unknown", "quarantined"):
+            stands = "is not one of this run's open orders" if one is None else f"is {one.state}"
+            self._answer(number, False, f"nothing to settle: the order {stands}", now)
+            return False
+        if one.busy:
+            return False
+        answer = self.port.look_up(one.symbol, one.client, one.venue_id)
+        if isinstance(answer, Seen):
+            self.booker.seen(one, answer, now, "look_up")
+            self._answer(number, False, f"the exchange has it after all: {answer.state}; it is followed up", now)
+        elif isinstance(answer, Unknown):
+            self.waits = answer.wait_ms
+            self._answer(
+                number, False, f"the exchange does not answer ({answer.why}): nothing was changed, try again", now
+            )
+        else:
+            why = str(args.get("reason", ""))
+            self.booker.end(one, "not_placed", f"settled by a person: never placed{f' ({why})' if why else ''}")
+            self._answer(number, True, "taken as never placed; what was reserved for it is free", now)
+        return True
+
+    def _answer(self, number: int, good: bool, words: str, now: int) -> None:
+        self.done.add(number)
+        values = {"state": "done" if good else "refused", "acked_ts": now, "result": words}
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(Command).where(col(Command.id) == number).values(**values))
+
+        self.booker.doors.write(work, soon=True)
