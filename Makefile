@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test long check bench load oracles clouds crash shots app engine stop tmux lock format
+.PHONY: help install install-dev demo test long check bench load oracles clouds crash simulate shots app engine stop tmux lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -37,9 +37,11 @@ tmux: install ## engine, app and log side by side in a tmux session
 test: install-dev ## the whole test suite
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
-long: install-dev ## what takes hours: the long tests, ten thousand kills
+long: install-dev ## what takes hours: the long tests, ten thousand kills, two thousand seeds, every seeded bug
 	@$(PY) -m pytest -m long -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 	@$(PY) -m tests.crash --kills 10000
+	@$(PY) -m tests.simulation --seeds 2000
+	@$(PY) -m tests.simulation --bugs
 
 check: install-dev ## lint, format, types, layers
 	@$(PY) -m ruff check .
@@ -65,6 +67,9 @@ clouds: install-dev ## the cloud scripts against stand-ins: moto's AWS in an env
 
 crash: install-dev ## kill the engine N times (make crash N=10000)
 	@$(PY) -m tests.crash --kills $(N) $(ARGS)
+
+simulate: install-dev ## the whole engine under a virtual clock, N seeds of faults (make simulate N=100000)
+	@$(PY) -m tests.simulation --seeds $(N) $(ARGS)
 
 shots: install-dev ## a picture of every page, light and dark, wide and narrow
 	@$(PY) -m tools.shots $(ARGS)

@@ -103,15 +103,19 @@ class Filling:
 
     def merge(self, gap: Missing, made: list[Frame], candles: list[Frame], flags: int) -> list[Frame]:
         """Frames of seconds and of minutes in order of time, flagged. A minute that began before the gap begins with
-        it, and its volume is what was not handed on before."""
+        it, and its volume is what was not handed on before; one of which nothing is left tells nothing new and is left out."""
         frames = {frame.ts: frame for frame in made}
         for ts, bars in candles:
             bars = bars.copy()
             bars["flags"] |= flags
             if ts < gap.from_ts:
                 handed = self._volume if ts // MINUTE_MS == self._minute else {}
-                bars["volume"] = [max(b["volume"] - handed.get(int(b["symbol"]), 0.0), 0.0) for b in bars]
-                ts = gap.from_ts
+                rest = [float(b["volume"]) - handed.get(int(b["symbol"]), 0.0) for b in bars]
+                news = [left > b["volume"] * 1e-9 for left, b in zip(rest, bars, strict=True)]
+                bars["volume"] = rest
+                bars, ts = bars[news], gap.from_ts
+                if not bars.size:
+                    continue
             frames[ts] = Frame(ts, bars)
         return [frames[ts] for ts in sorted(frames)]
 

@@ -1,0 +1,70 @@
+"""`python -m tests.simulation --seed N` repeats one seed; `--seeds N` runs many; `--bugs` plants every seeded bug.
+
+See docs/simulation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections import Counter
+
+from tests.simulation import bugs, many
+from tests.simulation.hunt import hunt
+from tests.simulation.run import Outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="run this one alone, in this process, and say what it came to")
+    parser.add_argument("--seeds", type=int, default=0, help="run so many")
+    parser.add_argument("--first", type=int, default=1, help="from this one on [1]")
+    parser.add_argument("--workers", type=int, help="processes [as many as there are processors]")
+    parser.add_argument("--bug", choices=bugs.names(), default="", help="on an engine with this seeded bug")
+    parser.add_argument("--bugs", action="store_true", help="hunt every seeded bug, each in at most 500 seeds")
+    parser.add_argument("--say", action="store_true", help="what the engine says of itself, too")
+    options = parser.parse_args()
+    many.quiet()
+    if options.bugs:
+        return _hunt(options.workers)
+    if options.seed is not None:
+        if options.say:
+            logging.basicConfig(level="INFO")
+            logging.getLogger("evenkeel").setLevel("INFO")
+        print(many.live(options.seed, options.bug))
+        return 0
+    return _many(range(options.first, options.first + options.seeds), options)
+
+
+def _many(seeds: range, options: argparse.Namespace) -> int:
+    began, failed, totals = time.monotonic(), 0, Counter[str]()
+    for number, told in enumerate(many.each(seeds, workers=options.workers, bug=options.bug), 1):
+        if isinstance(told, Outcome):
+            totals.update({**told.counts, **told.struck})
+        else:
+            failed += 1
+            print(f"FAILED: {told}", flush=True)
+        if number % 500 == 0:
+            print(f"{number} seeds, {failed} failed, {number / (time.monotonic() - began):.1f} a second", flush=True)
+    print("; ".join(f"{name} {count:,}" for name, count in sorted(totals.items())))
+    print(
+        f"{len(seeds) - failed} passed, {failed} failed, {len(seeds) / (time.monotonic() - began):.1f} seeds a second"
+    )
+    return 1 if failed else 0
+
+
+def _hunt(workers: int | None) -> int:
+    lived = 0
+    for name in bugs.names():
+        seed = hunt(name, workers=workers)
+        lived += seed is None
+        caught = f"caught by seed {seed}" if seed is not None else "NOT CAUGHT"
+        print(f"{name}: {caught}. {bugs.says(name)}", flush=True)
+    print(f"{len(bugs.names()) - lived} of {len(bugs.names())} caught")
+    return 1 if lived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
