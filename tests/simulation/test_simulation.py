@@ -8,7 +8,7 @@ from tests.simulation import bugs
 from tests.simulation.hunt import MOST, hunt, rotation
 from tests.simulation.many import live_all
 
-SEEDS = 60
+SEEDS = 40
 
 
 @pytest.mark.timeout(900)
