@@ -56,6 +56,7 @@ class Bench:
     ) -> None:
         self.venue, self.spec = venue, SPECS[venue]
         self.symbol = self.spec.symbol
+        self.market = self.symbol.replace("/", "-" if venue == "coinbase" else "")
         self.prices = SetPrices()
         self.now = start
         self.price(BID, ASK)

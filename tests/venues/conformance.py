@@ -568,3 +568,22 @@ def an_acknowledgement_with_the_id_of_another_order(b: Bench) -> None:
     found = b.port.look_up(b.symbol, request.client_id, wrong)
     assert isinstance(found, Seen)
     assert (found.client_id, found.side) == (request.client_id, "sell")
+
+
+@piece
+def a_lot_that_changes(b: Bench) -> None:
+    before = b.port.rules(b.symbol)
+    assert isinstance(before, Rules)
+    b.opened.fault("grid", market=b.market, step=100)
+    b.wait(1)
+    finer = b.order(qty=str(before.lot * 12_345))
+    told = b.port.place(finer)
+    assert isinstance(told, Refused)
+    assert told.reason == "filter"
+    after = b.port.rules(b.symbol)
+    assert isinstance(after, Rules)
+    assert after.lot == before.lot * 100
+    again = b.port.place(replace(finer, client_id="c" * 32))
+    assert isinstance(again, Refused)
+    assert again.reason == "filter"
+    b.place(b.order(qty=str(after.lot * 123)))

@@ -121,8 +121,7 @@ def wandering(life: LiveLife, rng: Random, minutes: int) -> None:
 def lived(folder: Path, venue: str, seed: int, minutes: int) -> None:
     life, port = begun(folder, venue)
     for fault in drawn(seed, low=0.01, high=0.08):
-        if fault.kind != "wrong_id":
-            port.bench.opened.door.trouble.add(fault)
+        port.bench.opened.door.trouble.add(fault)
     wandering(life, Random(seed), minutes)
     life.settle(2)
     agree(life, port)
