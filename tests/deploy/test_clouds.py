@@ -166,7 +166,7 @@ def _aws(hand: Hand, *words: str) -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_machine_on_aws(aws: Hand) -> None:
     image = str(_aws(aws, "ec2", "describe-images")["Images"][0]["ImageId"])
     asked = ("--image", image, "--ssh-key", str(aws.folder / "key.pub"), "--ssh-from", "203.0.113.7/32", "--cloudwatch")

@@ -25,7 +25,7 @@ from engine.runtime.move import bundle, latch
 from engine.runtime.move.bundle import Manifest
 from engine.runtime.move.latch import ARRIVING, LEAVING, LEFT, Latch, Moved
 
-FOLDERS = ("runs", "candles", "sweeps", "reports")
+FOLDERS = ("runs", "candles", "sweeps", "walks", "reports")
 """What of a data folder travels beside the database; logs, backups and caches stay."""
 SINGLE = ("KILL",)
 SECRETS = (".env", ".env.*", "app-password", "tokens.json", "*.pem", "*.key")
