@@ -20,10 +20,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.read import logs, system
-from app.redact import known, redacted
 from db.queries import rows
 from db.session import sqlite_file
 from engine import __version__
+from engine.access.redact import known, redacted
 
 LINES = 2_000
 CHECK_S = 5.0

@@ -11,8 +11,8 @@ from app import formats, tables, ui
 from app.bundle import bundle
 from app.clock import now_ms
 from app.read import logs, overview, runs, upkeep
-from app.redact import known, redacted
 from db.session import data_folder
+from engine.access.redact import known, redacted
 
 TIMED = {
     "decision": ("Price to decision", "from a frame's arrival in the engine to the decisions on the bar it closed"),

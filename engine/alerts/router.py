@@ -9,7 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from engine.access.redact import known, said
 from engine.alerts import outbox
 from engine.alerts.message import Channel, Message, Receipt
 from engine.alerts.outbox import Delivery, Row
@@ -283,6 +284,8 @@ def sample(number: int, now: int, run: str) -> Message:
 
 def attempt(channel: Channel, message: Message) -> Receipt:
     """One try whose failure is words, whatever it was."""
+    secrets = known()
+    message = replace(message, title=said(message.title, secrets), body=said(message.body, secrets))
     try:
         return channel.send(message)
     except Exception as error:

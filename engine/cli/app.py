@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from engine.access.files import keep_from_others
+from engine.access.redact import known, mask_tracebacks, said
 from engine.cli import (
     ai,
     alerts,
@@ -95,6 +96,7 @@ def _door(
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     keep_from_others()
+    mask_tracebacks()
     try:
         app(args=argv)
     except Exception as error:
@@ -106,12 +108,12 @@ def _failed(error: Exception) -> int:
     if found is None:
         import traceback
 
-        traceback.print_exception(error)
+        sys.stderr.write(said("".join(traceback.format_exception(error)), known()))
         say(
-            f"error: this is a defect of Evenkeel, not of what you asked: {type(error).__name__}: {error}. "
+            f"error: this is a defect of Evenkeel, not of what you asked: {type(error).__name__}. "
             "Please report the lines above."
         )
         return FAILED
     code, sentence = found
-    say(f"error: {sentence}")
+    say(f"error: {said(sentence, known())}")
     return code

@@ -106,10 +106,12 @@ def _refuse_known(name: str) -> None:
 def _supervised(settings: Config, config: Path | None, once: bool, demo: bool) -> int:
     import logging
 
+    from engine.access.redact import mask_logs
     from engine.runtime.down import Down
     from engine.runtime.supervise import supervise
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    mask_logs()
     options = ["--config", str(config)] if config else []
     flags = [name for name, on in (("--once", once), ("--demo", demo)) if on]
     down = Down(settings)

@@ -24,6 +24,7 @@ def work(
 ) -> None:
     """Do the jobs the app asked for until told to stop. SIGTERM and Ctrl-C put the running job back; it goes on next time."""
     from db.session import migrate, open_engine
+    from engine.access.redact import mask_logs
     from engine.cli.store import permit_hosts, point_to_data
     from engine.research.work_kinds import KINDS, Kind
     from engine.research.worker import work as work_off
@@ -32,6 +33,7 @@ def work(
     KINDS["promote"] = Kind(promote.job)  # it knows configurations, which research does not
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    mask_logs()
     logging.getLogger("evenkeel").setLevel(logging.INFO)
     point_to_data()
     permit_hosts()

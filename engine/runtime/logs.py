@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db.room import is_full
+from engine.access.redact import Masked
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
 SHORT = "%(asctime)s %(message)s"
@@ -54,7 +55,7 @@ class _LogFile(RotatingFileHandler):
 
 
 def _formatter(line: str, dates: str) -> logging.Formatter:
-    formatter = logging.Formatter(line, dates)
+    formatter = Masked(line, dates)
     formatter.converter = time.gmtime
     return formatter
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from app.bundle import bundle
 from app.read import logs
-from app.redact import MASK, known, redacted
+from engine.access.redact import MASK, known, redacted
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import NOW
 

@@ -89,10 +89,13 @@ def test_a_body_nested_without_end_is_refused_and_a_deep_word_is_not(api: Place)
     assert answer.status_code == 202
 
 
+WORD = st.text('"\\\\[]{}a', max_size=4)
+
+
 @settings(max_examples=40)
 @given(
     st.recursive(
-        st.text(max_size=5) | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner)
+        WORD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORD, inner, max_size=2), max_leaves=10
     )
 )
 def test_the_depth_is_that_of_the_value(value: object) -> None:
