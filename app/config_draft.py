@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -16,10 +17,12 @@ from engine.config import door
 from engine.config.errors import ConfigError
 from engine.config.model import Config
 from engine.config.problems import Problem, problems
-from engine.config.reading import find
+from engine.config.reading import find, tables_of
 from engine.config.secrets import masked, unmasked
 
 DRAFT, SAID = "config_draft", "config_said"
+DOORS = {"network": ("allow_hosts",), "run": ("base_url", "ws_url"), "api": ("host", "allowed_hosts")}
+"""Settings that the page shows and does not write."""
 
 
 @dataclass
@@ -131,11 +134,33 @@ def keep_mine() -> None:
         draft.base = draft.now
 
 
+def doors(before: str, after: str) -> list[str]:
+    """The settings that differ and say whom the engine calls or who may call it: no login here opens those."""
+    old, new = _tables(before), _tables(after)
+    found = []
+    for table, keys in DOORS.items():
+        mine, theirs = old.get(table), new.get(table)
+        was, now = ((one if isinstance(one, dict) else {}) for one in (mine, theirs))
+        found += [f"[{table}] {key}" for key in keys if was.get(key) != now.get(key)]
+    return found
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tables_of(text)
+    except ConfigError:
+        return {}
+
+
 def apply() -> None:
     """Write the draft, if the file is still the one that was read. What became of it is said at the page's next run."""
     draft: Draft = st.session_state[DRAFT]
     if checked(draft.text).problems:
         st.session_state[SAID] = ("warning", "Nothing was written: the draft is not right yet.")
+        return
+    if moved := doors(draft.base.text, draft.text):
+        words = f"Nothing was written: {', '.join(moved)} can only be changed in the file itself, on the machine."
+        st.session_state[SAID] = ("warning", words)
         return
     try:
         made = door.write(draft.base.path, draft.text, draft.base.digest, draft.why or "app")

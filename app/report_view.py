@@ -95,7 +95,7 @@ def _kept(engine: Engine, run_id: int, key: str) -> None:
                 f"{plan['name']}: {LOOK_BACK.get(int(plan['days']), str(plan['days']) + ' days')}, {EVERY[plan['every']]}"
             )
             if st.button(
-                "Write now", key=f"report_now_{key}_{number}", type="tertiary", help=str(report_plans.folder_of(plan))
+                "Write now", key=f"report_now_{key}_{number}", type="tertiary", help=str(plan["folder"] or "reports")
             ):
                 fields = ("name", "run_id", "strategy", "days", "sections", "folder")
                 args = {"plan": {name: plan[name] for name in fields}, "end": report_plans.newest(engine, run_id)}

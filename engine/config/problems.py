@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from engine.config.check import check_slot
 from engine.config.errors import ConfigError, findings
 from engine.config.model import Config
+from engine.config.network import check_addresses
 from engine.config.reading import overlay, tables_of
 
 Place = tuple[str | int, ...]
@@ -37,6 +38,10 @@ def problems(text: str, source: str, env: Mapping[str, str]) -> tuple[Config | N
     except ConfigError as error:
         return None, [Problem((), str(error))]
     found = []
+    try:
+        check_addresses(config, source)
+    except ConfigError as error:
+        found.append(Problem((), str(error)))
     for number, slot in enumerate(config.slots):
         try:
             check_slot(slot, f"[[slots]] {number + 1}")

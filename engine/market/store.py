@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc as ipc
 
+from engine.access.paths import plain
 from engine.market.candles import COLUMNS, Candles, DataError, iso
 from engine.market.columns import from_numpy, to_numpy
 from engine.market.files import check
@@ -50,6 +51,7 @@ class Store:
 
     def path(self, exchange: str, symbol: str, timeframe: str) -> Path:
         timeframe_ms(timeframe)
+        plain(exchange, "an exchange")
         return self.root / exchange.lower() / timeframe / f"{file_stem(symbol)}.arrow"
 
     def write(self, exchange: str, symbol: str, timeframe: str, candles: Candles, *, revised: int = 0) -> Series:

@@ -18,6 +18,7 @@ from sqlmodel import col
 from db.models import Alert, ReportPlan
 from db.queries import rows
 from db.session import data_folder, write_session
+from engine.access.paths import Outside, inside
 from engine.core.types import MS_DAY
 from engine.research import report
 from engine.research.jobs import ask_once, wall_ms
@@ -47,6 +48,10 @@ def keep(engine: Engine, plan: Mapping[str, Any]) -> None:
     name, sections = " ".join(str(plan["name"]).split())[:80], str(plan.get("sections", ""))
     if not name:
         raise ReportError("give the report a name")
+    try:
+        folder_of(plan)
+    except Outside as error:
+        raise ReportError(str(error)) from None
     unknown = [one for one in sections.split(",") if one and one not in report.SECTIONS]
     if unknown:
         raise ReportError(f"no section {unknown[0]!r}; a report has {', '.join(report.SECTIONS)}")
@@ -125,8 +130,8 @@ def write(engine: Engine, plan: Mapping[str, Any], end: int) -> Path:
 
 
 def folder_of(plan: Mapping[str, Any]) -> Path:
-    """Where a plan writes; a relative folder lies in the data folder."""
-    return data_folder() / (str(plan.get("folder") or "") or "reports")
+    """Where a plan writes: a folder in the data folder, whoever asks. Outside (ValueError) where it is none."""
+    return inside(data_folder(), str(plan.get("folder") or "") or "reports")
 
 
 def _whole(path: Path, text: str) -> None:

@@ -221,3 +221,33 @@ def test_every_table_has_its_form(file: Path, database: Engine, open_page: Open,
     test = open_page("settings", part=part)
     fields = [*test.number_input, *test.text_input, *test.selectbox]
     assert [one for one in fields if f"_{part}_" in str(one.key)]
+
+
+def test_whom_the_engine_calls_is_not_changed_from_a_page() -> None:
+    from app.config_draft import doors
+
+    before = "[[slots]]\n"
+    for lines, moved in (
+        ('[network]\nallow_hosts = ["127.0.0.1"]', ["[network] allow_hosts"]),
+        ('network.allow_hosts = ["10.0.0.0/8"]', ["[network] allow_hosts"]),
+        ('[run]\nbase_url = "https://evil.example"\nws_url = "wss://evil.example"', ["[run] base_url", "[run] ws_url"]),
+        ('[api]\nhost = "0.0.0.0"\nallowed_hosts = ["evil.example"]', ["[api] host", "[api] allowed_hosts"]),
+        ("[limits]\nmax_positions = 3", []),
+    ):
+        assert doors(before, f"{lines}\n{before}") == moved
+        assert doors(f"{lines}\n{before}", before) == moved
+    assert doors("no toml at all [", f'[network]\nallow_hosts = ["127.0.0.1"]\n{before}') == ["[network] allow_hosts"]
+
+
+def test_a_draft_that_opens_a_door_is_not_written(open_page: Open, file: Path) -> None:
+    import streamlit as st
+
+    from app import config_draft
+
+    test = open_page("settings")
+    draft = test.session_state[config_draft.DRAFT]
+    st.session_state[config_draft.DRAFT] = draft
+    draft.text = draft.text.replace("[limits]", '[network]\nallow_hosts = ["127.0.0.1"]\n[limits]', 1)
+    config_draft.apply()
+    assert "only be changed in the file itself" in st.session_state[config_draft.SAID][1]
+    assert file.read_text() == FILE

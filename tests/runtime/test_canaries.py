@@ -16,17 +16,10 @@ from tests.crash.session import ROOT, market
 from tests.runtime.processes import living, stopped
 
 pytestmark = pytest.mark.long
-TELLS = """
-
-class Teller(Holder):
-    \"\"\"Says what it should not.\"\"\"
-
-    def signals(self, bars: Bars) -> Signals:
-        import logging, os
+TELLS = """        import logging, os
 
         logging.getLogger("evenkeel.mine").error("key %s", os.environ["OPENROUTER_API_KEY"])
-        return super().signals(bars)
-"""
+        minute ="""
 
 
 def test_no_file_of_an_engine_holds_a_planted_secret_and_none_is_open_to_others(tmp_path: Path) -> None:
@@ -34,12 +27,12 @@ def test_no_file_of_an_engine_holds_a_planted_secret_and_none_is_open_to_others(
         engine = living(tmp_path / "engine", place)
         engine.config.write_text(f'[log]\nlevel = "debug"\n{engine.config.read_text()}')
         strategy = engine.folder / "my" / "strategies" / "holder.py"
-        strategy.write_text(strategy.read_text() + TELLS)
+        strategy.write_text(strategy.read_text().replace("        minute =", TELLS))
         secrets = engine.folder / "my" / ".env"
         secrets.write_text("".join(f"{name}='{value}'\n" for name, value in CANARIES.items()))
         secrets.chmod(0o600)
         with engine.running() as process:
-            engine.until("SELECT count(*) > 3 FROM equity", process)
+            engine.until("SELECT count(*) > 1 FROM equity", process, 150)
             backup = [sys.executable, str(ROOT / "run_engine.py"), "backup", "--config", str(engine.config)]
             subprocess.run(backup, cwd=ROOT, env=engine.environment(), capture_output=True, timeout=120, check=False)
             assert stopped(process) == 0
