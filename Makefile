@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 N ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test long check bench load oracles clouds crash simulate shots app engine stop tmux lock format
+.PHONY: help install install-dev demo test long check bench load oracles clouds crash simulate shots app engine stop tmux lock audit sbom format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -76,3 +76,9 @@ shots: install-dev ## a picture of every page, light and dark, wide and narrow
 
 lock: install-dev ## resolve requirements*.in anew into the locked requirements*.txt
 	@sh tools/lock.sh
+
+audit: install-dev ## known holes in the locked packages (wants the network; says so without)
+	@sh tools/audit.sh
+
+sbom: install ## the locked packages as a bill of materials, sbom.json
+	@$(PY) tools/sbom.py > sbom.json && echo "sbom.json"
