@@ -44,10 +44,8 @@ ACTIVE = """() => [...document.querySelectorAll('*')].filter(one =>
   || (one.matches('a') && /evil/.test(one.getAttribute('href') || one.getAttribute('xlink:href') || ''))
 ).map(one => one.outerHTML.slice(0, 200))"""
 
-THERE = (
-    'document.querySelector(\'[data-testid="stMain"] .ek-title, [data-testid="stMain"] h1, [data-testid="stMain"] h2\')'
-)
-"""A page's own heading: its script has begun."""
+THERE = "(document.querySelector('[data-testid=\"stMain\"]')?.innerText || '').length > 150"
+"""The page has words: its script has begun."""
 
 
 def poison(file: Path) -> int:
