@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from app import ahead
 from app.guard.start import gate
 
 app = st.App("app/script.py", middleware=[gate()])
+ahead.begin()

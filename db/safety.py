@@ -102,6 +102,8 @@ class Alert(Table, table=True):
         one_of("severity", ("info", "warning", "critical")),
         one_of("state", ("new", "sent", "dead")),
         Index(None, "state", "id"),
+        Index(None, "run_id", "ts"),
+        Index(None, "kind", "id"),
     )
 
     id: int | None = key()

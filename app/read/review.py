@@ -83,7 +83,8 @@ def under(engine: Engine, run_id: int) -> dict[str, Column]:
     """By trade, in order of `seq`: the version of configuration, and `source`, the place among `sources` of the hash of the
     strategy's source it was opened under."""
     found = columns(engine, UNDER, {"run": run_id, "since": 0})
-    place: dict[str, int] = {}
     texts = found.pop("source_hash").tolist()
-    found["source"] = np.fromiter((place.setdefault(text or "", len(place)) for text in texts), np.int64, len(texts))
-    return {**found, "sources": np.array(list(place), object)}
+    sources = list(dict.fromkeys(text or "" for text in dict.fromkeys(texts)))
+    place = {text: sources.index(text or "") for text in dict.fromkeys(texts)}
+    found["source"] = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+    return {**found, "sources": np.array(sources, object)}

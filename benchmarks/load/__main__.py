@@ -19,10 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import figures, machine, report, ticks, verdicts
+from benchmarks.load import figures, grid, machine, recovery, report, sessions, storm, ticks, verdicts
 
 Part = Callable[[Path, bool], dict[str, Any]]
-PARTS: dict[str, Part] = {"machine": machine.measure, "ticks": ticks.measure}
+PARTS: dict[str, Part] = {
+    "machine": machine.measure, "ticks": ticks.measure, "grid": grid.measure, "sessions": sessions.measure,
+    "storm": storm.measure, "recovery": recovery.measure,
+}  # fmt: skip
 
 
 def run(names: list[str], quick: bool) -> dict[str, Any]:

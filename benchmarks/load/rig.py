@@ -26,6 +26,7 @@ SLOTS = (
     ("donchian_breakout", ""),
     ("rsi_reversion", ""),
 )
+MINE = "run_id = (SELECT id FROM run WHERE name = 'load')"
 CONFIG = """\
 [run]
 name = "load"
@@ -132,8 +133,9 @@ class Engine:
     """A running engine and its database."""
 
     def __init__(
-        self, folder: Path, exchange: Exchange, slots: Sequence[tuple[str, str]] = SLOTS, more: str = ""
-    ) -> None:
+        self, folder: Path, exchange: Exchange, slots: Sequence[tuple[str, str]] = SLOTS, more: str = "",
+        secrets: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.api, self.out = folder, free_port(), folder / "probe.npz"
         self.config = folder / "config.toml"
         ports = {"rest": exchange.ports["rest"], "ws": exchange.ports["ws"], "api": self.api}
@@ -145,7 +147,9 @@ class Engine:
         self.said = (folder / "said.txt").open("w")
         command = [sys.executable, "-m", "benchmarks.load.probe", str(self.out), "run", "--config", str(self.config)]
         self.begun = time.perf_counter()
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment(folder), stderr=self.said, stdout=self.said)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(folder, **(secrets or {})), stderr=self.said, stdout=self.said
+        )
 
     def ask(self, query: str, *words: Any) -> Any:
         """One row of the database, None where there is none (yet)."""
@@ -159,12 +163,15 @@ class Engine:
 
     def live(self) -> None:
         """Returns once the engine takes the market as it comes."""
-        query = "SELECT feed FROM engine_status WHERE state = 'running' AND exchange_ts > 0"
-        until(lambda: (self.ask(query) or ("",))[0] == "live", "the engine takes the market")
+        query = f"SELECT feed FROM engine_status WHERE state = 'running' AND exchange_ts > 0 AND pid = ? AND {MINE}"
+        until(lambda: (self.ask(query, self.process.pid) or ("",))[0] == "live", "the engine takes the market")
 
     def reached(self, ts: int) -> None:
         """Returns once everything before exchange ms `ts` has been taken."""
-        until(lambda: (self.ask("SELECT exchange_ts FROM engine_status") or (0,))[0] >= ts, "the engine catches up")
+        until(
+            lambda: (self.ask(f"SELECT exchange_ts FROM engine_status WHERE {MINE}") or (0,))[0] >= ts,
+            "the engine catches up",
+        )
 
     def stop(self) -> dict[str, Any]:
         """Stopped gracefully; what the probe wrote down."""

@@ -49,7 +49,7 @@ def measure(folder: Path, quick: bool = False, per_message: int = 1) -> dict[str
             stages.append(sent)
             if sent["late"] > LAG_S:
                 break
-        counters = engine.ask("SELECT counters FROM engine_status")
+        counters = engine.ask(f"SELECT counters FROM engine_status WHERE {rig.MINE}")
         notes = engine.stop()
         bars = _told_bars(folder)
     rows = [_stage(sent, notes) for sent in stages]

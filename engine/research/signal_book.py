@@ -242,9 +242,11 @@ def _of_slots(at: Ints, values: Sequence[str]) -> Facet:
 
 
 def _words(values: Column) -> Facet:
-    names = {name: code for code, name in enumerate(sorted(set(values.tolist())))}
-    codes = np.fromiter((names[value] for value in values.tolist()), np.int64, values.size)
-    return Facet(codes, tuple(names))
+    said = values.tolist()
+    names = {name: code for code, name in enumerate(sorted(set(said)))}
+    if len(names) == 1:  # most of these columns: nobody asked a model, no regime is known
+        return Facet(np.zeros(len(said), np.int64), tuple(names))
+    return Facet(np.fromiter(map(names.__getitem__, said), np.int64, len(said)), tuple(names))
 
 
 def _rules(engine: Engine, run_id: int, raw: dict[str, Column], fate: Ints) -> Facet:
