@@ -11,8 +11,11 @@ from sqlalchemy import Engine
 
 from app import data
 from app.clock import now_ms
+from db.queries import scalar
+from engine.config.errors import ConfigError
+from engine.config.live import LiveSection
 from engine.config.model import Config
-from engine.config.reading import find, load
+from engine.config.reading import find, load, parse
 from engine.research.live_checks import Check
 from engine.research.live_checks import checks as every_check
 from engine.research.twins import Beside
@@ -37,6 +40,19 @@ def checks(engine: Engine | None) -> Found:
     config = load(path)
     told = kept(Path(os.environ.get("EVENKEEL_DATA") or config.storage.data_dir))
     return Found(path, config, told, every_check(engine, config, os.environ, told, now_ms()))
+
+
+def first_trades(engine: Engine, run_id: int) -> int:
+    """How many of the run's first positions have the exchange's smallest size, by the configuration that is in force."""
+    text = scalar(
+        engine,
+        "SELECT c.text FROM config_version c JOIN run r ON r.config_version_id = c.id WHERE r.id = :run",
+        {"run": run_id},
+    )
+    try:
+        return parse(str(text)).live.first_trades if text else LiveSection().first_trades
+    except ConfigError:  # written by a program with other settings
+        return LiveSection().first_trades
 
 
 def beside(engine: Engine, run_id: int, twin: int) -> Beside | None:

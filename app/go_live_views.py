@@ -85,7 +85,7 @@ def _sums(page: ui.Page, live: Live) -> None:
     by = {row["state"]: int(row["n"]) for row in live.states}
     resting = sum(by.get(state, 0) for state in ("acked", "partial", "canceling"))
     unsure = sum(by.get(state, 0) for state in UNSURE)
-    first = _first_trades(page)
+    first = go_live_data.first_trades(page.engine, page.run_id)
     shown = [
         Tile("Orders", f"{sum(by.values()):,}", f"{by.get('filled', 0):,} filled"),
         Tile("At the exchange", f"{resting:,}", "resting now"),
@@ -101,13 +101,6 @@ def _sums(page: ui.Page, live: Live) -> None:
         ),
     ]  # fmt: skip
     tiles(shown, "golive")
-
-
-def _first_trades(page: ui.Page) -> int:
-    try:
-        return go_live_data.checks(None).config.live.first_trades
-    except Exception:  # no file that can be read: the number is a caption only
-        return 10
 
 
 def _unsure(page: ui.Page, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -98,6 +98,7 @@ def _sqlite() -> Iterator[Finding]:
 def _config() -> Iterator[Finding]:
     from engine.config.check import check_slots
     from engine.config.errors import ConfigError
+    from engine.config.going_live import check_live
     from engine.config.reading import find, load
 
     path = find()
@@ -107,6 +108,7 @@ def _config() -> Iterator[Finding]:
     try:
         config = load(path)
         check_slots(config, str(path))
+        check_live(config, os.environ, str(path))
     except ConfigError as error:
         yield Finding("configuration", False, str(error).replace("\n", "; "))
         return
