@@ -11,6 +11,8 @@ import streamlit as st
 from app import formats, go_live_data, tables, ui
 from app.clock import now_ms
 from app.go_live_data import Found
+from app.read import runs
+from app.read.overview import as_json
 from app.tiles import Tile, tiles
 from engine.research.live_account import UNSURE, Live, happened
 from engine.research.live_checks import Check
@@ -77,6 +79,7 @@ def orders(page: ui.Page) -> None:
         )
         return
     _sums(page, live)
+    _compared(page)
     _unsure(page, live.unsure)
     _stops(live.stops)
 
@@ -101,6 +104,14 @@ def _sums(page: ui.Page, live: Live) -> None:
         ),
     ]  # fmt: skip
     tiles(shown, "golive")
+
+
+def _compared(page: ui.Page) -> None:
+    """When ledger and exchange were last laid side by side, as the engine tells."""
+    status = runs.status(page.engine, page.run_id)
+    at = as_json(status["counters"]).get("live_reconciled") if status else None
+    if at:
+        st.caption(f"Ledger and exchange were last compared at {formats.when(at, seconds=True)} UTC.")
 
 
 def _unsure(page: ui.Page, rows: Sequence[Mapping[str, Any]]) -> None:

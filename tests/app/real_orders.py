@@ -49,7 +49,7 @@ def _status(now: int, mode: str) -> dict[str, Any]:
     return {
         "run_id": LIVE, "pid": 4243, "host": "test", "version": "0.1.0", "mode": mode, "state": "running",
         "started_ts": now - 3 * DAY, "heartbeat_ts": now - 300, "exchange_ts": now - 300, "last_bar_ts": now - 1500,
-        "feed": "live", "counters": {},
+        "feed": "live", "counters": {"live_reconciled": now - 20_000},
     }  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def test_unsure_orders_come_first_with_the_way_to_settle_them(database: Engine, 
     words = said(page)
     assert "Nobody is sure of: 2 (97.30 USD reserved)" in words
     assert f"live settle {'e' * 32}" in words
+    assert "last compared at 2026-01-05 07:59:40 UTC" in words
     first = tables(page)[0]
     assert list(first["state"]) == ["unknown", "quarantined"]
     assert "Smallest size: over" in words
