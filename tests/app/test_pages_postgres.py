@@ -15,7 +15,7 @@ from tests.app.conftest import Open, said
 from tests.app.seed import seed
 
 pytestmark = pytest.mark.postgres
-ALWAYS = ("overview", "trades", "system")
+ALWAYS = ("overview", "system")
 """Opened on every run of the suite; the others are left to `make long`."""
 PAGES = [pytest.param(room.name, marks=() if room.name in ALWAYS else pytest.mark.long) for room in rooms()]
 

@@ -18,6 +18,7 @@ from tests.research.conftest import spec, walk
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_a_backtest_and_a_sweep_are_done_there(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = open_engine(postgres)
     with admin.connect() as connection:
