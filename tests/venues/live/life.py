@@ -179,14 +179,15 @@ class LiveLife:
         self.second(price)
         self.pump(pumps, 250)
 
-    def settle(self, minutes: int = 4) -> None:
-        """No more faults: everything that can be known becomes known."""
+    def settle(self, minutes: int = 4, rise: int = 0) -> None:
+        """No more faults: everything that can be known becomes known. With `rise` a position is held to the end."""
         self.port.faults = type(self.port.faults)()
         self.port.script.clear()
         for _ in range(minutes * 12):
-            self.second(self.price)
+            self.second(self.price + rise)
             self.pump(6, 500)
             self.now += 1_000
+        self.pump(10, 500)
 
     def enter(self, pumps: int = 8) -> None:
         """Closes fall and rise until the strategy has entered; then so many pumps."""

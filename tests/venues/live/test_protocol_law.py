@@ -55,13 +55,24 @@ class Protocol(RuleBasedStateMachine):
         assert self.life is not None
         self.life.minute(self.life.price + Decimal(change), pumps=pumps)
 
-    @rule(away=st.sampled_from([10, 4_000, 90_000]))
-    def die(self, away: int) -> None:
+    @rule(away=st.sampled_from([10, 4_000, 90_000]), at=st.sampled_from(["rest", "answer", "tape", "synced"]))
+    def die(self, away: int, at: str) -> None:
+        """At rest; with an answer read and nothing written; with it on the tape, in memory or on the disk, and not committed."""
         assert self.life is not None
-        self.life.die()
-        self.life.now += away
-        self.life.port.advance(self.life.now)
-        self.life.begin()
+        life = self.life
+        if at != "rest":
+            life.now += 50
+            life.port.advance(life.now)
+            life.lane.pump(life.now)
+        if at in ("tape", "synced"):
+            for kind, *words in life.doors.take():
+                life.desk.event(life.trader.now, [kind, life.trader.now, *words])
+        if at == "synced":
+            life.tape.sync()
+        life.die()
+        life.now += away
+        life.port.advance(life.now)
+        life.begin()
 
     @rule(down=st.booleans())
     def lose_the_network(self, down: bool) -> None:
@@ -77,7 +88,7 @@ class Protocol(RuleBasedStateMachine):
         try:
             if self.life is not None:
                 self.life.port.down = False
-                self.life.settle(3)
+                self.life.settle(3, rise=1)
                 invariants.converged(self.life)
         finally:
             if self.life is not None:
