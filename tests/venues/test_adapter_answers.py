@@ -359,7 +359,7 @@ def whatever_comes(venue: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_comes_is_accepted_refused_or_unknown(venue: str, data: st.DataObject) -> None:
     whatever_comes(venue, data)

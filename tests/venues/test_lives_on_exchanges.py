@@ -105,7 +105,7 @@ def test_an_entry_is_filled_protected_and_left(tmp_path: Path, venue: str) -> No
     life.second(life.price * Decimal("0.985").quantize(CENT) // CENT * CENT)
     life.pump(40, 250)
     life.settle(1)
-    assert life.held() == 0
+    assert life.held() < VENUE_LOT[venue], "less than can be sold there"
     agree(life, port)
 
 
@@ -129,7 +129,7 @@ def lived(folder: Path, venue: str, seed: int, minutes: int) -> None:
 
 @pytest.mark.parametrize("venue", sorted(SPECS))
 def test_a_life_on_an_exchange_that_fails(tmp_path: Path, venue: str) -> None:
-    lived(tmp_path, venue, 3, 8)
+    lived(tmp_path, venue, 3, 4)
 
 
 @pytest.mark.long
