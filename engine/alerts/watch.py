@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from engine.access.redact import known, said
 from engine.alerts.message import clip, mask, one_line
 
 AWAY_MS = 30_000
@@ -49,10 +50,19 @@ class ErrorLog(logging.Handler):
         if record.name.startswith("evenkeel.alerts"):
             return
         try:
-            first = mask(one_line(record.getMessage()), self.secrets())
+            first = self._plain(one_line(record.getMessage()))
             error = record.exc_info[1] if record.exc_info else None
-            body = mask(f"{type(error).__name__}: {one_line(str(error))}", self.secrets()) if error else ""
+            body = self._plain(f"{type(error).__name__}: {one_line(str(error))}") if error else ""
             hour = int(record.created * 1000) // HOUR_MS
-            self.tell("warning", clip(first, 160), clip(body, 500), f"{record.name}:{clip(str(record.msg), 80)}:{hour}")
+            self.tell(
+                "warning",
+                clip(first, 160),
+                clip(body, 500),
+                f"{record.name}:{clip(self._plain(str(record.msg)), 80)}:{hour}",
+            )
         except Exception:  # a record that cannot be written must not stop whoever logged it
             self.handleError(record)
+
+    def _plain(self, words: str) -> str:
+        """Without the channels' secrets, and without any other of the environment: an alert is a row of the database."""
+        return said(mask(words, self.secrets()), known())

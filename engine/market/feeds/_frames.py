@@ -7,7 +7,7 @@ stays bytes: whoever parses it refuses what is not UTF-8.
 from __future__ import annotations
 
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-MOST = 64 * 1024 * 1024
+MOST = 4 * 1024 * 1024
 """Bytes of a message; no exchange's comes near."""
 _DATA = (TEXT, BINARY)
 
