@@ -47,10 +47,12 @@ def standing(engine: Engine | None, name: str) -> None:
     """Which version is in force, and what stands between the file and the engine."""
     found = read.in_force(engine, name) if engine is not None else None
     if engine is None or found is None:
-        st.caption(f"No engine has run {name} yet: the file acts at its first start.")
+        st.caption(f"No engine has run {forms.safe(name)} yet: the file acts at its first start.")
         return
     since = f"{formats.when(found['created_ts'], seconds=True)} UTC"
-    st.caption(f"{name} trades under version {found['id']}, known since {since} from {_source(found['source'])}.")
+    st.caption(
+        f"{forms.safe(name)} trades under version {found['id']}, known since {since} from {forms.safe(_source(found['source']))}."
+    )
     run = next((row for row in runs.runs(engine) if row["name"] == name), None)
     status = runs.status(engine, run["id"]) if run else None
     message = str(status["message"] or "") if status else ""

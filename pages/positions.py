@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, data, formats, live_chart, slot_data, tables, ui
+from app import charts, data, formats, forms, live_chart, slot_data, tables, ui
 from app.clock import now_ms
 from app.confirm import asking, note
 from app.read import overview, positions, slot_chart
@@ -110,7 +110,9 @@ def card(page: ui.Page, position: dict[str, Any]) -> None:
     key = position["key"]
     with st.container(border=True, key=f"position_{key}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(formats.slot(position["strategy"], position["symbol"], position["label"]), anchor=False)
+            st.subheader(
+                forms.safe(formats.slot(position["strategy"], position["symbol"], position["label"])), anchor=False
+            )
             if page.trading:
                 actions(position)
         flags(position)
