@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 SPEED = 20.0
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD", "LINK/USD", "DOGE/USD")
 SLOTS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.load import figures, report, verdicts
@@ -20,9 +20,11 @@ from engine.market.feeds.coinbase import parse
 from engine.market.wire import Listed
 from engine.sandbox.products import LISTED
 
+RUNS = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
 
+@RUNS
 @given(VALUES, st.floats(0.01, 1.0))
 def test_a_quantile_is_the_smallest_value_so_many_do_not_exceed(values: list[float], share: float) -> None:
     found = figures.quantile(values, share)
@@ -31,6 +33,7 @@ def test_a_quantile_is_the_smallest_value_so_many_do_not_exceed(values: list[flo
     assert sum(one < found for one in values) < share * len(values)
 
 
+@RUNS
 @given(VALUES)
 def test_quantiles_are_in_order_and_scale(values: list[float]) -> None:
     told = figures.told(values)
@@ -39,6 +42,7 @@ def test_quantiles_are_in_order_and_scale(values: list[float]) -> None:
     assert figures.quantile(np.array(values) * 2, 0.9) == 2 * figures.quantile(values, 0.9)
 
 
+@RUNS
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.floats(0, 50)), min_size=1, max_size=20),
     st.lists(st.integers(0, 60), max_size=9),
@@ -52,6 +56,7 @@ def test_what_closes_a_second_is_the_first_burst_that_reaches_it(
         assert found == first or (math.isnan(found) and math.isnan(first))
 
 
+@RUNS
 @given(st.lists(st.floats(0, 9), max_size=9), st.lists(st.floats(0, 9), max_size=9))
 def test_an_event_is_written_by_the_first_commit_behind_it(at: list[float], ends: list[float]) -> None:
     for one, found in zip(at, figures.first_behind(at, sorted(ends)).tolist(), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websocket import ABNF
 from websocket._abnf import continuous_frame, frame_buffer
@@ -58,6 +58,7 @@ def by_the_library(data: bytes) -> list[tuple[int, bytes]]:
         return found
 
 
+RUNS = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000])
 PAYLOADS = st.builds(lambda size, one: bytes([one]) * size, SIZES, st.integers(0, 255))
 CONTROL = st.builds(
@@ -77,12 +78,14 @@ def messages(draw: st.DrawFn) -> list[bytes]:
     return found
 
 
+@RUNS
 @given(st.lists(messages() | CONTROL, max_size=6), st.lists(st.integers(0, 200_000), max_size=8))
 def test_any_cutting_gives_what_the_library_reads(streams: list[list[bytes]], cuts: list[int]) -> None:
     data = b"".join(part for stream in streams for part in stream)
     assert taken(data, [cut for cut in cuts if cut <= len(data)]) == by_the_library(data)
 
 
+@RUNS
 @given(st.lists(st.binary(max_size=140), min_size=1, max_size=4))
 def test_byte_by_byte_is_the_same_as_at_once(texts: list[bytes]) -> None:
     data = b"".join(encoded(0x81, text) for text in texts)
