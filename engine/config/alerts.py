@@ -27,13 +27,14 @@ KINDS: dict[str, str] = {
     "strategy": "a slot was stopped because its strategy failed",
     "config": "the configuration was reloaded or refused",
     "ai_budget": "part of the budget for AI is spent",
+    "venue": "a real order nobody can tell about, a refused or missing stop, coins or fills that do not add up",
     "drift": "a run does not do what its backtest says",
     "backup": "a backup failed",
     "report": "a scheduled report was written; its summary",
     "channel": "a channel does not take messages",
 }
 """What can be told, and what it means."""
-PUSHED = ("trade", "breaker", "kill", "limit", "engine", "outage", "daily")
+PUSHED = ("trade", "breaker", "kill", "limit", "engine", "outage", "venue", "daily")
 EVERY = "all"
 _CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
 _URL = r"^https?://[^\s/]+(/\S*)?$"
