@@ -278,10 +278,20 @@ def _recover(session: Session, snapshot: Snapshot) -> None:
             one.take(event, trader)
         end = behind
     session.tape.open(end)
+    _name_anew(session)
     point("recovery.replayed")
     text = f"went on from the snapshot of {iso(snapshot.exchange_ts)}, {end.seq - start.seq} later events taken from the tape"
     session.recorder.markers.append((trader.now, "recovery", text))
     log.info("%s", text)
+
+
+def _name_anew(session: Session) -> None:
+    """A setup may have been taken over behind the snapshot, right after it: rows go by the slots that are in force now."""
+    lived: list[tuple[int, Recorder, Trader]] = [(session.run_id, session.recorder, session.trader)]
+    lived += [(one.run_id, one.recorder, one.trader) for one in session.challengers]
+    for run_id, recorder, trader in lived:
+        if recorder.context.slots != trader.setup.slots:
+            recorder.context = context_of(session.engine, run_id, trader.setup)
 
 
 def _start_on_tape(session: Session, position: Position) -> Position:
