@@ -64,7 +64,7 @@ def measure(folder: Path, quick: bool = False) -> dict[str, Any]:
             "EVENKEEL_SLACK_WEBHOOK": silent,
             "EVENKEEL_LOAD_ALERTS": str(alerts),
         }  # fmt: skip
-        more = '[alerts]\nthrottle_count = 1000\ntimeout_s = 5.0\npush = ["error"]\n'
+        more = '[network]\nallow_hosts = ["127.0.0.1"]\n\n[alerts]\nthrottle_count = 1000\ntimeout_s = 5.0\npush = ["error"]\n'
         with rig.engine(folder, exchange, more=more, secrets=secrets) as engine:
             engine.live()
             spans, sent = [], []
