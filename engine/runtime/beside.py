@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -20,6 +21,8 @@ from engine.config.model import Config
 log = logging.getLogger("evenkeel.beside")
 
 Write = Callable[[Connection], None]
+MOST_WRITES = 64
+"""In one transaction: a storm of alerts must not make an order wait for more than a few hundredths of a second."""
 Kill = Callable[..., None]
 
 
@@ -62,9 +65,9 @@ class Doors:
         self._events.append([kind, *words])
 
     def write(self, work: Write, soon: bool = False) -> None:
-        """`work` is called with the connection of the loop's next transaction: at the next commit or heartbeat, within about
-        a second; with `soon` at the loop's next turn. It runs again from the start if that transaction does not land; it must
-        not wait for anything."""
+        """`work` is called with the connection of one of the loop's next transactions, in the order of the calls: at the next
+        commit or heartbeat, within about a second; with `soon` at the loop's next turn. It runs again from the start if that
+        transaction does not land; it must not wait for anything."""
         self._writes.append(work)
         self.soon = self.soon or soon
 
@@ -75,14 +78,14 @@ class Doors:
             yield self._events.popleft()
 
     def waiting(self) -> list[Write]:
-        """The writes that wait, oldest first; they stay until `written`."""
-        return list(self._writes)
+        """The writes that wait for the next transaction, oldest first, at most MOST_WRITES; they stay until `written`."""
+        return list(islice(self._writes, MOST_WRITES))
 
     def written(self, done: int) -> None:
-        """The oldest `done` writes have landed."""
+        """The oldest `done` writes have landed; what a full transaction left goes with the next turn's."""
         for _ in range(done):
             self._writes.popleft()
-        self.soon = self.soon and bool(self._writes)
+        self.soon = bool(self._writes) and (self.soon or done == MOST_WRITES)
         if done:
             for tell in self.landed:
                 tell()

@@ -151,7 +151,7 @@ class _Loop:
             self.kill.stop()
         self._stop()
         self.beside.stop(STOP_S)
-        self.session.recorder.beat(self.trader if self.trader.now else None, self.session.vitals, self.doors)
+        self.session.recorder.end(self.trader if self.trader.now else None, self.session.vitals, self.doors)
 
     def _close_feed(self) -> None:
         """End the feed's thread, which may be waiting for room in the queue: what it still holds is asked for again later."""

@@ -204,8 +204,10 @@ import sys, threading
 sys.path.insert(0, {root!r})
 from tests.alerts.test_service import Loop, SECRET, config
 from db.session import open_engine
+from engine.access.outbound import permit
 from engine.alerts import outbox
 from engine.alerts.service import Alerts, Where
+permit(["127.0.0.1"])
 url, hook = sys.argv[1:]
 loop = Loop(open_engine(url))
 env = {{"EVENKEEL_WEBHOOK_URL": hook, "EVENKEEL_WEBHOOK_SECRET": SECRET}}

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from db.models import Alert
 from db.session import migrate, open_engine
-from engine.runtime.beside import Beside, Doors, write_all
+from engine.runtime.beside import MOST_WRITES, Beside, Doors, write_all
 
 
 @pytest.fixture
@@ -53,6 +53,24 @@ def test_rows_of_a_transaction_that_did_not_land_land_with_the_next(database: En
     doors.written(len(writes))
     assert _titles(database) == ["one", "two"]
     assert doors.waiting() == []
+
+
+def test_a_storm_lands_in_order_over_several_transactions_one_turn_after_the_other(database: Engine) -> None:
+    doors = Doors()
+    names = [str(i) for i in range(2 * MOST_WRITES + 5)]
+    for name in names:
+        doors.write(_alert(name))
+    sizes = []
+    while doors.waiting():
+        assert doors.soon == bool(sizes), "the first waits for the next transaction, the rest for none"
+        writes = doors.waiting()
+        with database.execution_options(write=True).begin() as connection:
+            write_all(connection, writes)
+        doors.written(len(writes))
+        sizes.append(len(writes))
+    assert sizes == [MOST_WRITES, MOST_WRITES, 5]
+    assert not doors.soon
+    assert _titles(database) == names
 
 
 def test_rows_that_the_schema_refuses_leave_the_others_and_the_transaction_alone(database: Engine) -> None:
