@@ -7,9 +7,10 @@ what is its own stands as ["challenger", ts, run id, event]. So one place on one
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as OrmSession
@@ -142,21 +143,29 @@ def _alive(rows: OrmSession, run_id: int) -> list[Run]:
 def _create(rows: OrmSession, session: Session, config: Config, setup: Setup, section: SlotSection) -> Run:
     slot = setup.slots[0]
     number = len(rows.scalars(select(col(Run.id)).where(col(Run.challenger_of) == session.run_id)).all()) + 1
+    told = {"challenger": {"key": slot.key, "of": section.challenger_of, "symbol": slot.symbol}}
+    links: dict[str, Any] = {"challenger_of": session.run_id, "params": told}
+    return create_beside(rows, session, config, setup, f"{config.run.name}-challenger-{number}", links)
+
+
+def create_beside(
+    rows: OrmSession, session: Session, config: Config, setup: Setup, name: str, links: Mapping[str, Any]
+) -> Run:
+    """The row of a run on paper that lives beside the session's, on its tape; `links` say of what kind it is."""
     run_id = ledger_write.create_run(
         rows,
-        name=f"{config.run.name}-challenger-{number}",
+        name=name,
         kind="paper",
         demo=session.vitals.demo,
         status="running",
         exchange=config.run.exchange,
         quote=config.account.quote,
         cash_start=float(config.cash),
-        finest_tf_ms=slot.timeframe_ms,
+        finest_tf_ms=min(slot.timeframe_ms for slot in setup.slots),
         created_ts=session.recorder.clock.wall_ms(),
         started_ts=session.recorder.clock.wall_ms(),
         code_hash=evenkeel.KERNEL_HASH,
-        challenger_of=session.run_id,
-        params={"challenger": {"key": slot.key, "of": section.challenger_of, "symbol": slot.symbol}},
+        **links,
     )
     run = rows.get(Run, run_id)
     assert run is not None

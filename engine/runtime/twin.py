@@ -14,16 +14,14 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import col
 
-import engine as evenkeel
 from db.models import Run
 from engine.config.model import Config
 from engine.config.text import bare
 from engine.core.setup import Setup
-from engine.ledger import write as ledger_write
 from engine.market.lens import KIND, MIRRORED, SHARED, share
 from engine.market.tape import Event
 from engine.runtime.build import with_orphans
-from engine.runtime.challengers import Challenger, stands
+from engine.runtime.challengers import Challenger, create_beside, stands
 from engine.runtime.trader import Trader
 from engine.runtime.versions import put_in_force
 
@@ -94,23 +92,7 @@ def enlist_twin(rows: OrmSession, session: Session, config: Config, setup: Setup
         return
     run = rows.scalars(select(Run).where(col(Run.twin_of) == session.run_id)).first()
     if run is None:
-        run_id = ledger_write.create_run(
-            rows,
-            name=f"{config.run.name}-twin",
-            kind="paper",
-            demo=session.vitals.demo,
-            status="running",
-            exchange=config.run.exchange,
-            quote=config.account.quote,
-            cash_start=float(config.cash),
-            finest_tf_ms=min(slot.timeframe_ms for slot in setup.slots),
-            created_ts=session.recorder.clock.wall_ms(),
-            started_ts=session.recorder.clock.wall_ms(),
-            code_hash=evenkeel.KERNEL_HASH,
-            twin_of=session.run_id,
-        )
-        run = rows.get(Run, run_id)
-    assert run is not None
+        run = create_beside(rows, session, config, setup, f"{config.run.name}-twin", {"twin_of": session.run_id})
     run.status, run.ended_ts = "running", None
     put_in_force(rows, run, config, bare(config), "start", (setup,))
 
