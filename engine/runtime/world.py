@@ -17,13 +17,13 @@ from engine.config.model import Config
 from engine.core.types import Instrument
 from engine.market import feeds
 from engine.market.events import Event
+from engine.market.pace import pace_of
 from engine.market.threads import Spawn, Wait, spawn, wait
 from engine.market.venue import Venue, open_venue
 from engine.runtime.beside import Doors, Service
 from engine.runtime.clock import REAL, Clock
 from engine.runtime.services import services
 from engine.runtime.session import Session
-from engine.runtime.warming import pace_of
 from engine.runtime.watch import FileWatch
 from engine.venues.opening import opened
 from engine.venues.port import Port

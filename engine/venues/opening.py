@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.config.errors import ConfigError
 from engine.config.going_live import check_live, keys_of
 from engine.config.model import Config
+from engine.market.pace import pace_of
 from engine.venues.key_lock import key_lock
 from engine.venues.port import Permissions, Port, Unknown
 
@@ -47,6 +48,7 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
     check_live(config, env)
     port = private_client(config, env)
     try:
+        port.sync()  # a machine whose clock is off could not even ask what the key may do
         check_rights(port.permissions(), config.run.exchange)
     except ConfigError:
         port.close()
@@ -64,7 +66,8 @@ def private_client(config: Config, env: Mapping[str, str]) -> Port:
         raise ConfigError(f"there is no key of {exchange} in the environment or in my/.env")
     from engine.venues import adapters  # not before a person has asked for it
 
-    return adapters.make(exchange, key, secret, base_url=config.run.base_url)
+    base_url = config.run.base_url
+    return adapters.make(exchange, key, secret, base_url=base_url, by_machine=pace_of(base_url) != 1.0)
 
 
 def venues() -> list[str]:

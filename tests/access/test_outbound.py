@@ -26,9 +26,9 @@ from engine.config.network import check_addresses
 from engine.config.reading import parse
 from engine.market.feeds import coinbase
 from engine.market.feeds._socket import StreamFeed
+from engine.market.pace import pace_of
 from engine.market.venue import Venue, VenueError
 from engine.runtime.ping import Ping
-from engine.runtime.warming import pace_of
 
 METADATA = "169.254.169.254"
 NEAR = """

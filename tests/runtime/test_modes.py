@@ -13,7 +13,7 @@ from engine.runtime.session import RunNameTaken, _refuse_another_kind
 from engine.venues import adapters
 from engine.venues.key_lock import KeyInUse, key_lock
 from engine.venues.opening import open_port, venues
-from engine.venues.port import Permissions, Unknown
+from engine.venues.port import Clock, Permissions, Unknown
 from tests.crash.proofs import prove
 from tests.crash.session import Market, market
 from tests.house.test_going_live import KEYS, LIVE, config
@@ -93,10 +93,15 @@ class Account:
     native_stop = ""
 
     def __init__(self, rights: Permissions | Unknown) -> None:
-        self.rights, self.closed = rights, False
+        self.rights, self.closed, self.synced = rights, False, False
 
     def permissions(self) -> Permissions | Unknown:
+        assert self.synced, "a machine whose clock is off cannot sign this question"
         return self.rights
+
+    def sync(self) -> Clock | Unknown:
+        self.synced = True
+        return Unknown("timeout")
 
     def close(self) -> None:
         self.closed = True

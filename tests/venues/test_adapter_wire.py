@@ -155,6 +155,23 @@ def test_the_venue_time_is_kept_when_the_wall_clock_is_set(venue: str) -> None:
     assert port.now() == known + 10_000
 
 
+def test_a_sandbox_that_runs_faster_than_life_is_signed_for_by_the_wall_clock() -> None:
+    hands = Hands()
+    told: list[str] = []
+
+    def say(*asked_: Any) -> Any:
+        told.append(str(asked_))
+        return 200, {"serverTime": NOW + 7_200_000}, {}
+
+    port, _ = opened("binance", say, hands)
+    port.client.by_machine = True  # type: ignore[attr-defined]
+    port.sync()
+    assert port.now() == NOW + 7_200_000
+    port.balances()
+    assert str(NOW) in told[-1]
+    assert str(NOW + 7_200_000) not in told[-1]
+
+
 # -- silence
 
 

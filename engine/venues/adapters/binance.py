@@ -105,12 +105,11 @@ class Adapter:
         order = order_of(request)
         if not order:
             return Refused("unsent", f"a {request.kind} order with a price missing", "unsent")
-        now = self.client.now()
-        life = min(EXPIRY_MS, request.expires_ts - now) if request.expires_ts else EXPIRY_MS
+        life = min(EXPIRY_MS, request.expires_ts - self.client.now()) if request.expires_ts else EXPIRY_MS
         if life <= 0:
             return Refused("unsent", "the request had expired before it was sent", "expired")
         # The time is written here, not when ccxt signs: waiting for its turn must not lengthen the request's life.
-        answer = self.client.ask("privatePostOrder", order | {"timestamp": now, "recvWindow": life})
+        answer = self.client.ask("privatePostOrder", order | {"timestamp": self.client.signing(), "recvWindow": life})
         return self.client.unsent(answer) or self._placed(answer, request) or Unknown(answer.why, answer.wait_ms)
 
     def _placed(self, answer: Answer, request: Request) -> Placed | None:
@@ -180,7 +179,7 @@ class Adapter:
         A window whose page is full is halved, so that it does not matter which end of it the venue cut off.
         """
         end = self.client.now() + 60_000  # past now: the venue's clock may be ahead of what we believe
-        windows = [(start, min(start + DAY_MS, end) - 1) for start in range(ts, end, DAY_MS)][::-1]
+        windows = [(start, start + DAY_MS - 1) for start in range(ts, end, DAY_MS)][::-1]
         found: dict[str, Told] = {}
         for _ in range(PAGES):
             if not windows:

@@ -58,7 +58,7 @@ class Lane:
         self.resolver = Resolver(port, self.booker)
         self.rounds = Rounds(port, self.booker, self.resolver)
         self.settler = Settler(port, engine, run_id, self.booker)
-        self.begun = 0
+        self.former: set[str] | None = None  # waiting and being sent as this process found them: a former one's
         self.quiet_until = 0
         self.held: dict[str, Held] = {}
         self.requests = 0
@@ -70,9 +70,10 @@ class Lane:
     # ---- one step ----------------------------------------------------------------------------------------------------------
     def pump(self, now: int) -> bool:
         """At venue time `now` (ms): at most one request. True if there was something to do."""
-        self.begun = self.begun or now
         if self.mirror.stale and not self._read():
             return False
+        if self.former is None:
+            self.former = {one.client for one in self._all() if one.state in ("ready", "sending")}
         self._first(now)
         if now < self.quiet_until:
             return False
@@ -128,18 +129,22 @@ class Lane:
 
     def _unsent(self, one: Open, now: int) -> None:
         """Committed as being sent and not sent by this process: a former one may have, before it died; we ourselves were late."""
-        if one.created_ts < self.begun or one.sent_ts < self.begun:
+        if self._inherited(one):
             self.booker.advise(
                 one, "unknown", now, "engine", "found as being sent at a start: it may have been", soon=True
             )
         elif now > one.sent_ts + proof.LEASE_MS:
             self.booker.end(one, "canceled", "late: it never left this process")
 
+    def _inherited(self, one: Open) -> bool:
+        """Of a former process: by what stood there, not by times, since the clocks of two lives need not agree."""
+        return self.former is None or one.client in self.former
+
     def _ready(self, one: Open, now: int) -> None:
         """From READY to SENDING by a commit of its own, or back to nothing; neither asks the venue."""
         if self.gate.dry:
             self.booker.end(one, "canceled", "dry: everything but the send")
-        elif one.role == "entry" and one.created_ts < self.begun:
+        elif one.role == "entry" and self._inherited(one):
             self.booker.end(one, "canceled", "crash_before_send: it was never sent")
         elif self.started and (why := self._against(one, now)):
             self.booker.end(one, "canceled", why)
@@ -176,6 +181,8 @@ class Lane:
 
     def _second(self, one: Open, now: int) -> None:
         """C2: what is sent after this commit may be at the venue."""
+        if self.former is not None:
+            self.former.discard(one.client)  # this process sends it
         qty = self._sized(one)
         until = proof.expires(now, self.gate.expiry_ms)
         self.booker.advise(
@@ -238,7 +245,7 @@ class Lane:
         one.mind.look_due = now + (500 if isinstance(answer, Accepted) else 0)
         one.mind.look_ts = 0
         to = "canceling" if one.resting else one.state
-        self.booker.advise(one, to, now, "ack", said)
+        self.booker.advise(one, to, now, "ack", said, soon=True)  # an exit or a new stop waits for it
         self._hear(answer.wait_ms if isinstance(answer, Unknown) else 0, now)
 
     # ---- sends -------------------------------------------------------------------------------------------------------------
@@ -248,7 +255,7 @@ class Lane:
             one for one in self._all() if one.state == "sending" and not one.busy and one.client not in self.egress.sent
         ]
         for one in sorted(ready, key=lambda one: (order.get(one.role, 3), one.id)):
-            if one.sent_ts >= self.begun and now <= one.sent_ts + proof.LEASE_MS:
+            if not self._inherited(one) and now <= one.sent_ts + proof.LEASE_MS:
                 self._send(one, now)
                 return True
         return False
