@@ -10,9 +10,11 @@ import logging
 import sys
 import time
 from collections import Counter
+from itertools import count, islice
 
 from tests.simulation import bugs, many
 from tests.simulation.hunt import hunt
+from tests.simulation.plan import is_live
 from tests.simulation.run import Outcome
 
 
@@ -21,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this one alone, in this process, and say what it came to")
     parser.add_argument("--seeds", type=int, default=0, help="run so many")
     parser.add_argument("--first", type=int, default=1, help="from this one on [1]")
+    parser.add_argument("--account", choices=("paper", "live"), help="only seeds of this kind [both]")
     parser.add_argument("--workers", type=int, help="processes [as many as there are processors]")
     parser.add_argument("--bug", choices=bugs.names(), default="", help="on an engine with this seeded bug")
     parser.add_argument("--bugs", action="store_true", help="hunt every seeded bug, each in at most 500 seeds")
@@ -35,10 +38,11 @@ def main() -> int:
             logging.getLogger("evenkeel").setLevel("INFO")
         print(many.live(options.seed, options.bug))
         return 0
-    return _many(range(options.first, options.first + options.seeds), options)
+    fit = (seed for seed in count(options.first) if options.account in (None, "live" if is_live(seed) else "paper"))
+    return _many(list(islice(fit, options.seeds)), options)
 
 
-def _many(seeds: range, options: argparse.Namespace) -> int:
+def _many(seeds: list[int], options: argparse.Namespace) -> int:
     began, failed, totals = time.monotonic(), 0, Counter[str]()
     for number, told in enumerate(many.each(seeds, workers=options.workers, bug=options.bug), 1):
         if isinstance(told, Outcome):

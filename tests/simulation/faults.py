@@ -147,6 +147,8 @@ class Faults:
         self.locked_until = self.full_until = 0
         self.feed.__init__()  # type: ignore[misc]
         sim.venue.unreachable = sim.venue.refused = sim.venue.untidy = 0.0
+        if sim.exchange is not None:
+            sim.exchange.calm()
 
     def _say(self, what: str) -> None:
         self.simulation.struck[what] += 1

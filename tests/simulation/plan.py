@@ -6,22 +6,26 @@ Each chance is drawn from none, low and high, so that quiet runs and violent one
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from engine.config.live import PHRASE
 
 MIDNIGHT = 1_767_312_000_000  # 2026-01-02 00:00 UTC
 MINUTE = 60_000
+LIVE_EVERY = 3
 
 HEAD = """\
 [run]
 name = "sim"
-exchange = "coinbase"
+exchange = "{exchange}"
+mode = "{mode}"
 
 [account]
 cash = {cash}
 
 [costs]
-maker = 0.0002
+maker = {maker}
 taker = {taker}
 
 [limits]
@@ -52,6 +56,15 @@ tidy_at = ""
 
 [storage]
 data_dir = "{folder}"
+{live}"""
+LIVE = """
+[live]
+acknowledge = "{phrase}"
+capital = {cash}
+max_exposure = {cash}
+max_position = {cash}
+max_order = {most}
+first_trades = {first}
 """
 SLOT = """
 [[slots]]
@@ -131,6 +144,10 @@ class Plan:
     commit_s: float = 10.0
     beat_s: float = 10.0
     sectors: tuple[str, ...] = field(default=())
+    exchange: str = ""
+    """Where real orders go; empty: on paper."""
+    network: tuple[float, float] = (0.0, 0.0)
+    """Low and high chance of each fault of the exchange and of the way there."""
 
     def dice(self, purpose: str) -> random.Random:
         """Chance for one purpose, so that another's draws do not shift it."""
@@ -149,6 +166,7 @@ def plan_of(seed: int) -> Plan:
     if not quiet and not chances["kill"] and dice.random() < 0.5:
         chances["kill"] = LOW_HIGH["kill"][0]
     head = {
+        "exchange": "coinbase", "mode": "paper", "live": "", "maker": 0.0002,
         "cash": dice.choice((1000, 10_000)), "taker": dice.choice((0.0005, 0.006)), "positions": dice.choice((1, 2, 4)),
         "gross": dice.choice((0.5, 1.0)), "losses": dice.choice((0, 2, 3)), "pause": dice.choice((0, 0.01)),
         "halt": dice.choice((0, 0.05)), "orders": dice.choice((0, 0, 1, 3)), "grace": dice.choice((0, 1000, 2500)),
@@ -157,11 +175,48 @@ def plan_of(seed: int) -> Plan:
     start = MIDNIGHT + (
         -dice.randrange(3, 8) * MINUTE if late else dice.randrange(14, 40) * MINUTE + dice.randrange(60_000)
     )
-    return Plan(
+    plan = Plan(
         seed, symbols, head, _slots(dice, symbols), Chances(**chances), start, dice.randrange(2, 7) * MINUTE,
         busy=dice.choice((0.1, 0.25, 0.5)), swing=dice.choice((0.0004, 0.001)),
         commit_s=dice.choice((5.0, 20.0, 60.0)), beat_s=dice.choice((10.0, 30.0)),
     )  # fmt: skip
+    return live_plan(plan) if is_live(seed) else plan
+
+
+def is_live(seed: int) -> bool:
+    """Whether a seed trades real orders, or on paper."""
+    return seed % LIVE_EVERY == 0
+
+
+def live_plan(plan: Plan) -> Plan:
+    """The same with real orders at an exchange of its seed's choice."""
+    dice = plan.dice("live plan")
+    exchange = dice.choice(("binance", "binance", "binance", "coinbase"))
+    maker, taker = {"binance": (0.001, 0.001), "coinbase": (0.006, 0.012)}[exchange]
+    cash = plan.head["cash"]
+    live = LIVE.format(phrase=PHRASE, cash=cash, most=dice.choice((cash, cash // 4)), first=dice.choice((0, 0, 2)))
+    head = {**plan.head, "exchange": exchange, "mode": "live", "live": live, "maker": maker, "taker": taker}
+    if dice.random() < 0.8:  # what fees cost in a few minutes would end the trading
+        head |= {"losses": 0, "pause": 0, "halt": 0}
+    slots = plan.slots
+    if "\nstop = " not in slots and dice.random() < 0.8:
+        slots = slots.replace(
+            'strategy = "restless"\n', f'strategy = "restless"\nstop = {dice.choice((0.001, 0.004, 0.02))}\n'
+        )
+    few = replace(plan.chances, command=plan.chances.command / 4, press=plan.chances.press / 4)
+    network = (
+        (0.0, 0.0) if not any(vars(plan.chances).values()) else dice.choice(((0.0, 0.0), (0.01, 0.05), (0.02, 0.2)))
+    )
+    return replace(
+        plan,
+        head=head,
+        exchange=exchange,
+        network=network,
+        slots=slots,
+        chances=few,
+        busy=max(plan.busy, 0.25),
+        safety_ms=plan.safety_ms + 5 * MINUTE,
+    )
 
 
 def _slots(dice: random.Random, symbols: tuple[str, ...]) -> str:

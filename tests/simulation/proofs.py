@@ -72,7 +72,7 @@ def outages_are_told(database: Path, folder: Path) -> None:
     """I18 and I23: each gap of the tape is one outage of the ledger, and each outage has its alert."""
     gaps = [event for event, _ in Tape(folder / "tape").read() if event[0] == "gap" and event[3] != "start"]
     with sqlite3.connect(database) as raw:
-        outages = raw.execute("SELECT seq, from_ts, to_ts FROM outage ORDER BY seq").fetchall()
+        outages = raw.execute("SELECT seq, from_ts, to_ts FROM outage WHERE run_id = ? ORDER BY seq", (RUN,)).fetchall()
         alerts = {key for (key,) in raw.execute("SELECT dedupe_key FROM alert")}
     assert [tuple(event[1:3]) for event in gaps] == [row[1:] for row in outages], "I18: a gap is no outage"
     untold = [seq for seq, *_ in outages if f"outage:{RUN}:{seq}" not in alerts]

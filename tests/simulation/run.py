@@ -26,9 +26,12 @@ from engine.config.text import bare
 from engine.market.venue import VenueError
 from engine.runtime import crash, loop, session
 from engine.runtime.hold import FULL
-from tests.simulation import faults, proofs
+from engine.runtime.live_orders import live_orders
+from engine.venues.live import ids
+from tests.simulation import faults, live_proofs, proofs
 from tests.simulation.clock import Time
 from tests.simulation.disk import Disk
+from tests.simulation.exchange import LOTS, Exchange
 from tests.simulation.feed import SimulatedFeed
 from tests.simulation.invariants import Invariants
 from tests.simulation.market import Market
@@ -39,6 +42,7 @@ from tests.simulation.stage import Jobs, world_of
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(__file__).parent / "home"
 """A person's own strategies."""
+SHORT = (50, 100, 100, 250, 400)
 STEPS = (250, 1000, 1000, 2000, 3000, 5000)
 AWAY = (0, 0, 0, 1000, 1000, 20_000, 20_000, 150_000, 1_000_000)
 LIVES, TURNS = 80, 20_000
@@ -86,12 +90,13 @@ class Simulation:
         plan = self.plan
         self.time = Time(plan.start_ms)
         self.market = Market(plan.seed, plan.busy, plan.swing, plan.start_ms - 120_000)
-        self.venue = SimulatedVenue(self.market, self.time, plan.dice("venue"))
+        self.venue = SimulatedVenue(self.market, self.time, plan.dice("venue"), LOTS.get(plan.exchange, "0.000001"))
         self.jobs = Jobs(plan.dice("jobs"))
         self.dice, self.deaths = plan.dice("schedule"), plan.dice("deaths")
         self.disk = Disk(self.folder, self._storage)
         self.faults = faults.Faults(self)
         self.invariants = Invariants(self)
+        self.exchange = Exchange(self) if plan.exchange else None
         self.end_ms = plan.start_ms + plan.safety_ms
         self.text = plan.text(str(self.folder))
         self._lines = 0
@@ -104,6 +109,7 @@ class Simulation:
     def live(self) -> Outcome:
         """All lives of the run, and what has to hold at its end."""
         self.file.write_text(self.text)
+        (self.folder / ids.FILE).write_text(f"{self.plan.seed:032x}")
         loop.COMMIT_S, loop.BEAT_S, loop.COMMANDS_S = self.plan.commit_s, self.plan.beat_s, COMMANDS_S
         crash.at_points(self._point)
         try:
@@ -117,6 +123,8 @@ class Simulation:
             self.disk.unlock()
         with patch.dict(os.environ, {"EVENKEEL_HOME": str(HOME)}):
             counts = proofs.prove(self)
+            if self.exchange is not None:
+                counts |= live_proofs.prove(self)
         return Outcome(self.plan.seed, counts, self.struck, proofs.trace(self))
 
     def _one_life(self) -> bool:
@@ -146,6 +154,8 @@ class Simulation:
             over = False
         finally:
             sys.settrace(None)
+            if self.exchange is not None:
+                self.exchange.end_of_life()
         if not over:
             self._away()
         return over
@@ -161,7 +171,7 @@ class Simulation:
     def _away(self) -> None:
         self.jobs.waiting.clear()
         self.open = self.loop = self.feed = None
-        self.time.advance(self.dice.choice(AWAY) if not self.calm else 0)
+        self.time.advance(self.dice.choice(AWAY if self.exchange is None else AWAY[:-1]) if not self.calm else 0)
         self.faults.between_lives()
 
     # ---- the schedule ----------------------------------------------------------------------------------------------
@@ -176,13 +186,22 @@ class Simulation:
             self._calm_down()
         if self.calm and self.time.now >= self.end_ms and self._settled():
             return True
-        self.time.advance(self.dice.choice(STEPS))
+        self.time.advance(self._stride())
         if not self.calm:
             self.faults.step()
         self.jobs.step()
         if self.feed is not None:
             self.feed.deliver(self.time.now)
+        if self.exchange is not None:
+            self.exchange.step()
         return False
+
+    def _stride(self) -> int:
+        """Until the next turn: short while an order is on its way, now and then long all the same."""
+        long = self.dice.choice(STEPS)
+        if self.exchange is None or not self.exchange.busy or self.dice.random() < 0.05:
+            return long
+        return self.dice.choice(SHORT)
 
     def _calm_down(self) -> None:
         self.calm = True
@@ -192,11 +211,14 @@ class Simulation:
     def _settled(self) -> bool:
         assert self.time.now < self.end_ms + 600_000, f"it does not converge: {self._words()}"
         live = self.loop is not None and self.loop.assembler.glance().state == "live"
-        return live and self.loop.items.empty() and not self.loop.hold.why
+        return live and self.loop.items.empty() and not self.loop.hold.why and not self._unsettled()
+
+    def _unsettled(self) -> str:
+        return live_proofs.unsettled(self) if self.exchange is not None else ""
 
     def _words(self) -> str:
         state = self.loop.assembler.glance() if self.loop else None
-        return f"{state}, held by {self.loop.hold.why!r}" if self.loop else "no loop"
+        return f"{state}, held by {self.loop.hold.why!r} {self._unsettled()}" if self.loop else "no loop"
 
     # ---- what the engine's world calls -----------------------------------------------------------------------------
     def open_feed(self, config: Any, listed: Any, on_event: Any, _pace: float) -> Any:
@@ -205,10 +227,13 @@ class Simulation:
         self.feed = SimulatedFeed(self.market, listed, on_event, dice, self.faults.feed, grace)
         return self.feed
 
-    def services(self, _config: Any, opened: Any, doors: Any) -> list[Any]:
+    def services(self, config: Any, opened: Any, doors: Any) -> list[Any]:
         self.open, self.doors = opened, doors
         self.invariants.recovered_at(opened)
-        return []
+        made = live_orders(config, opened, doors, self.jobs.spawn)
+        if self.exchange is not None:
+            (self.exchange.live,) = made
+        return list(made)
 
     # ---- death -----------------------------------------------------------------------------------------------------
     def _point(self, name: str) -> None:
@@ -217,6 +242,14 @@ class Simulation:
         self.invariants.at_point(name)
         chance = self.plan.chances.kill * (10 if name in RARE else 1)
         if not self.calm and self.deaths.random() < chance:
+            self.die(name)
+        if self.exchange is not None:
+            self.exchange.at_point()
+
+    def venue_point(self, name: str, what: str) -> None:
+        """On the way to the exchange and back: those that move money are the rare ones."""
+        chance = self.plan.chances.kill * (1 if what == "read" else 20)
+        if not self.calm and not self.dead and self.deaths.random() < chance:
             self.die(name)
 
     def _storage(self, name: str) -> None:

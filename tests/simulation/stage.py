@@ -45,7 +45,7 @@ class Job:
 class Jobs:
     """Threads of an engine as a list; which one goes on next is the seed's choice."""
 
-    ENDLESS = ("kill-watch",)
+    ENDLESS = ("kill-watch", "live")
 
     def __init__(self, dice: random.Random) -> None:
         self.dice, self.waiting = dice, list[Job]()
@@ -87,7 +87,7 @@ def world_of(simulation: Any) -> World:
         wait=lambda _condition, ready, _seconds: ready(),
         pace=lambda _address: 1.0,
         venue=lambda *_: simulation.venue,
-        port=lambda _config: nullcontext(None),
+        port=simulation.exchange.port if simulation.exchange else lambda _config: nullcontext(None),
         feed=simulation.open_feed,
         services=simulation.services,
         watch=Watch,  # type: ignore[arg-type]

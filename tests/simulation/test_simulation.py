@@ -8,7 +8,8 @@ from tests.simulation import bugs
 from tests.simulation.hunt import MOST, hunt, rotation
 from tests.simulation.many import live_all
 
-SEEDS = 40
+SEEDS = 45
+"""Every third has real orders."""
 
 
 @pytest.mark.timeout(900)
@@ -18,12 +19,15 @@ def test_seeds() -> None:
     assert sum(outcome.counts["fills"] for outcome in outcomes) > SEEDS / 4, "runs without fills prove nothing"
     assert sum(outcome.counts["recovered"] for outcome in outcomes) > SEEDS / 4, "runs without a recovery prove nothing"
     assert sum(outcome.struck.total() for outcome in outcomes) > 10 * SEEDS, "runs without faults prove nothing"
+    live = [outcome.counts for outcome in outcomes if "live" in outcome.counts]
+    assert len(live) == SEEDS // 3
+    assert sum(counts["venue trades"] for counts in live) > SEEDS // 3, "accounts without real orders prove nothing"
 
 
 @pytest.mark.timeout(900)
 def test_a_seed_is_the_same_when_it_is_run_again() -> None:
     """To the last byte of the tape and the last digit of the ledger."""
-    seeds = [3, 8]
+    seeds = [8, 12]
     first, again = live_all(seeds, workers=1), live_all(seeds, workers=1)
     assert [one.trace for one in first] == [one.trace for one in again]
 

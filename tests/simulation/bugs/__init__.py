@@ -1,7 +1,7 @@
 """Seeded bugs: each a file that breaks the engine in one way; the simulation has to catch every one of them.
 
 A file has `SAYS` (what is wrong, in a sentence) and `plant(patch)`, which puts the wrong code in place of the right one:
-`patch(object, name, value)` until the run is over. Adding a bug is adding a file.
+`patch(object, name, value)` until the run is over. `LIVE = True` where only real orders meet it. Adding a bug is adding a file.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ def planted(name: str) -> Iterator[None]:
     finally:
         for one in reversed(patches):
             one.stop()
+
+
+def is_live(name: str) -> bool:
+    """Whether it takes an account with real orders to meet it."""
+    return bool(name) and bool(getattr(importlib.import_module(f"{__name__}.{name}"), "LIVE", False))
 
 
 def says(name: str) -> str:
