@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from types import FrameType
@@ -26,6 +27,7 @@ def work(
     from db.session import migrate, open_engine
     from engine.access.redact import mask_logs
     from engine.cli.store import permit_hosts, point_to_data
+    from engine.config.going_live import no_keys
     from engine.research.work_kinds import KINDS, Kind
     from engine.research.worker import work as work_off
     from engine.runtime import promote
@@ -34,6 +36,10 @@ def work(
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     mask_logs()
+    for name in (
+        os.environ.keys() - no_keys(os.environ).keys()
+    ):  # a worker runs a person's strategies and sends no order
+        del os.environ[name]
     logging.getLogger("evenkeel").setLevel(logging.INFO)
     point_to_data()
     permit_hosts()

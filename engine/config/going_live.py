@@ -6,6 +6,7 @@ Nothing is opened and no exchange is asked; that is engine/venues/opening.py's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ AMOUNTS = ("capital", "max_order", "max_position", "max_exposure")
 """Amounts of [live] that have no default: a person has to have written each into the file."""
 TYPED = (("run", "mode"), ("live", "acknowledge"), *(("live", key) for key in AMOUNTS))
 """What the environment may not say for the file."""
+_KEY_NAME = re.compile("EVENKEEL_[A-Z0-9]+_(KEY|SECRET)")
 WIDEST_FIRST = ("capital", "max_exposure", "max_position", "max_order")
 
 
@@ -30,6 +32,11 @@ def keys_of(exchange: str, env: Mapping[str, str]) -> tuple[str, str]:
     """(key, secret), empty where not set. Line ends written as \\n (a PEM on one line of .env) become line ends."""
     key, secret = (env.get(name, "").strip() for name in key_names(exchange))
     return key, secret.replace("\\n", "\n")
+
+
+def no_keys(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` without any exchange's key or secret, for processes that send no orders."""
+    return {name: value for name, value in env.items() if not _KEY_NAME.fullmatch(name)}
 
 
 def lacking(config: Config, env: Mapping[str, str]) -> list[str]:

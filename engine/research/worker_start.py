@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from db.session import data_folder
+from engine.config.going_live import no_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 IDLE_S = 900
@@ -51,6 +52,6 @@ def start() -> subprocess.Popen[bytes]:
     command = [sys.executable, str(ROOT / "run_engine.py"), "work", "--idle", str(IDLE_S)]
     with (folder / "logs" / "worker.log").open("ab") as words:
         return subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "EVENKEEL_DATA": str(folder)}, start_new_session=True,
+            command, cwd=ROOT, env={**no_keys(os.environ), "EVENKEEL_DATA": str(folder)}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=words, stderr=words,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from engine.config.diff import changes, effective
 from engine.config.errors import ConfigError
-from engine.config.going_live import AMOUNTS, check_live, key_names, keys_of, lacking
+from engine.config.going_live import AMOUNTS, check_live, key_names, keys_of, lacking, no_keys
 from engine.config.live import PHRASE
 from engine.config.model import Config
 from engine.config.reading import parse
+from engine.research import worker_start
 from engine.venues.opening import open_port
 
 KEYS = dict(zip(key_names("coinbase"), ("organizations/a/apiKeys/b", "-----BEGIN\\nabc\\n-----END"), strict=True))
@@ -33,6 +35,18 @@ def test_all_of_it_together_is_enough() -> None:
     check_live(made, KEYS)
     assert made.cash == made.live.capital == 500
     assert keys_of("coinbase", KEYS)[1] == "-----BEGIN\nabc\n-----END"
+
+
+def test_a_worker_gets_no_key_of_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(worker_start.subprocess, "Popen", lambda *_, env, **__: given.append(env))
+    worker_start.start()
+    assert given[0]["EVENKEEL_DATA"] == str(tmp_path)
+    assert not set(KEYS) & set(given[0])
+    assert no_keys({**KEYS, "PATH": "/bin", "EVENKEEL_HOME": "my"}) == {"PATH": "/bin", "EVENKEEL_HOME": "my"}
 
 
 @pytest.mark.parametrize("kept", [set(kept) for n in range(7) for kept in itertools.combinations([*LIVE, *KEYS], n)])
