@@ -30,7 +30,8 @@ from engine.venues.port import Placed, Port, Request
 from tests.simulation.clock import Time
 from tests.simulation.market import Market
 
-LOTS = {"binance": "0.00001", "coinbase": "0.000001"}
+GRIDS = {"binance": ("0.00001", 5), "coinbase": ("0.000001", 1)}
+"""Lot and least notional, as the exchange tells them with its markets."""
 RTT_MS = (1, 5, 40, 150)
 MOST_PUMPS = (1, 1, 2, 4)
 AT_POINT = 0.03

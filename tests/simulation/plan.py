@@ -125,6 +125,10 @@ LOW_HIGH: dict[str, tuple[float, float]] = {
     "restart": (0.002, 0.008),
 }  # fmt: skip
 """Per seed each is 0, low or high; per step of the schedule where nothing else is said."""
+NOT_THE_VENUES = (
+    "silent", "gone", "unreachable", "refused", "locked", "full", "broken", "command", "edit", "press", "restart", "lost",
+)  # fmt: skip
+"""What keeps an account from trading is seldom where real orders are to be made."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ def live_plan(plan: Plan) -> Plan:
         slots = slots.replace(
             'strategy = "restless"\n', f'strategy = "restless"\nstop = {dice.choice((0.001, 0.004, 0.02))}\n'
         )
-    few = replace(plan.chances, command=plan.chances.command / 4, press=plan.chances.press / 4)
+    few = replace(plan.chances, **{name: getattr(plan.chances, name) / 5 for name in NOT_THE_VENUES})
     network = (
         (0.0, 0.0) if not any(vars(plan.chances).values()) else dice.choice(((0.0, 0.0), (0.01, 0.05), (0.02, 0.2)))
     )

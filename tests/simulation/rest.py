@@ -20,12 +20,12 @@ class SimulatedVenue:
     exchange_id = "coinbase"
     base_url = ""
 
-    def __init__(self, truth: Market, time: Time, dice: random.Random, lot: str = "0.000001") -> None:
+    def __init__(self, truth: Market, time: Time, dice: random.Random, lot: str = "0.000001", least: int = 1) -> None:
         self.truth, self.time, self.dice = truth, time, dice
         self.unreachable = self.untidy = self.refused = 0.0
         self.asked = self.failed = 0
         self.ccxt = SimpleNamespace(precisionMode=4, timeframes={"1m": "ONE_MINUTE"})
-        self._listed = {one.symbol: _market(one.symbol, lot) for one in LISTED}
+        self._listed = {one.symbol: _market(one.symbol, lot, least) for one in LISTED}
 
     def has(self, capability: str) -> bool:
         return capability in ("fetchTrades", "fetchTime")
@@ -64,10 +64,10 @@ class SimulatedVenue:
         ]
 
 
-def _market(symbol: str, lot: str) -> dict[str, Any]:
+def _market(symbol: str, lot: str, least: int) -> dict[str, Any]:
     base, _, quote = symbol.partition("/")
     return {
         "symbol": symbol, "base": base, "quote": quote, "swap": False, "maker": "0.001", "taker": "0.001",
         "precision": {"price": "0.01", "amount": lot},
-        "limits": {"amount": {"min": lot}, "cost": {"min": "1"}},
+        "limits": {"amount": {"min": lot}, "cost": {"min": str(least)}},
     }  # fmt: skip

@@ -31,7 +31,7 @@ from engine.venues.live import ids
 from tests.simulation import faults, live_proofs, proofs
 from tests.simulation.clock import Time
 from tests.simulation.disk import Disk
-from tests.simulation.exchange import LOTS, Exchange
+from tests.simulation.exchange import GRIDS, Exchange
 from tests.simulation.feed import SimulatedFeed
 from tests.simulation.invariants import Invariants
 from tests.simulation.market import Market
@@ -90,7 +90,7 @@ class Simulation:
         plan = self.plan
         self.time = Time(plan.start_ms)
         self.market = Market(plan.seed, plan.busy, plan.swing, plan.start_ms - 120_000)
-        self.venue = SimulatedVenue(self.market, self.time, plan.dice("venue"), LOTS.get(plan.exchange, "0.000001"))
+        self.venue = SimulatedVenue(self.market, self.time, plan.dice("venue"), *GRIDS.get(plan.exchange, ()))
         self.jobs = Jobs(plan.dice("jobs"))
         self.dice, self.deaths = plan.dice("schedule"), plan.dice("deaths")
         self.disk = Disk(self.folder, self._storage)
@@ -171,7 +171,7 @@ class Simulation:
     def _away(self) -> None:
         self.jobs.waiting.clear()
         self.open = self.loop = self.feed = None
-        self.time.advance(self.dice.choice(AWAY if self.exchange is None else AWAY[:-1]) if not self.calm else 0)
+        self.time.advance(self.dice.choice(AWAY if self.exchange is None else AWAY[:-2]) if not self.calm else 0)
         self.faults.between_lives()
 
     # ---- the schedule ----------------------------------------------------------------------------------------------
