@@ -26,6 +26,7 @@ from engine.sandbox.trading.wire import NO_ANSWER
 from engine.venues import adapters
 from engine.venues.adapters._wire import Incoming, NoAnswer, Outgoing
 from engine.venues.live.egress import AFTER_A_KILL
+from engine.venues.opening import check_rights
 from engine.venues.port import Placed, Port, Request
 from tests.simulation.clock import Time
 from tests.simulation.market import Market
@@ -85,6 +86,8 @@ class Exchange:
             self.name, key.name, key.secret, transport=self.transport, clock=self.time.wall_ms,
             steady=lambda: self.time.now,
         )  # fmt: skip
+        made.sync()
+        check_rights(made.permissions(), self.name)
         try:
             yield Watched(made, self)  # type: ignore[misc]
         finally:

@@ -75,16 +75,30 @@ class Lane:
         if self.former is None:
             self.former = {one.client for one in self._all() if one.state in ("ready", "sending")}
         self._first(now)
-        if now < self.quiet_until:
+        if now < self.quiet_until and self.rounds.timed:
             return False
         if self._cancels(now) or (self.started and self._sends(now)):
             return True
+        if not self.rounds.timed:
+            return self._set_the_clock(now)
         if (self.started and self.settler.step(now)) or self.resolver.step(now) or self.rounds.step(now):
             self._hear(self.settler.waits or self.resolver.waits or self.rounds.waits, now)
             self._open(now)
             return True
         self._open(now)
         return False
+
+    def _set_the_clock(self, now: int) -> bool:
+        """The venue's time is asked before anything is reckoned with one: until then `now` is this machine's, which may be an
+        hour off, and so is every moment that was noted by it."""
+        asked = self.rounds.step(now)
+        if asked:
+            self._hear(self.rounds.waits, now)
+        if self.rounds.timed:
+            self.quiet_until = 0
+            for mind in self.mirror.minds.values():
+                mind.look_ts = mind.look_due = mind.cancel_ts = 0
+        return asked
 
     def landed(self) -> None:
         """A transaction of the loop has landed: read anew. Any thread."""

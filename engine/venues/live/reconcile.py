@@ -48,8 +48,14 @@ class Rounds:
         self._polls: dict[str, int] = {}
         self._clock_ts = self._rules_ts = 0
 
+    @property
+    def timed(self) -> bool:
+        """Whether the venue has told its time."""
+        return self._clock_ts > 0
+
     def step(self, now: int) -> bool:
         """One question of the round that is under way, or a poll that is due; False if neither is."""
+        self._next = min(self._next, now + EVERY_MS)  # a clock that is set back makes nobody wait
         if self.done and self._poll(now):
             return True
         if not self._asked and now >= self._next:
@@ -101,7 +107,7 @@ class Rounds:
         answer = self.port.sync()
         if isinstance(answer, Unknown):
             return self._answered(answer)
-        self.resolver.clock, self._clock_ts = answer, now
+        self.resolver.clock, self._clock_ts = answer, self.port.now()
         return True
 
     def _rules(self, symbol: str, now: int) -> bool:

@@ -379,3 +379,24 @@ def test_the_tape_of_a_live_run_gives_its_ledger(tmp_path: Path) -> None:
     report = replay("live", life.engine, life.folder / "runs")
     assert report.ok, report.differences
     assert report.counts["fills"] > 2
+
+
+def test_a_start_on_a_machine_whose_clock_is_an_hour_fast(life: LiveLife) -> None:
+    """Nothing is proven, given up or waited for by that clock: the venue's time is asked for first, until it is told."""
+    life.port.script = ["answer"]
+    life.enter(pumps=0)
+    life.pump(2, 50)
+    assert life.states("entry") == ["unknown"]
+    life.die()
+    life.begin()
+    life.port.down = True
+    for _ in range(3):
+        life.lane.pump(life.now + 3_600_000)
+        life.turn()
+    assert life.states("entry") == ["unknown"]
+    life.port.down = False
+    life.pump(40, 250)
+    life.settle(1)
+    assert life.states("entry") == ["filled"]
+    assert life.states("stop") == ["acked"]
+    invariants.converged(life)
