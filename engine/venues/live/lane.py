@@ -190,7 +190,10 @@ class Lane:
         if one.role != "exit":
             return True
         held = self.held.get(one.symbol)
-        stop = any(other.role == "stop" and other.slot_id == one.slot_id for other in self.mirror.intents.values())
+        mine = [
+            other for other in self.mirror.intents.values() if other.role == "stop" and other.slot_id == one.slot_id
+        ]
+        stop = any(not proof.nowhere(other, now) for other in mine)
         return not stop and (held is None or now >= held.until) and not self.egress.against(one.role, one.purpose)
 
     def _second(self, one: Open, now: int) -> None:

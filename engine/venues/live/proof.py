@@ -7,12 +7,14 @@ taken, and its lists must not have it; where requests have no expiry nothing is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 MARGIN_MS = 3_000
 LEASE_MS = 3_000
 """How long after its commit an intent may be sent: the worst case of its send time that the proof reckons with."""
 GIVE_UP_MS = 15 * 60_000
 MOST_LOOK_UPS = 30
+NOWHERE_MS = 10_000
 LEAST_NOT_FOUND = 2
 SOON = (1_000, 1_000, 2_000, 3_000, 5_000, 8_000, 15_000, 25_000)
 LATER_MS = 45_000
@@ -49,6 +51,14 @@ def not_placed(found: Evidence, now: int, clock_error_ms: int) -> bool:
         and found.late_not_found >= 1
         and found.late_lists >= 1
     )
+
+
+def nowhere(stop: Any, now: int) -> bool:
+    """Of a stop that nobody can tell about (an Open): unproven, but twice not found, and long ago enough that the exit of its
+    position goes. If it is there after all, the exchange refuses the exit for the coins that the stop holds; only where the
+    account has more of that coin could both sell, and the stop is looked for and cancelled as long as it is open here."""
+    unsure = stop.state in ("unknown", "quarantined")
+    return unsure and stop.not_found >= LEAST_NOT_FOUND and now >= stop.sent_ts + LEASE_MS + NOWHERE_MS
 
 
 def give_up(found: Evidence, now: int) -> bool:

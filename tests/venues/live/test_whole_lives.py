@@ -400,3 +400,19 @@ def test_a_start_on_a_machine_whose_clock_is_an_hour_fast(life: LiveLife) -> Non
     assert life.states("entry") == ["filled"]
     assert life.states("stop") == ["acked"]
     invariants.converged(life)
+
+
+def test_an_exit_does_not_wait_for_a_stop_that_is_nowhere(life: LiveLife) -> None:
+    """Where requests have no expiry a lost stop is never proven lost; the position can be left all the same, by a kill too."""
+    life.lane.gate.expiry_ms = 0
+    life.port.script = ["ok", "lost"]
+    life.enter()
+    life.pump(40, 500)
+    assert life.states("stop") == ["unknown"]
+    assert life.held() > 0
+    life.desk.event(life.trader.now, ["command", life.trader.now, "kill", {"flatten": True}, 0])
+    life.turn()
+    life.pump(20, 500)
+    assert life.states("exit") == ["filled"]
+    assert life.held() == life.port.base == 0
+    life.audited()
