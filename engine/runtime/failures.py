@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engine.market.assembler import Assembler
 from engine.market.feeds import Feed
@@ -43,12 +44,22 @@ class Failures:
         return {"source": self.source, "count": self.count}
 
 
-def tell_failures(sources: tuple[Failures, Failures], feed: Feed, assembler: Assembler, desk: Desk, now: float) -> None:
-    """On the loop's thread, at `now` in monotonic seconds: changed counts of feed and venue, as commands of the tape."""
+def tell_failures(
+    sources: tuple[Failures, Failures],
+    feed: Feed,
+    assembler: Assembler,
+    desk: Desk,
+    now: float,
+    counted: Mapping[str, Any],
+) -> None:
+    """On the loop's thread, at `now` in monotonic seconds: changed counts of feed and venue, as commands of the tape.
+
+    `counted`: the services' numbers; requests about real orders that brought no answer are the venue's too.
+    """
     trader = desk.trader
     counters: Mapping[str, int] = getattr(feed, "counters", {})
     lost = counters.get("disconnects", 0) + counters.get("refused", 0)
-    unanswered = assembler.glance().counters.get("unanswered", 0)
+    unanswered = assembler.glance().counters.get("unanswered", 0) + int(counted.get("live_unanswered", 0))
     for source, failed, well in zip(sources, (lost, unanswered), (bool(feed.connected), True), strict=True):
         args = source.look(failed, well, now)
         if args is not None and trader.now:

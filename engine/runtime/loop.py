@@ -351,7 +351,8 @@ class _Loop:
 
     def _beat(self) -> None:
         if not self.hold.full:
-            tell_failures(self.failures, self.feed, self.assembler, self.desk, self.clock.monotonic())
+            counted = self.session.vitals.counters
+            tell_failures(self.failures, self.feed, self.assembler, self.desk, self.clock.monotonic(), counted)
         self._note_vitals()
         recorder = self.session.recorder
         if not self.hold.why or not self.trader.now:  # without an event there is no commit to end it
@@ -363,8 +364,7 @@ class _Loop:
             self.on_event(*status_of(self.session))
 
     def _note_vitals(self) -> None:
-        status = self.assembler.glance()
-        vitals = self.session.vitals
+        status, vitals = self.assembler.glance(), self.session.vitals
         vitals.feed = status.state if self.feed.connected else f"disconnected: {self.feed.last_error}".strip(": ")
         vitals.lag_ms = float(max(0, status.clock - self.trader.now)) if status.clock else None
         vitals.counters = {

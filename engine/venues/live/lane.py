@@ -22,6 +22,7 @@ from engine.venues.live.amounts import ZERO, down, nearest_down, text, too_small
 from engine.venues.live.booker import Booker, Doors, Facts
 from engine.venues.live.egress import AFTER_A_KILL, Egress
 from engine.venues.live.gate import ROOM, Gate
+from engine.venues.live.listening import heard
 from engine.venues.live.mirror import Mirror, Open
 from engine.venues.live.reconcile import Rounds
 from engine.venues.live.resolve import Resolver
@@ -51,6 +52,7 @@ class Lane:
     """`engine` reads the ledger; `doors` are the ways back to the loop; `instruments` the run's by symbol."""
 
     def __init__(self, gate: Gate, port: Port, engine: Engine, run_id: int, doors: Doors, instruments: Facts) -> None:
+        port, self.heard = heard(port)
         self.gate, self.port = gate, port
         self.egress = Egress(port, engine, gate)
         self.mirror = Mirror(engine, run_id)
@@ -377,7 +379,8 @@ class Lane:
         unsure = [one for one in self.mirror.intents.values() if one.state in ("unknown", "quarantined")]
         return {
             "live_open": len(self.mirror.intents), "live_unresolved": len(unsure), "live_sends": self.egress.sends,
-            "live_requests": self.requests, "live_reconciled": self.rounds.last,
+            "live_requests": self.requests, "live_unanswered": self.heard.unanswered,
+            "live_reconciled": self.rounds.last,
         }  # fmt: skip
 
 

@@ -161,23 +161,6 @@ def test_killed_after_the_venue_took_it_it_is_adopted_with_its_fills(life: LiveL
     invariants.converged(life)
 
 
-def test_a_clock_set_back_between_two_lives_sends_nothing_again(life: LiveLife) -> None:
-    """A machine whose clock is behind the exchange's begins in the past of what its former life has written."""
-    life.port.script = ["answer"]
-    life.enter(pumps=1)
-    assert len(life.port.came) == 1
-    life.die()
-    life.begin()
-    for _ in range(20):  # nothing of the former life is sent, or ended as never sent, by a clock that is behind
-        life.lane.pump(life.now - 20_000)
-        life.turn()
-    entry = life.port.came[0][1].client_id
-    assert [request.client_id for _, request in life.port.came].count(entry) == 1
-    life.settle(1)
-    assert life.states("entry")[0] == "filled"
-    invariants.converged(life)
-
-
 # ---- stops -------------------------------------------------------------------------------------------------------------
 def test_the_stop_follows_the_position(tmp_path: Path) -> None:
     life = LiveLife(tmp_path / "data", MemoryPort(seed=1), setup_of(stop=0.01))
