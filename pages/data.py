@@ -45,8 +45,8 @@ COLUMNS = {
     "mb": tables.amount("MB", "on disk", digits=1),
     "hash": tables.text("Content", "SHA-256 of the values: equal text, equal candles", 110),
 }
+# Bytes of a file that is brought in here, as it comes and unpacked; a year of minutes has 30 MB as CSV.
 CANDLES, UNPACKED = 64 * unpack.MB, 512 * unpack.MB
-"""Bytes of a file that is brought in here, as it comes and unpacked; a year of minutes has 30 MB as CSV."""
 
 
 def main() -> None:

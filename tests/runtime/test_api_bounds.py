@@ -115,7 +115,10 @@ def test_a_head_that_never_ends_is_closed(api: Place, first: bytes, monkeypatch:
     with open_to(api) as slow:
         slow.sendall(first)
         if first:
-            assert slow.recv(4096).startswith(b"HTTP/1.1 200")
+            answer = slow.recv(4096)
+            while not answer.endswith(b"}"):  # head and body may come apart
+                answer += slow.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200")
         slow.sendall(POST + b"X-Slow: ")
         assert slow.recv(100) == b""
 
