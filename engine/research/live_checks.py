@@ -38,7 +38,7 @@ _PRICE = """SELECT price FROM signal WHERE run_id = :run AND slot_id IN (SELECT 
 _ALERT = "SELECT max(sent_ts) FROM alert_delivery WHERE state = 'sent' AND channel <> 'console'"
 _KILL = "SELECT max(acked_ts) FROM command WHERE kind = 'kill' AND state = 'done'"
 _KILLED = "SELECT max(ts) FROM run_marker WHERE kind = 'command' AND text LIKE 'kill%'"
-_DRY = "SELECT count(*) FROM run WHERE dry OR kind = 'live'"
+_DRY = "SELECT count(*) FROM run WHERE dry"
 
 
 @dataclass(frozen=True)
