@@ -133,7 +133,7 @@ class _Audit:
         waiting = list(reversed(self.flows))
         curve = []
         for fill in self.fills:
-            while waiting and waiting[-1][0] <= fill.ts:
+            while waiting and self._before(waiting[-1], fill):
                 ts, amount, slot = waiting.pop()
                 self.books.flow(amount, slot)
                 curve.append((ts, self.books.cash))
@@ -152,6 +152,14 @@ class _Audit:
             self.books.flow(amount, slot)
             curve.append((ts, self.books.cash))
         return curve
+
+    def _before(self, flow: tuple[int, Decimal, int | None], fill: Fill) -> bool:
+        """Whether the flow was booked before the fill. Of one instant, the cash behind the fill says which of the two came first;
+        funding comes before what ends a position."""
+        ts, _, slot = flow
+        if ts != fill.ts or slot is not None:
+            return ts <= fill.ts
+        return self.books.cash - fill.direction * fill.notional - fill.fee != fill.cash_after
 
     def _check_fill(self, fill: Fill, grid: DecimalGrid) -> None:
         name, order = f"fill {fill.seq}", self.orders.get(fill.order_seq)

@@ -145,6 +145,26 @@ def test_deposits_and_withdrawals_are_followed(engine: Engine) -> None:
     assert not found.ok
 
 
+def test_money_that_comes_in_the_instant_of_a_fill_and_after_it_is_followed(engine: Engine) -> None:
+    """As on a live account while the market stands still: fills and transfers share the engine's time."""
+    scene = market()
+    instant = int(scene.machine().run(scene.frames(), scene.decisions, until=scene.until).fills["ts"][4])
+    context, machine = begun(engine, scene), scene.machine()
+    frames, said = scene.frames(), scene.decisions
+    k = int(np.searchsorted(scene.ts, instant)) + 1
+    first = machine.run(frames.slice(0, k), said[said["decided_at"] <= instant])
+    assert int(first.fills["ts"][-1]) == instant
+    money = machine.command("cash", instant, quanta=123_456_789)
+    rest = machine.run(frames.slice(k, 60), said[said["decided_at"] > instant], until=scene.until)
+    for reports in (first, money, rest):
+        store(engine, context, machine, reports, facts_of(scene), scene.until)
+    report = audit(engine, context.run_id)
+    assert report.problems == []
+    assert report.cash == int(machine.account["cash"][0]) * Decimal("1e-6")
+    found = _after(engine, context.run_id, "UPDATE run_marker SET text = 'deposit 1 USD' WHERE text LIKE 'deposit %'")
+    assert not found.ok
+
+
 def test_fees_of_each_configuration_are_known_without_the_run_s_own_list(engine: Engine) -> None:
     """A paper run has no list of instruments: the table's row, and the rates its configurations name."""
     context, *_ = written(engine, market())
