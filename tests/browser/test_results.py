@@ -66,6 +66,7 @@ def test_an_address_shows_what_its_sender_saw(
     tab, errors = walker
     tab.get_by_test_id("stSidebarNavLink").get_by_text(page.capitalize(), exact=True).click()
     assert chosen(tab, kind, key) != word
+    tab.wait_for_selector(shots.READY)  # a page that is still drawing may swallow a click
     choose(tab, kind, key, word)
     tab.wait_for_function("part => location.search.includes(part)", arg=said)
     other = opened(context, tab.url, errors)

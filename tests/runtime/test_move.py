@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,18 +92,22 @@ def starts(at: Place) -> bool:
     return isinstance(at.database, Path) and at.database.exists()
 
 
-def killed_at(point: str, what: object, *args: object) -> None:
-    """Do it in a child of this process that kills itself at the point."""
-    assert callable(what)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            crash.arm(point, 1)
-            what(*args)
-        finally:
-            os._exit(7)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, f"{point}: ended with {status}"
+CLEAN = multiprocessing.get_context("forkserver")
+"""Children of a process without threads: a fork of this one, whose other threads may hold a lock, could wait for ever."""
+
+
+def killed_at(point: str, what: Callable[..., object], *args: object) -> None:
+    """Do it in a process that kills itself at the point."""
+    CLEAN.set_forkserver_preload([__name__])
+    child = CLEAN.Process(target=_armed, args=(point, what, args))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL, f"{point}: ended with {child.exitcode}"
+
+
+def _armed(point: str, what: Callable[..., object], args: tuple[object, ...]) -> None:
+    crash.arm(point, 1)
+    what(*args)
 
 
 def test_everything_but_secrets_travels(old: Place, tmp_path: Path) -> None:
