@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -262,24 +263,26 @@ def test_work_and_progress_are_seen_from_outside(engine: Engine, monkeypatch: py
     assert seen(engine, uuid, lambda job: not job.open).result == {"answer": 42}
 
 
-def _killed_while_storing(done: StudyResult) -> int:
-    """A process that is killed once a part of the run is in the database; how it ended."""
-    child = os.fork()
-    if child == 0:
-        paced, parts = save._paced, [0]
+def _killed_while_storing(engine: Engine, done: StudyResult) -> int | None:
+    """A process that is killed once a part of the run is in the database; how it ended. Not forked from this one, which has
+    threads whose locks it would inherit."""
+    child = multiprocessing.get_context("forkserver").Process(target=_store_and_die, args=(str(engine.url), done))
+    child.start()
+    child.join(60)
+    return child.exitcode
 
-        def killed(engine: Engine, part: Any) -> None:
-            parts[0] += 1
-            if parts[0] == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            paced(engine, part)
 
-        save._paced = killed
-        try:
-            save_study(open_engine(), done)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def _store_and_die(url: str, done: StudyResult) -> None:
+    paced, parts = save._paced, [0]
+
+    def killed(engine: Engine, part: Any) -> None:
+        parts[0] += 1
+        if parts[0] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        paced(engine, part)
+
+    save._paced = killed
+    save_study(open_engine(url), done)
 
 
 def test_a_run_whose_writer_was_killed_is_failed_at_the_next_start(engine: Engine, tmp_path: Path) -> None:
@@ -288,7 +291,7 @@ def test_a_run_whose_writer_was_killed_is_failed_at_the_next_start(engine: Engin
     one = spec(walk(10))
     setup = Setup(one.account, (one.instrument,), (one.slot,), (one.params,), (), 0, 0)
     done = run_study(Study(setup, (Source("BTC/USD", "coinbase"),)), store)
-    assert _killed_while_storing(done) == -signal.SIGKILL
+    assert _killed_while_storing(engine, done) == -signal.SIGKILL
     (left,) = rows(engine, "SELECT status, params FROM run")
     assert left["status"] == "writing"
     assert "writer" in json.loads(left["params"])
