@@ -15,6 +15,7 @@ from app.read import review as read
 from app.read import strategies
 from app.result_data import Result
 from app.strategies_data import labels, names_of
+from app.units import Units
 from db.queries import Column
 from engine.analytics import review
 from engine.analytics.definitions import Account
@@ -53,12 +54,10 @@ def span(first: int, last: int) -> Span:
 
 @dataclass(frozen=True, eq=False)
 class Week:
-    """One stretch of time: the account in it, which of the run's trades (bool[n], in order of exit), and its parts."""
+    """One stretch of time: the account in it, and which of the run's trades (bool[n], in order of exit) were closed in it."""
 
     account: Account | None
     inside: Column
-    causes: list[Cause]
-    worst: Column
 
     @property
     def pnl(self) -> float | None:
@@ -92,11 +91,38 @@ def _week(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _run: Mapping
     if account is not None:
         market, _ = result_data.market(_engine, _run, _found)
         account = result_data.beside(account, market)
-    own, slip = choose_trades(trades, inside), result_data.slippage(_engine, _found)[inside]
-    names = slot_names(_found)[inside]
-    ended = _found.trades["exit_reason"][inside]
-    parts = review.causes(names, ended, own.pnl, own.fees, slip, own.funding)
-    return Week(account, inside, parts, np.flatnonzero(inside)[review.worst(own.pnl)])
+    return Week(account, inside)
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """What cost most in a stretch of time: all its parts, the dearest first, and the rows of the run's trades that lost most. In
+    money, or where it was asked for in R: trades without a stop are left out then, `without` of them."""
+
+    causes: list[Cause]
+    worst: Column
+    without: int
+
+
+def cost(engine: Engine, found: Result, since: int, until: int, how: Units) -> Cost:
+    """In R where `how` says so, else in money."""
+    return _cost((*found.stamp, since, until, how.unit == "r"), engine, found, how)
+
+
+@st.cache_resource(show_spinner="Reckoning", max_entries=16)
+def _cost(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _how: Units) -> Cost:
+    since, until, in_r = stamp[-3:]
+    trades = _found.account.trades
+    inside = np.flatnonzero((trades.exit_ts >= since) & (trades.exit_ts <= until))
+    each = _how.each(trades, _found.account.curve.start)[inside] if in_r else np.ones(inside.size)
+    known = inside[np.isfinite(each)]
+    each = each[np.isfinite(each)]
+    own, slip = choose_trades(trades, known), result_data.slippage(_engine, _found)[known]
+    parts = review.causes(
+        slot_names(_found)[known], _found.trades["exit_reason"][known],
+        own.pnl * each, own.fees * each, slip * each, own.funding * each,
+    )  # fmt: skip
+    return Cost(parts, known[review.worst(own.pnl * each)], int(inside.size - known.size))
 
 
 def slot_names(found: Result) -> Column:
@@ -148,13 +174,16 @@ def _blocked(stamp: tuple[Any, ...], _engine: Engine) -> list[dict[str, Any]]:
     return read.blocked(_engine, int(stamp[1]), int(stamp[-2]), int(stamp[-1]))
 
 
-def versions(engine: Engine, found: Result, changes: list[read.Change]) -> list[Version]:
-    """All closed trades by the version of configuration and code they were opened under, in order of first use."""
-    return _versions((*found.stamp[:3], len(changes)), engine, found, changes)
+def versions(engine: Engine, found: Result, changes: list[read.Change], how: Units) -> list[Version]:
+    """All closed trades by the version of configuration and code they were opened under, in order of first use. In R where `how`
+    says so (totals, and means of a trade; without trades that had no stop), else in money and fractions of what was paid."""
+    return _versions((*found.stamp[:3], len(changes), how.unit == "r"), engine, found, changes, how)
 
 
 @st.cache_resource(show_spinner="Reckoning", max_entries=8)
-def _versions(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _changes: list[read.Change]) -> list[Version]:
+def _versions(
+    stamp: tuple[Any, ...], _engine: Engine, _found: Result, _changes: list[read.Change], _how: Units
+) -> list[Version]:
     rows = read.under(_engine, int(stamp[1]))
     if not len(rows["seq"]):
         return []
@@ -171,8 +200,12 @@ def _versions(stamp: tuple[Any, ...], _engine: Engine, _found: Result, _changes:
         for k in order
     ]
     mine = np.searchsorted(rows["seq"], _found.trades["seq"])
-    trades = _found.account.trades
-    return review.by_version(names, place[which][mine], trades.pnl, _fractions(trades))
+    trades, under = _found.account.trades, place[which][mine]
+    if stamp[-1]:
+        multiples = trades.pnl * _how.each(trades, _found.account.curve.start)
+        known = np.isfinite(multiples)
+        return review.by_version(names, under[known], multiples[known], multiples[known])
+    return review.by_version(names, under, trades.pnl, _fractions(trades))
 
 
 def _fractions(trades: Any) -> Floats:

@@ -12,7 +12,7 @@ import streamlit as st
 from app import charts, formats, result_charts, result_shapes, review_data, review_try, tables, ui
 from app.read import review as read
 from app.result_data import Result
-from app.review_data import Span, Week
+from app.review_data import Cost, Span, Week
 from app.rooms import FOLDER
 from app.tiles import Tile, tiles
 from app.units import Units
@@ -39,6 +39,7 @@ class View:
     now: Week
     before: Week | None
     study: Study | None
+    cost: Cost
     units: Units = field(default_factory=Units)
 
     @property
@@ -51,9 +52,24 @@ class View:
         """float64[trades of the run]: money of each in the chosen unit; NaN where R is unknown."""
         return self.units.each(self.found.account.trades, self.start)
 
-    def said(self, value: float | None, *, sign: bool = True) -> str:
-        """Money that is no trade's result, in the chosen unit."""
-        return self.units.written(self.units.amount(value, self.start), self.page.quote, sign=sign, result=False)
+    @property
+    def in_r(self) -> bool:
+        return self.units.unit == "r"
+
+    def total(self, week: Week | None, column: Floats) -> float | None:
+        """The sum of a column of the run's trades (money) over those closed in that time, in the chosen unit; in R without the
+        trades that had no stop. None where there was no such time."""
+        return None if week is None else float(np.nansum((column * self.each)[week.inside]))
+
+    def pnl(self, week: Week | None) -> float | None:
+        """What was earned: by equity at market, or in R by closed trades, for nothing else has an R."""
+        if self.in_r:
+            return self.total(week, self.found.account.trades.pnl)
+        return self.units.amount(week.pnl, self.start) if week is not None else None
+
+    def made(self, value: float | None, *, sign: bool = True) -> str:
+        """An amount that is in the chosen unit already."""
+        return self.units.written(value, self.page.quote, sign=sign)
 
     def attempt(self, key: str, strategy: str = "", symbols: tuple[str, ...] = ()) -> None:
         review_try.button(self.page, self.study, key, self.span.since, self.span.until, strategy, symbols)
@@ -61,39 +77,31 @@ class View:
 
 def head(view: View) -> None:
     """This time in one sentence, and beside the one before and the market."""
-    now, held = view.now, review_data.market(view.now.account)
-    pnl = now.pnl or 0.0
+    now, before, held = view.now, view.before, review_data.market(view.now.account)
+    pnl = view.pnl(now) or 0.0
     verb = "Lost" if pnl < 0 else "Earned"
     lasted = formats.duration(view.span.until - view.span.since)
-    st.text(f"{verb} {view.said(abs(pnl), sign=False)} in the {lasted} to {view.units.stamp(view.span.until)}.")
-    closed = now.account.trades if now.account is not None else None
-    won = int((closed.pnl > 0).sum()) if closed is not None else 0
-    n = len(closed) if closed is not None else 0
-    before = view.before
-    fees = float(closed.fees.sum()) if closed is not None else 0.0
-    early = before.account.trades if before is not None and before.account is not None else None
-    earned, lost = formats.percent(now.grown, sign=True), view.said(now.pnl)
-    prior, made = (
-        formats.percent(before.grown if before else None, sign=True),
-        view.said(before.pnl if before else None),
-    )
-    paid = f"{view.said(float(early.fees.sum()), sign=False)} before" if early is not None else None
+    how = " by closed trades" if view.in_r else ""
+    st.text(f"{verb} {view.made(abs(pnl), sign=False)}{how} in the {lasted} to {view.units.stamp(view.span.until)}.")
+    if view.in_r and view.cost.without:
+        st.caption(f"{formats.many(view.cost.without, 'trade')} without a stop: no R, so left out of every sum in R.")
+    trades = view.found.account.trades
+    n, early = int(now.inside.sum()), int(before.inside.sum()) if before is not None else None
+    won = int((trades.pnl[now.inside] > 0).sum())
+    prior = formats.percent(before.grown if before else None, sign=True)
+    fees, paid = view.total(now, trades.fees), view.total(before, trades.fees)
     tiles(
         [
-            Tile("This time", earned, lost, "equity at market, net, cash flows apart", sign=pnl),
-            Tile("The time before", prior, made, "as long a stretch, right before"),
-            Tile(
-                "Market held",
-                formats.percent(held, sign=True),
-                _against(now.grown, held),
-                "the run's symbols, no costs",
-            ),
-            Tile("Trades closed", f"{n:,}", f"{len(early):,} before" if early is not None else None),
+            Tile("This time", formats.percent(now.grown, sign=True), view.made(view.pnl(now)),
+                 "equity at market, net, cash flows apart" + ("; R: closed trades" if view.in_r else ""), sign=now.pnl or 0.0),
+            Tile("The time before", prior, view.made(view.pnl(before)), "as long a stretch, right before"),
+            Tile("Market held", formats.percent(held, sign=True), _against(now.grown, held), "the run's symbols, no costs"),
+            Tile("Trades closed", f"{n:,}", f"{early:,} before" if early is not None else None),
             Tile("Won", formats.percent(won / n if n else None, 0), f"{won:,} of {n:,}"),
-            Tile("Fees", view.said(fees, sign=False), paid),
+            Tile("Fees", view.made(fees, sign=False), f"{view.made(paid, sign=False)} before" if before is not None else None),
         ],
         "review",
-    )
+    )  # fmt: skip
 
 
 def _against(own: float | None, held: float | None) -> str:
@@ -170,7 +178,7 @@ def waterfall(view: View, slippage: Any, asked: float) -> None:
 
 def causes(view: View) -> None:
     """The three parts of the result that cost most; all parts add up to net."""
-    found = view.now.causes
+    found = view.cost.causes
     raw = tables.frame_of([vars(one) for one in found], ["name", "ended", "total", "trades"])
     tables.heading(
         "Three causes that cost most",
@@ -183,11 +191,12 @@ def causes(view: View) -> None:
         st.caption("Nothing cost: every part of this time's result was a gain.")
         return
     shown["ended"] = [formats.exit_reason(code) if code else "" for code in shown["ended"]]
-    shown["total"] = view.units.amount(shown["total"], view.start)
+    if not view.in_r:
+        shown["total"] = view.units.amount(shown["total"], view.start)
     columns = {
         "name": tables.text("What"),
         "ended": tables.text("Ended by", width=110),
-        "total": view.units.column("Made", view.page.quote, result=False),
+        "total": view.units.column("Made", view.page.quote),
         "trades": tables.COLUMN.NumberColumn("Trades", format="localized", width=70),
     }
     tables.table(shown, columns, key="causes")
@@ -202,7 +211,7 @@ def causes(view: View) -> None:
 
 def worst(view: View) -> None:
     """The five trades that cost most; a chosen one opens on its page."""
-    which, own, names = view.now.worst, view.found.trades, review_data.slot_names(view.found)
+    which, own, names = view.cost.worst, view.found.trades, review_data.slot_names(view.found)
     raw = pd.DataFrame(
         {
             "seq": own["seq"][which], "exit_ts": own["exit_ts"][which], "slot": names[which],
@@ -219,13 +228,13 @@ def worst(view: View) -> None:
     if raw.empty:
         st.caption("No trade lost in this time.")
         return
-    shown = raw.assign(exit_ts=tables.utc(raw["exit_ts"]), pnl=view.units.amount(raw["pnl"], view.start))
+    shown = raw.assign(exit_ts=tables.utc(raw["exit_ts"]), pnl=raw["pnl"] * view.each[which])
     columns = {
         "exit_ts": tables.short_moment("Closed"),
         "slot": tables.text("Slot"),
         "side": tables.text("Side", width=70),
-        "pnl": view.units.column("P&L", view.page.quote, result=False),
-        "r": tables.amount("R", "result over what the first stop risked", sign=True),
+        "pnl": view.units.column("P&L", view.page.quote),
+        **({} if view.in_r else {"r": tables.amount("R", "result over what the first stop risked", sign=True)}),
         "ended": tables.text("Ended by", width=100),
         "mfe": tables.fraction("Best", "how far it had been ahead at best, of the entry price"),
     }
@@ -319,19 +328,23 @@ def results(view: View, found: list[Version]) -> None:
         st.caption("No trade has been closed yet.")
         return
     shown = raw.tail(12).copy()
+    write = (lambda value: formats.number(value, 2)) if view.in_r else formats.percent
     shown["between"] = [
-        "" if pd.isna(low) else f"{formats.percent(low)} to {formats.percent(high)}"
+        "" if pd.isna(low) else f"{write(low)} to {write(high)}"
         for low, high in zip(shown["low"], shown["high"], strict=True)
     ]
-    for name in ("won", "mean"):
-        shown[name] *= 100
-    shown["total"] = view.units.amount(shown["total"], view.start)
+    shown["won"] *= 100
+    if not view.in_r:
+        shown["mean"] *= 100
+        shown["total"] = view.units.amount(shown["total"], view.start)
     columns = {
         "name": tables.text("Version", width="medium"),
         "trades": tables.COLUMN.NumberColumn("Trades", format="localized", width=70),
-        "total": view.units.column("P&L", view.page.quote, result=False),
+        "total": view.units.column("P&L", view.page.quote),
         "won": tables.fraction("Won", digits=0),
-        "mean": tables.fraction("A trade", "mean result over what was paid to enter", sign=True, digits=3),
+        "mean": tables.amount("A trade", "mean R of a trade", sign=True)
+        if view.in_r
+        else tables.fraction("A trade", "mean result over what was paid to enter", sign=True, digits=3),
         "between": tables.figure("90 % interval", "of that mean"),
         "judged": tables.text(
             "Against the one before", "by the 90 % interval of the difference of the two means; at least 30 trades each"

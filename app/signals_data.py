@@ -50,7 +50,6 @@ class Judged:
     record: Record
     funnel: tuple[Stage, ...]
     decay: list[tuple[int, Record]]
-    ledger: list[Rule]
     calibration: Calibration | str
 
 
@@ -87,9 +86,17 @@ def _judged(stamp: tuple[Any, ...], chosen: Chosen, measure: str, _engine: Engin
         calibration: Calibration | str = entries.calibration(measure)
     except Undefined as why:
         calibration = str(why)
-    return Judged(
-        some, entries.record(measure), entries.funnel(), entries.decay(), entries.ledger(measure), calibration
-    )
+    return Judged(some, entries.record(measure), entries.funnel(), entries.decay(), calibration)
+
+
+def rules(engine: Engine, run_id: int, chosen: Chosen, measure: str, *, in_r: bool) -> list[Rule]:
+    """What each rule saved or cost of the chosen entries, in money or in multiples of what was at risk."""
+    return _rules(stamp(engine, run_id), chosen, measure, in_r, engine)
+
+
+@st.cache_resource(show_spinner=False, max_entries=48)
+def _rules(stamp: tuple[Any, ...], chosen: Chosen, measure: str, in_r: bool, _engine: Engine) -> list[Rule]:
+    return _judged(stamp, chosen, measure, _engine).book.entries().ledger(measure, in_r=in_r)
 
 
 def by(engine: Engine, run_id: int, chosen: Chosen, measure: str, facet: str) -> list[tuple[str, Record]]:

@@ -164,10 +164,11 @@ LEDGER_COLUMNS = {
 }
 
 
-def ledger(rules: list[Rule], measure: str, quote: str, cash: float, colors: Palette) -> None:
-    """What each gate, filter and breaker saved or cost; `cash` is the run's capital."""
+def ledger(found: Callable[[bool], list[Rule]], measure: str, quote: str, cash: float, colors: Palette) -> None:
+    """What each gate, filter and breaker saved or cost; `found` reckons it, in R if told so. `cash` is the run's capital."""
     how = units.current()
-    frame = pd.DataFrame([_rule(one) for one in rules], columns=list(LEDGER_COLUMNS))
+    in_r = how.unit == "r"
+    frame = pd.DataFrame([_rule(one) for one in found(in_r)], columns=list(LEDGER_COLUMNS))
     help = (
         "Each blocked signal by itself, at what its slot usually puts in. Two of them might have needed the same money, "
         "so rules do not add up"
@@ -177,15 +178,15 @@ def ledger(rules: list[Rule], measure: str, quote: str, cash: float, colors: Pal
     if frame.empty:
         st.caption("No entry was blocked: every signal here became a position.")
         return
-    for name in ("saved", "missed", "net"):
-        frame[name] = how.amount(frame[name], cash)
-    unit = how.worded(quote, result=False)
+    if not in_r:
+        for name in ("saved", "missed", "net"):
+            frame[name] = how.amount(frame[name], cash)
+    size = "over what its first stop would risk" if in_r else "at the slot's usual size"
     amounts = {
-        "saved": how.column("Saved", quote, "what the losing ones would have lost, at the slot's usual size", sign=False,
-                            result=False),
-        "missed": how.column("Missed", quote, "what the winning ones would have made", sign=False, result=False),
-        "net": how.column("Saved less missed", quote, "above zero: the rule paid", result=False),
-    }  # fmt: skip
+        "saved": how.column("Saved", quote, f"what the losing ones would have lost, {size}", sign=False),
+        "missed": how.column("Missed", quote, "what the winning ones would have made", sign=False),
+        "net": how.column("Saved less missed", quote, "above zero: the rule paid"),
+    }
     shade = tables.colored(frame, ["mean", "net"], colors)
     tables.table(shade, {**LEDGER_COLUMNS, **amounts}, key="ledger", height=tables.tall(len(frame), 12))
     by = (
@@ -193,9 +194,12 @@ def ledger(rules: list[Rule], measure: str, quote: str, cash: float, colors: Pal
         if measure == OWN
         else f"by the return after {signals_words.MEASURES[measure]}"
     )
-    st.caption(
-        f"Blocked signals are followed up {by}; amounts in {unit} at the usual size of an entry, net of fees and slippage."
+    amount = (
+        "amounts in R, over what each entry's first stop (or else its slot's usual one) would risk, so none of those without"
+        if in_r
+        else f"amounts in {how.worded(quote)} at the usual size of an entry"
     )
+    st.caption(f"Blocked signals are followed up {by}; {amount}. Net of fees and slippage.")
 
 
 def _rule(one: Rule) -> dict[str, Any]:

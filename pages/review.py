@@ -35,7 +35,8 @@ def main(page: ui.Page) -> None:
         return
     before = review_data.week(page.engine, found, page.run, *span.before) if span.before else None
     study = research_runs.study_of(page.engine, page.run_id) if page.run["kind"] != "imported" else None
-    view = review_views.View(page, found, span, now, before, study, how)
+    cost = review_data.cost(page.engine, found, span.since, span.until, how)
+    view = review_views.View(page, found, span, now, before, study, cost, how)
     review_views.head(view)
     left, right = halves("why")
     with left:
@@ -52,7 +53,7 @@ def main(page: ui.Page) -> None:
         review_views.breakers(view, read.breakers(page.engine, page.run_id, span.since, span.until))
     changes = read.changes(page.engine, page.run_id)
     review_views.changed(view, changes, read.markers(page.engine, page.run_id, span.since, span.until))
-    review_views.results(view, review_data.versions(page.engine, found, changes))
+    review_views.results(view, review_data.versions(page.engine, found, changes, how))
 
 
 def chosen() -> None:

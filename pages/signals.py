@@ -42,7 +42,13 @@ def main(page: ui.Page) -> None:
     signals_views.groups(
         lambda facet: signals_data.by(page.engine, page.run_id, chosen, measure, facet), GROUPS, page.colors
     )
-    signals_views.ledger(made.ledger, measure, book.quote, float(page.run["cash_start"]), page.colors)
+    signals_views.ledger(
+        lambda in_r: signals_data.rules(page.engine, page.run_id, chosen, measure, in_r=in_r),
+        measure,
+        book.quote,
+        float(page.run["cash_start"]),
+        page.colors,
+    )
     signals_views.calibration(made.calibration, page.colors)
     steering_views.weights(page)
     listing(page, made.book, (chosen, measure), measure)

@@ -18,16 +18,17 @@ from engine.analytics import signals_ledger, signals_score
 from engine.analytics.signals import HORIZONS
 from engine.analytics.values import Floats, Ints
 
-SIGNALS = """SELECT seq, slot_id, decided_ts, kind, direction, strength, price, tag, status, reason, order_seq, config_version_id,
-    source, model, prompt FROM signal WHERE run_id = :run ORDER BY seq"""
+SIGNALS = """SELECT seq, slot_id, decided_ts, kind, direction, strength, price, stop_distance, tag, status, reason, order_seq,
+    config_version_id, source, model, prompt FROM signal WHERE run_id = :run ORDER BY seq"""
 OUTCOMES = """SELECT signal_seq, cost, r1, r4, r12, r24, r72, mae, mfe, result, exit_ts, exit_reason, held_bars, regime, resolved
     FROM signal_outcome WHERE run_id = :run ORDER BY signal_seq"""
 TRADES = "SELECT signal_seq, pnl, seq FROM trade WHERE run_id = :run AND signal_seq > 0"
 HELD = "SELECT signal_seq FROM position WHERE run_id = :run AND signal_seq > 0"
 TRIPS = """SELECT ts, breaker, scope, slot_id, action FROM breaker_event
     WHERE run_id = :run AND NOT (action = 'trip' AND level = 'running') ORDER BY ts, seq LIMIT 20000"""
-USUAL = """SELECT slot_id, avg(entry_notional) AS usual FROM
-    (SELECT slot_id, entry_notional FROM trade WHERE run_id = :run ORDER BY seq DESC LIMIT 2000) recent GROUP BY slot_id"""
+USUAL = """SELECT slot_id, avg(entry_notional) AS usual, avg(risk) AS risk FROM
+    (SELECT slot_id, entry_notional, nullif(risk, 0) AS risk FROM trade
+    WHERE run_id = :run ORDER BY seq DESC LIMIT 2000) recent GROUP BY slot_id"""
 ORDER = "SELECT state, reason FROM orders WHERE run_id = :run AND seq = :seq"
 SLOTS = "SELECT id, strategy, symbol, label, timeframe_ms FROM slot WHERE run_id = :run ORDER BY position, id"
 RUN = "SELECT cash_start, quote FROM run WHERE id = :run"
@@ -60,13 +61,15 @@ class Facet:
 @dataclass(frozen=True, eq=False)
 class SignalBook:
     """n signals in order of `seq`: raw columns of `signal` and of `signal_outcome` (NaN where there is none), `facets` by name,
-    `pnl` float64[n] of the trade that came of it, `notional` float64[n] what an entry of its slot usually puts in, `span`
-    int64[n] ms of a bar, and the stages: `entry`, `passed`, `filled`, bool[n]."""
+    `pnl` float64[n] of the trade that came of it, `notional` float64[n] what an entry of its slot usually puts in, `risk`
+    float64[n] what its first stop would risk of that (NaN without a stop), `span` int64[n] ms of a bar, and the stages: `entry`,
+    `passed`, `filled`, bool[n]."""
 
     raw: dict[str, Column]
     facets: dict[str, Facet]
     pnl: Floats
     notional: Floats
+    risk: Floats
     span: Ints
     entry: npt.NDArray[np.bool_]
     passed: npt.NDArray[np.bool_]
@@ -78,7 +81,10 @@ class SignalBook:
 
     def take(self, rows_: npt.NDArray[Any]) -> SignalBook:
         """These signals alone."""
-        cut = {name: getattr(self, name)[rows_] for name in ("pnl", "notional", "span", "entry", "passed", "filled")}
+        cut = {
+            name: getattr(self, name)[rows_]
+            for name in ("pnl", "notional", "risk", "span", "entry", "passed", "filled")
+        }
         facets = {name: Facet(one.codes[rows_], one.names) for name, one in self.facets.items()}
         return replace(self, raw={name: values[rows_] for name, values in self.raw.items()}, facets=facets, **cut)
 
@@ -126,11 +132,13 @@ class SignalBook:
         some = self.meant
         return signals_ledger.funnel(self.passed[some], self.filled[some], closed[some], (self.pnl > 0)[some])
 
-    def ledger(self, measure: str) -> list[signals_ledger.Rule]:
-        """What each rule that blocked entries saved or cost."""
+    def ledger(self, measure: str, *, in_r: bool = False) -> list[signals_ledger.Rule]:
+        """What each rule that blocked entries saved or cost, in money; or `in_r`, over what each entry's first stop would have
+        risked, which leaves out those without one."""
         blocked = self.take(np.flatnonzero(self.meant & (self.facets["fate"].codes != 0)))
         rule = blocked.facets["rule"]
-        return signals_ledger.ledger(rule.codes, rule.names, blocked.returns(measure), blocked.notional)
+        size = blocked.notional / blocked.risk if in_r else blocked.notional
+        return signals_ledger.ledger(rule.codes, rule.names, blocked.returns(measure), size)
 
     def calibration(self, measure: str) -> signals_score.Calibration:
         """Of the signals that gave a strength. Undefined below 100 of them."""
@@ -146,7 +154,7 @@ def read(engine: Engine, run_id: int) -> SignalBook:
     n = raw["seq"].size
     for name in ("seq", "slot_id", "decided_ts", "direction"):
         raw[name] = raw[name].astype(np.int64)
-    for name in ("strength", "price", "order_seq", "config_version_id"):
+    for name in ("strength", "price", "stop_distance", "order_seq", "config_version_id"):
         raw[name] = _floats(raw[name])
     raw |= _outcomes(engine, run_id, raw["seq"])
     pnl, filled, raw["trade_seq"] = _trades(engine, run_id, raw["seq"])
@@ -156,8 +164,10 @@ def read(engine: Engine, run_id: int) -> SignalBook:
     facets = _facets(engine, run_id, raw, slots, passed & filled, entry)
     at = _slot_rows(raw["slot_id"], slots)
     span = np.array([slot["timeframe_ms"] for slot in slots] or [1], np.int64)[at] if n else np.zeros(0, np.int64)
-    notional, quote = _notional(engine, run_id, slots)
-    return SignalBook(raw, facets, pnl, notional[at] if n else np.zeros(0), span, entry, passed, filled, quote)
+    usual, usual_risk, quote = _notional(engine, run_id, slots)
+    notional = usual[at] if n else np.zeros(0)
+    risk = _risk(raw, notional, usual_risk[at]) if n else np.zeros(0)
+    return SignalBook(raw, facets, pnl, notional, risk, span, entry, passed, filled, quote)
 
 
 def _floats(values: Column) -> Floats:
@@ -201,14 +211,25 @@ def _slot_rows(slot_id: Ints, slots: Sequence[dict[str, Any]]) -> Ints:
     return order[np.minimum(np.searchsorted(ids[order], slot_id), max(ids.size - 1, 0))] if ids.size else slot_id * 0
 
 
-def _notional(engine: Engine, run_id: int, slots: Sequence[dict[str, Any]]) -> tuple[Floats, str]:
-    """(what an entry of each slot usually puts in, quote): the mean of its trades among the last 2,000, else of all slots', else
-    the starting cash shared among the slots."""
+def _notional(engine: Engine, run_id: int, slots: Sequence[dict[str, Any]]) -> tuple[Floats, Floats, str]:
+    """(what an entry of each slot usually puts in, what its first stop usually risks, quote): means of its trades among the last
+    2,000. Put in, where it has none: that of all slots, else the starting cash shared among the slots. Risked: then NaN."""
     run = rows(engine, RUN, {"run": run_id})
-    usual = {row["slot_id"]: float(row["usual"]) for row in rows(engine, USUAL, {"run": run_id})}
+    found = rows(engine, USUAL, {"run": run_id})
+    usual = {row["slot_id"]: float(row["usual"]) for row in found}
+    risk = {row["slot_id"]: float(row["risk"]) for row in found if row["risk"]}
     cash = float(run[0]["cash_start"]) / max(len(slots), 1) if run else 0.0
     else_ = float(np.mean(list(usual.values()))) if usual else cash
-    return np.array([usual.get(slot["id"], else_) for slot in slots] or [0.0]), str(run[0]["quote"]) if run else ""
+    put = np.array([usual.get(slot["id"], else_) for slot in slots] or [0.0])
+    risked = np.array([risk.get(slot["id"], np.nan) for slot in slots] or [np.nan])
+    return put, risked, str(run[0]["quote"]) if run else ""
+
+
+def _risk(raw: dict[str, Column], notional: Floats, usual: Floats) -> Floats:
+    """What the first stop of each signal would risk: by its own distance, else as its slot usually does."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = notional * raw["stop_distance"] / raw["price"]
+    return np.where(np.isfinite(own) & (own > 0), own, usual)
 
 
 # ---- facets -----------------------------------------------------------------------------------------------------------

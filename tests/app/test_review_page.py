@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import Engine, insert, text
 
-from app import review_try, settings
+from app import formats, review_try, settings
 from app.read import review as read
 from app.settings import Settings
 from db.models import AiCall
@@ -29,6 +30,23 @@ def test_the_five_worst_are_the_five_worst(open_page: Open, database: Engine) ->
     with database.connect() as connection:
         sql = "SELECT pnl FROM trade WHERE run_id = 1 AND pnl < 0 AND exit_ts >= :since ORDER BY pnl LIMIT 5"
         assert frame["pnl"].tolist() == [row[0] for row in connection.execute(text(sql), {"since": since})]
+
+
+def test_r_is_the_unit_of_everything_that_trades_made(open_page: Open, database: Engine) -> None:
+    """The sums of the page are those of the trades' own R; nothing is left in money."""
+    test = open_page("review", unit="r", range="all")
+    assert "USD" not in said(test)
+    assert " R by closed trades in the" in said(test)
+    frames = tables(test)
+    with database.connect() as connection:
+        made = connection.execute(
+            text("SELECT r_multiple FROM trade WHERE run_id = 1 AND exit_ts IS NOT NULL")
+        ).scalars()
+        multiples = [one for one in made if one is not None]
+    lost = sorted(one for one in multiples if one < 0)[:5]
+    assert next(one for one in frames if "mfe" in one)["pnl"].tolist() == pytest.approx(lost)
+    assert next(one for one in frames if "judged" in one)["total"].sum() == pytest.approx(sum(multiples))
+    assert f"{formats.number(sum(multiples), 2, sign=True)} R" in [one.delta for one in test.metric]
 
 
 def test_the_address_holds_the_time(open_page: Open, database: Engine) -> None:

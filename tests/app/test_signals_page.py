@@ -69,6 +69,11 @@ def test_a_hundred_thousand_signals(open_page: Open, many: Engine) -> None:
     test.run()
     assert time.process_time() - began < 1.0
     assert [error.value for error in test.exception] == []
+    blocked = book.meant & (book.facets["fate"].codes != 0) & np.isfinite(book.raw["r24"] * book.risk)
+    made = (book.raw["r24"] * book.notional / book.risk)[blocked]
+    in_r = book.ledger("r24", in_r=True)
+    assert sum(one.followed for one in in_r) == blocked.sum() > 0
+    assert np.isclose(sum(one.net for one in in_r), -made.sum())
 
 
 def test_filters_and_order_come_from_the_address(open_page: Open, many: Engine) -> None:
