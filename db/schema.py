@@ -61,8 +61,11 @@ def revisions() -> list[str]:
 
 
 def migrate(engine: Engine, to: str = "head") -> None:
-    """Bring an empty or older database to revision `to`, all or nothing. Refuses like `check_schema`, before any change."""
+    """Bring an empty or older database to revision `to`, all or nothing. Refuses like `check_schema`, before any change.
+    One that is there already is not touched: a start over a long ledger neither loads Alembic nor walks over every row."""
     try:
+        if to == "head" and _at_head(engine):
+            return
         with engine.execution_options(write=True).connect() as connection:
             if connection.dialect.name == "sqlite":
                 _migrate_sqlite(connection, to)
@@ -75,6 +78,16 @@ def migrate(engine: Engine, to: str = "head") -> None:
         ) from error
     except DatabaseError as error:
         raise _unreadable(error) from error
+
+
+def _at_head(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        _refuse_strangers(connection)
+        if connection.dialect.name == "sqlite":
+            number = connection.exec_driver_sql("PRAGMA application_id").scalar()
+            if number != APPLICATION_ID:
+                return False
+        return _revision(connection) == head()
 
 
 def _upgrade(connection: Connection, to: str) -> None:

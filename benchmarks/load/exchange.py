@@ -139,14 +139,14 @@ def main() -> None:
     while True:
         try:
             sender.idle(IDLE_S)
-        except OSError:  # the engine has been stopped
+            if orders.empty():
+                continue
+            order = orders.get()
+            if order.get("end"):
+                return
+            done = sender.stretch(order["rate"], order["seconds"], order.get("speed", speed))
+        except OSError:  # the engine has been stopped, or killed at work
             return
-        if orders.empty():
-            continue
-        order = orders.get()
-        if order.get("end"):
-            return
-        done = sender.stretch(order["rate"], order["seconds"], order.get("speed", speed))
         np.save(folder / f"sent-{order['name']}.npy", np.array(done.pop("bursts")))
         print(json.dumps({**order, **done}), flush=True)
 

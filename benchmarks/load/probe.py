@@ -3,8 +3,9 @@
     python -m benchmarks.load.probe OUT run --config FILE
 
 At its end OUT holds `events` float64[n, 6]: monotonic s, processor s, exchange ms, 1 for a frame and 0 for a clock, bars closed
-so far in the step, how long it took in s; and `commits` float64[m, 4]: begun and done in monotonic s, exchange
-ms up to which it wrote, 1 where it landed; `names` and `marks`: when the run was being opened, was, and was ready. With
+so far in the step, how long it took in s; and `commits` float64[m, 5]: begun and done in monotonic s, exchange
+ms up to which it wrote, 1 where it landed, processor s of the loop's thread; `names` and `marks` float64[k, 2]: when the run was
+being opened, was, and was ready, in monotonic s and in processor s since the process began. With
 EVENKEEL_LOAD_ALERTS=N it hands in N alerts with its next transactions once a file `storm` lies in the data folder.
 """
 
@@ -31,9 +32,13 @@ from engine.runtime.recorder import Recorder
 
 STORM_ROWS = 500
 KINDS = {"clock": 0.0, "frame": 1.0}
-marks: list[tuple[str, float]] = []
+marks: list[tuple[str, float, float]] = []
 events: list[tuple[float, ...]] = []
 commits: list[tuple[float, ...]] = []
+
+
+def mark(name: str) -> None:
+    marks.append((name, time.perf_counter(), time.process_time()))
 
 
 def _watch_events(real: Any) -> Any:
@@ -50,11 +55,12 @@ def _watch_events(real: Any) -> Any:
 
 def _watch_commits(real: Any) -> Any:
     def commit(self: Any, trader: Any, *rest: Any) -> Any:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.thread_time()
         landed = real(self, trader, *rest)
+        used = time.thread_time() - used
         if landed and len(marks) == 2:
-            marks.append(("ready", time.perf_counter()))
-        commits.append((begun, time.perf_counter(), trader.now, float(landed)))
+            mark("ready")
+        commits.append((begun, time.perf_counter(), trader.now, float(landed), used))
         return landed
 
     return commit
@@ -62,9 +68,9 @@ def _watch_commits(real: Any) -> Any:
 
 def _watch_opening(real: Any) -> Any:
     def opening(*words: Any, **more: Any) -> Any:
-        marks.append(("opening", time.perf_counter()))
+        mark("opening")
         session = real(*words, **more)
-        marks.append(("opened", time.perf_counter()))
+        mark("opened")
         return session
 
     return opening
@@ -99,10 +105,10 @@ def _hand_in(rows: Any, connection: Any) -> None:
 def keep(out: str) -> None:
     np.savez(
         out,
-        names=np.array([name for name, _ in marks]),
-        marks=np.array([at for _, at in marks]),
+        names=np.array([name for name, *_ in marks]),
+        marks=np.array([at for _, *at in marks], np.float64).reshape(-1, 2),
         events=np.array(events, np.float64).reshape(-1, 6),
-        commits=np.array(commits, np.float64).reshape(-1, 4),
+        commits=np.array(commits, np.float64).reshape(-1, 5),
     )
 
 

@@ -7,51 +7,83 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.load import rig
 from engine.market.tape import Position, Tape
 
 FILLS = 1_000_000
 TIMES = 3
+READY = "open to ready"
+ALIVE = f"SELECT 1 FROM engine_status WHERE state = 'running' AND pid = ? AND {rig.MINE}"
 
 
 def measure(folder: Path, quick: bool = False) -> dict[str, Any]:
-    """Seconds from open to ready, the middle of several lives; the parts of the middle one."""
+    """Seconds from open to ready, the middle of several lives; the parts of the middle one, of the wall and of the processor."""
     fills = 100_000 if quick else FILLS
     with rig.market(folder) as exchange, rig.engine(folder, exchange) as engine:
         engine.live()
         exchange.stretch("a", 500.0, 4.0)
         engine.stop()
     _fill(folder / "evenkeel.db", fills)
-    lives = []
-    for k in range(1 if quick else TIMES):
-        with rig.market(folder) as exchange, rig.engine(folder, exchange) as engine:
-            engine.live()
-            sent = exchange.stretch(f"b{k}", 500.0, 4.0)
-            engine.reached(sent["last"] // 1000 * 1000)
-            engine.process.kill()
-            engine.process.wait()
-        events = _behind(folder)
-        with rig.market(folder) as exchange, rig.engine(folder, exchange) as engine:
-            begun = time.perf_counter()
-            engine.live()
-            lived = time.perf_counter() - begun
-            notes = engine.stop()
-        marks = {str(name): float(at) for name, at in zip(notes["names"], notes["marks"], strict=True)}
-        opened, ready = marks["opened"] - marks["opening"], marks["ready"] - marks["opening"]
-        parts = {
-            "lock, schema, snapshot and tape": opened,
-            "the first commit behind it": ready - opened,
-            "open to ready": ready,
-        }
-        lives.append(
-            (ready, {**parts, "process start to ready": marks["ready"] - engine.begun, "until live": lived}, events)
-        )
-    lives.sort(key=lambda one: one[0])
-    ready, parts, events = lives[(len(lives) - 1) // 2]
-    return {"fills": fills, "events": events, "ready_s": ready, "parts": parts, "all": [one[0] for one in lives]}
+    lives = [_life(folder, k) for k in range(1 if quick else TIMES)]
+    ready = sorted(lives, key=lambda one: one["parts"][READY][0])[(len(lives) - 1) // 2]
+    cpu = sorted(one["parts"][READY][1] for one in lives)[(len(lives) - 1) // 2]
+    return {
+        "fills": fills, "events": ready["events"], "ready_s": ready["parts"][READY][0], "ready_cpu_s": cpu,
+        "parts": ready["parts"], "all": [one["parts"][READY] for one in lives], "limits": _limits(folder),
+    }  # fmt: skip
+
+
+def _life(folder: Path, number: int) -> dict[str, Any]:
+    """An engine killed at work, and the next: its parts as [s of the wall, s of the processor]."""
+    with rig.market(folder) as exchange, rig.engine(folder, exchange) as engine:
+        engine.live()
+        exchange.begin(f"b{number}", 500.0, 4.0)
+        time.sleep(3.0)
+        engine.process.kill()
+        engine.process.wait()
+    events = _behind(folder)
+    with rig.market(folder) as exchange, rig.engine(folder, exchange) as engine:
+        begun = engine.begun
+        rig.until(lambda: engine.ask(ALIVE, engine.process.pid), "the engine is ready")
+        notes = engine.stop()
+    at = {str(name): pair for name, pair in zip(notes["names"], notes["marks"], strict=True)}
+    start = np.array([begun, 0.0])
+    parts = {
+        "lock, schema, snapshot and tape": at["opened"] - at["opening"],
+        "the first commit behind it": at["ready"] - at["opened"],
+        READY: at["ready"] - at["opening"],
+        "process start to ready": at["ready"] - start,
+    }
+    return {"parts": {name: both.tolist() for name, both in parts.items()}, "events": events}
+
+
+def _limits(folder: Path) -> dict[str, Any]:
+    """What the ledger's size costs by nature: [s of the wall, s of the processor] of reading its file once and of walking over
+    its fills in SQL, which a start must not do."""
+    file = folder / "evenkeel.db"
+
+    def timed(work: Callable[[], object]) -> list[float]:
+        begun, used = time.perf_counter(), time.process_time()
+        work()
+        return [time.perf_counter() - begun, time.process_time() - used]
+
+    def read() -> None:
+        with file.open("rb", buffering=0) as raw:
+            while raw.read(1 << 20):
+                pass
+
+    def walk() -> None:
+        with closing(sqlite3.connect(file)) as raw:
+            raw.execute("SELECT sum(qty) FROM fill").fetchone()
+
+    return {"bytes": file.stat().st_size, "read": timed(read), "walk": timed(walk)}
 
 
 def _behind(folder: Path) -> int:

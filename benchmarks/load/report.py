@@ -208,9 +208,17 @@ def _storm(found: dict[str, Any]) -> str:
 
 
 def _recovery(found: dict[str, Any]) -> str:
-    rows = [(name, seconds) for name, seconds in found["parts"].items()]
-    said = f"A ledger of {number(found['fills'])} fills, {number(found['events'])} events on the tape behind the last snapshot."
-    return "<h2>Taking up a long run</h2>" + f"<p>{escape(said)}</p>" + table(("", "s"), rows)
+    limits = found["limits"]
+    cpu = limits["read"][1]
+    rows = [(name, *pair, pair[1] / cpu if cpu else None) for name, pair in found["parts"].items()]
+    rows += [("the ledger's file read once", *limits["read"], 1.0)]
+    rows += [("its fills added up in SQL", *limits["walk"], limits["walk"][1] / cpu if cpu else None)]
+    said = (
+        f"A ledger of {number(found['fills'])} fills, {number(limits['bytes'] / 1e6)} MB; {number(found['events'])} events on "
+        f"the tape behind the last snapshot; {number(len(found['all']))} kills, the middle one is told."
+    )
+    head = ("", "s", "s of the processor", "times reading the file (processor)")
+    return "<h2>Taking up a long run</h2>" + f"<p>{escape(said)}</p>" + table(head, rows)
 
 
 def _reads(found: dict[str, Any]) -> str:

@@ -114,7 +114,10 @@ def _found(p99: float, ratio: float, ready: float, wrong: int) -> dict[str, Any]
         "taken": "now", "seconds": 1.0, "load": [0.1, 0.2], "cores": 2, "shared": True,
         "ticks": {"stages": [stage], "steady": stage, "lost": lost, "speed": 20.0},
         "sessions": {"sessions": 10, "trades": 1_000_000, "runs": 5, "script_ms": told, **both},
-        "recovery": {"fills": 1_000_000, "events": 5, "ready_s": ready, "parts": {"whole": ready}},
+        "recovery": {
+            "fills": 1_000_000, "events": 5, "ready_s": ready * 3, "ready_cpu_s": ready, "parts": {"whole": [ready * 3, ready]},
+            "all": [[ready * 3, ready]], "limits": {"bytes": 10**8, "read": [0.2, 0.1], "walk": [0.3, 0.2]},
+        },
         "storm": {"failed": "no <channel>"},
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
+from sqlalchemy import CheckConstraint, Engine, create_engine, event, inspect, text
 
 from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, StorageError
 from db.models import metadata
@@ -90,6 +90,19 @@ def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT name FROM run")).scalar_one() == "main"
+
+
+def test_a_database_of_this_schema_is_neither_written_nor_walked(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'evenkeel.db'}"
+    migrate(open_engine(url))
+    other = sqlite3.connect(tmp_path / "evenkeel.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    asked: list[str] = []
+    again = open_engine(url, busy_ms=20)
+    event.listen(again, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    migrate(again)
+    assert asked
+    assert not [one for one in asked if "foreign_key_check" in one]
 
 
 def test_a_newer_schema_is_refused_and_left_alone(engine: Engine) -> None:
