@@ -7,15 +7,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from db.models import ExternalTrade
 from engine.core.types import Instrument
 from engine.venues.live import ids
-from engine.venues.live.amounts import booked, text
+from engine.venues.live.amounts import ZERO, booked, text
+from engine.venues.live.belief import Asked, doubt
 from engine.venues.live.gate import Gate
 from engine.venues.live.mirror import Key, Mind, Mirror, Open
 from engine.venues.live.rows import advise, warn
@@ -25,6 +28,10 @@ from engine.venues.port import NotFound, Seen, Trade
 log = logging.getLogger("evenkeel.live")
 
 STRANGER_MS = 60_000
+MOST_KEPT, MOST_OUTSIDE, MOST_SAID = 200, 500, 2_000
+"""Trades kept until somebody can tell whose they are; trades from outside of one list; words remembered as said. What is beyond
+comes with the next list, or is said twice."""
+PATIENCE_MS = 15 * 60_000
 FINAL = {"cancelled": "canceled", "expired": "expired", "rejected": "rejected", "filled": "filled"}
 Facts = Callable[[], Mapping[str, Instrument]]
 
@@ -38,7 +45,8 @@ class Doors(Protocol):
 
 @dataclass
 class Booker:
-    """`instruments` gives the run's by symbol. `strangers` are trades whose order nobody knows yet, and since when."""
+    """`instruments` gives the run's by symbol. `strangers` are trades whose order nobody knows yet, and since when; `doubted`
+    those that cannot be of the order they name; `outside` those from elsewhere that have not landed."""
 
     gate: Gate
     mirror: Mirror
@@ -46,13 +54,17 @@ class Booker:
     instruments: Facts
     run_id: int
     strangers: dict[Key, tuple[Trade, int]] = field(default_factory=dict)
+    doubted: dict[Key, int] = field(default_factory=dict)
+    outside: set[Key] = field(default_factory=set)
+    said: set[str] = field(default_factory=set)
 
     # ---- trades ----------------------------------------------------------------------------------------------------------
     def trades(self, symbol: str, found: Sequence[Trade], now: int) -> None:
         """Executions as the venue lists them; those that are booked already change nothing."""
         known = self.mirror.booked(symbol, [one.trade_id for one in found])
+        self.outside = {key for key in self.outside if key[0] != symbol or key[1] not in known}
         for one in found:
-            if one.trade_id not in known:
+            if one.trade_id not in known and (one.symbol, one.trade_id) not in self.outside:
                 self._trade(one, now)
 
     def _trade(self, trade: Trade, now: int) -> None:
@@ -60,18 +72,57 @@ class Booker:
         mine = self._owner(trade)
         if mine is not None:
             self.strangers.pop(key, None)
-            self._book(mine, trade)
+            asked = Asked(mine.symbol, mine.side, mine.qty, mine.limit, mine.known)
+            if self._believed(trade, mine.client, asked, now):
+                self._book(mine, trade)
             return
         stored = self.mirror.find(trade.client_id, trade.venue_id)
         if stored is not None and stored.run_id == self.run_id:
             self.strangers.pop(key, None)
-            self._late(stored, trade)
+            if self._believed(trade, stored.client_order_id, self._asked(stored), now):
+                self._late(stored, trade)
         elif trade.client_id and not ids.is_ours(self.gate.tag, trade.client_id):
             self._external(trade, now)
         elif trade.client_id:
             self._recovered(trade, now)
-        else:
+        elif key in self.strangers or len(self.strangers) < MOST_KEPT:
             self.strangers.setdefault(key, (trade, now))
+
+    def _asked(self, stored: Any) -> Asked:
+        """What an order that may be over still could fill."""
+        mind = self.mirror.minds.get(stored.client_order_id)
+        handed = sum(mind.handed.values(), ZERO) if mind is not None else ZERO
+        limit = Decimal(stored.limit_price) if stored.limit_price else None
+        return Asked(stored.symbol, stored.side, Decimal(stored.qty), limit, Decimal(stored.filled) + handed)
+
+    def _believed(self, trade: Trade, client: str, asked: Asked, now: int) -> bool:
+        """Whether the trade can be of that order. One that cannot halts the symbol at once; the exchange has a minute to tell it
+        otherwise, then it is shown as a trade from outside."""
+        key = (trade.symbol, trade.trade_id)
+        why = doubt(asked, trade, self.gate.mark(trade.symbol), self._cash())
+        if not why:
+            self.doubted.pop(key, None)
+            return True
+        if key in self.doubted:
+            if now - self.doubted[key] > STRANGER_MS:
+                self.doubted.pop(key)
+                self._external(trade, now, "it cannot be of the order that it names", touched=True)
+            return False
+        if len(self.doubted) < MOST_KEPT:
+            self.doubted[key] = now
+            self.halt(asked.symbol)
+            self.say(
+                now, f"{asked.symbol}: the exchange tells a trade that cannot be",
+                f"trade {trade.trade_id} names order {client}, but {why}. It is not booked, and no entry is made on "
+                f"{asked.symbol} until you have compared with the exchange's own page and switched its slots on again",
+                f"doubt:{client}:{trade.trade_id}",
+            )  # fmt: skip
+        return False
+
+    def _cash(self) -> Decimal | None:
+        """The account's money, less what buys on their way to the books will take."""
+        cash = self.gate.cash()
+        return None if cash is None else cash - sum((mind.costs for mind in self.mirror.minds.values()), ZERO)
 
     def _owner(self, trade: Trade) -> Open | None:
         intents = self.mirror.intents
@@ -86,14 +137,14 @@ class Booker:
         if mine.role == "stop" and not mind.taken_over:
             mind.taken_over = True
             self.doors.event("venue_stop", mine.slot_key, mine.client)
-        mind.handed[(trade.symbol, trade.trade_id)] = trade.qty
+        mind.hand(trade)
         order = mine.order_seq if mine.role != "stop" or mine.order_seq else 0
         self._fill(trade, mine.client, mine.slot_key, mine.role, order, mine.known >= mine.qty)
 
     def _late(self, stored: Any, trade: Trade) -> None:
         """Money beats state: a fill of an order that was over is booked, and the symbol takes no entry until a person says so."""
         mind = self.mirror.minds.setdefault(stored.client_order_id, Mind())
-        mind.handed[(trade.symbol, trade.trade_id)] = trade.qty
+        mind.hand(trade)
         self._fill(trade, stored.client_order_id, stored.slot_key, stored.role, stored.order_seq or 0, False)
         if stored.state in TERMINAL:
             self.halt(trade.symbol)
@@ -127,6 +178,9 @@ class Booker:
 
     def _external(self, trade: Trade, now: int, reason: str = "a trade made elsewhere", touched: bool = False) -> None:
         run_id = self.run_id
+        if len(self.outside) >= MOST_OUTSIDE:
+            return  # it comes again with the next list
+        self.outside.add((trade.symbol, trade.trade_id))
 
         def work(connection: Connection) -> None:
             mine = (
@@ -159,18 +213,48 @@ class Booker:
 
     # ---- orders ----------------------------------------------------------------------------------------------------------
     def seen(self, mine: Open, answer: Seen, now: int, source: str) -> None:
-        """The venue tells how an order of ours stands."""
+        """The venue tells how an order of ours stands. What it once said is filled stays said: an answer with less is an older
+        one or a lie, and ends nothing before the trades are here."""
         mind = mine.mind
-        if answer.filled > mine.known and mine.known < mine.qty:
-            mind.ending = answer if answer.state != "open" else None
+        if not self.fits(mine, answer):
+            return
+        mind.told = max(mind.told, min(answer.filled, mine.qty))
+        if mind.told > mine.known:
+            self._expect(mine, answer, now)
             if mine.unsure:
                 self.advise(mine, "acked", now, source, _words(answer), venue_order_id=answer.venue_id)
             return  # its trades come first
+        mind.ending_ts = 0
         if answer.state != "open":
             self.end(mine, FINAL[answer.state], _words(answer), answer.venue_id)
         elif mine.unsure or not mine.venue_id:
             state = "acked" if mine.unsure else mine.state
             self.advise(mine, state, now, source, _words(answer), venue_order_id=answer.venue_id)
+
+    def fits(self, mine: Open, answer: Seen) -> bool:
+        """Whether what the venue tells can be of this order at all: an id alone may be another's."""
+        if answer.client_id not in ("", mine.client) or (answer.symbol, answer.side) != (mine.symbol, mine.side):
+            return False
+        return answer.venue_id == mine.venue_id or not self.anothers(answer.venue_id, mine.client)
+
+    def anothers(self, venue_id: str, client: str) -> bool:
+        """Whether the venue has given this id to another order of ours, or nobody can say."""
+        try:
+            stored = self.mirror.find("", venue_id)
+        except SQLAlchemyError:
+            return True
+        return stored is not None and stored.client_order_id != client
+
+    def _expect(self, mine: Open, answer: Seen, now: int) -> None:
+        """Trades of it must come; what it holds stays reserved until they have, and a person hears if they do not."""
+        mind = mine.mind
+        mind.ending, mind.ending_ts = answer if answer.state != "open" else None, mind.ending_ts or now
+        if now - mind.ending_ts > PATIENCE_MS:
+            self.say(
+                now, f"{mine.symbol}: fills without trades",
+                f"the exchange says that {text(mind.told)} of order {mine.client} are filled and shows {text(mine.known)} in its "
+                "trades. What the order holds stays reserved: compare with the exchange's own page", f"ending:{mine.client}",
+            )  # fmt: skip
 
     def end(self, mine: Open, final: str, why: str, venue_id: str = "") -> None:
         """An intent is over, by what the venue said or because it never left; the machine hears of it over the tape."""
@@ -200,6 +284,11 @@ class Booker:
     def say(self, now: int, title: str, body: str, key: str, severity: str = "critical") -> None:
         """A person is told, once by `key`."""
         run_id, key = self.run_id, f"live:{self.run_id}:{key}"
+        if key in self.said:
+            return
+        if len(self.said) >= MOST_SAID:
+            self.said.clear()
+        self.said.add(key)
         self.doors.write(lambda connection: warn(connection, run_id, now, title, body, key, severity))
 
 

@@ -13,8 +13,9 @@ ROOM = 4
 @dataclass
 class Gate:
     """`clock` is the venue's time in ms; `level` the account's (RUNNING < PAUSED < ...), `killed` the kill latch, read right
-    before each send; `mark` a symbol's price now, None where there is none. `room` is how many more intents may be committed
-    as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the venue has just refused."""
+    before each send; `mark` a symbol's price now and `cash` the account's money, None where there is none. `room` is how many
+    more intents may be committed as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the
+    venue has just refused."""
 
     tag: str
     run: str
@@ -24,6 +25,7 @@ class Gate:
     level: Callable[[], str] = lambda: "running"
     killed: Callable[[], bool] = lambda: False
     mark: Callable[[str], Decimal | None] = lambda symbol: None
+    cash: Callable[[], Decimal | None] = lambda: None
     dry: bool = False
     room: int = 0
     held_back: set[str] = field(default_factory=set)

@@ -27,15 +27,18 @@ from engine.venues.live.mirror import Mirror, Open
 from engine.venues.live.reconcile import Rounds
 from engine.venues.live.resolve import Resolver
 from engine.venues.live.settling import Settler
+from engine.venues.live.watching import EMERGENCY_MS, Watch
 from engine.venues.port import Accepted, Placed, Port, Refused, Request, Unknown
 
 log = logging.getLogger("evenkeel.live")
 
 STALE_ENTRY_MS = 10_000
 CANCEL_AGAIN_MS = 2_000
-EMERGENCY_MS = 5_000
 REPLACE_MS = 5_000
 MOST_UNSURE = 3
+BACK_MS = 5_000
+"""A clock that goes back by more was set; by less it was only measured better."""
+LONG_MS = 60_000
 HOLD_MS = (5_000, 30_000, 300_000)
 """How long an exit waits that the venue has refused once, twice, more often."""
 
@@ -59,9 +62,11 @@ class Lane:
         self.booker = Booker(gate, self.mirror, doors, instruments, run_id)
         self.resolver = Resolver(port, self.booker)
         self.rounds = Rounds(port, self.booker, self.resolver)
+        self.watch = Watch(gate, self.booker, self.rounds)
         self.settler = Settler(port, engine, run_id, self.booker)
         self.former: set[str] | None = None  # waiting and being sent as this process found them: a former one's
-        self.quiet_until = 0
+        self.quiet_until = self.latest = 0
+        self.turn = False
         self.held: dict[str, Held] = {}
         self.requests = 0
 
@@ -76,6 +81,9 @@ class Lane:
             return False
         if self.former is None:
             self.former = {one.client for one in self._all() if one.state in ("ready", "sending")}
+        if now < self.latest - BACK_MS:
+            self._turn_back(self.latest - now)
+        self.latest = now
         self._first(now)
         if now < self.quiet_until and self.rounds.timed:
             return False
@@ -83,7 +91,9 @@ class Lane:
             return True
         if not self.rounds.timed:
             return self._set_the_clock(now)
-        if (self.started and self.settler.step(now)) or self.resolver.step(now) or self.rounds.step(now):
+        steps = (self.rounds.step, self.resolver.step) if self.turn else (self.resolver.step, self.rounds.step)
+        self.turn = not self.turn  # by turns: whatever one of them has to ask, the other gets to speak
+        if (self.started and self.settler.step(now)) or steps[0](now) or steps[1](now):
             self._hear(self.settler.waits or self.resolver.waits or self.rounds.waits, now)
             self._open(now)
             return True
@@ -97,10 +107,24 @@ class Lane:
         if asked:
             self._hear(self.rounds.waits, now)
         if self.rounds.timed:
-            self.quiet_until = 0
-            for mind in self.mirror.minds.values():
-                mind.look_ts = mind.look_due = mind.cancel_ts = 0
+            self.quiet_until = self.latest = 0
+            self._forget_times()
         return asked
+
+    def _forget_times(self) -> None:
+        for mind in self.mirror.minds.values():
+            mind.look_ts = mind.look_due = mind.cancel_ts = mind.touched_ts = 0
+            mind.ending_ts = min(mind.ending_ts, 1)
+
+    def _turn_back(self, by: int) -> None:
+        """The venue's clock was set back: nothing may wait for a time that comes again only after hours."""
+        log.warning("the exchange's clock went back by %.0f s", by / 1000)
+        self._forget_times()
+        self.quiet_until = max(self.quiet_until - by, 0)
+        for held in self.held.values():
+            held.until = 0
+        self.settler.read_ts = 0
+        self.rounds.turned_back(by)
 
     def landed(self) -> None:
         """A transaction of the loop has landed: read anew. Any thread."""
@@ -121,6 +145,10 @@ class Lane:
         self.settler.waits = self.resolver.waits = self.rounds.waits = 0
         if wait_ms:
             self.quiet_until = now + wait_ms
+            if wait_ms > LONG_MS:
+                words = f"it asked for silence of {wait_ms / 60_000:.0f} min, or has banned this address: until then orders can "
+                words += "be neither sent nor cancelled from here; stops kept at the exchange stay"
+                self.booker.say(now, "the exchange wants no requests", words, f"silence:{self.quiet_until // 600_000}")
 
     def _open(self, now: int) -> None:
         """How many intents the next commit may hold as being sent."""
@@ -137,11 +165,13 @@ class Lane:
                 continue
             if one.state == "sending" and one.client not in self.egress.sent:
                 self._unsent(one, now)
+            elif one.state == "sending" and now > one.sent_ts + 2 * proof.LEASE_MS:
+                self.booker.advise(one, "unknown", now, "engine", "sent, and what was answered is lost", soon=True)
             elif one.state == "ready":
                 self._ready(one, now)
             if one.role == "stop" and one.resting:
-                self._watch(one, now)
-        self._watch_bare(now)
+                self.watch.stop(one, now)
+        self.watch.bare(now)
 
     def _unsent(self, one: Open, now: int) -> None:
         """Committed as being sent and not sent by this process: a former one may have, before it died; we ourselves were late."""
@@ -149,8 +179,12 @@ class Lane:
             self.booker.advise(
                 one, "unknown", now, "engine", "found as being sent at a start: it may have been", soon=True
             )
-        elif now > one.sent_ts + proof.LEASE_MS:
+        elif not self._leased(one, now):
             self.booker.end(one, "canceled", "late: it never left this process")
+
+    def _leased(self, one: Open, now: int) -> bool:
+        """Whether it may be sent still: its proof reckons with that time. Before it is no better: the clock was set back."""
+        return one.sent_ts - proof.LEASE_MS <= now <= one.sent_ts + proof.LEASE_MS
 
     def _inherited(self, one: Open) -> bool:
         """Of a former process: by what stood there, not by times, since the clocks of two lives need not agree."""
@@ -170,7 +204,7 @@ class Lane:
     def _against(self, one: Open, now: int) -> str:
         """Why a waiting intent will never be sent."""
         if one.role == "entry":
-            if now > one.created_ts + STALE_ENTRY_MS:
+            if abs(now - one.created_ts) > STALE_ENTRY_MS:
                 return "late: it waited too long to be sent"
             unsure = [other for other in self._all() if other.state in ("unknown", "quarantined")]
             if any(other.symbol == one.symbol for other in unsure):
@@ -274,7 +308,7 @@ class Lane:
             one for one in self._all() if one.state == "sending" and not one.busy and one.client not in self.egress.sent
         ]
         for one in sorted(ready, key=lambda one: (order.get(one.role, 3), one.id)):
-            if not self._inherited(one) and now <= one.sent_ts + proof.LEASE_MS:
+            if not self._inherited(one) and self._leased(one, now):
                 self._send(one, now)
                 return True
         return False
@@ -297,7 +331,7 @@ class Lane:
         )  # fmt: skip
         answer = self.egress.place(request)
         self._hear(answer.wait_ms if isinstance(answer, Unknown) else 0, now)
-        if isinstance(answer, Accepted) and answer.venue_id:
+        if isinstance(answer, Accepted) and not self.booker.anothers(answer.venue_id, one.client):
             self._accepted(one, answer, now)
         elif isinstance(answer, Refused) and answer.reason not in ("duplicate", "unknown_order"):
             self._refused(one, answer, now)
@@ -340,39 +374,6 @@ class Lane:
                     now, f"{one.symbol}: the exchange refuses the exit",
                     f"{answer.code}: {answer.words}. It is tried again from time to time; look whether the position is too small",
                     f"exit:{one.slot_key}:{answer.code}:{one.order_seq}",
-                )  # fmt: skip
-
-    # ---- stops -------------------------------------------------------------------------------------------------------------
-    def _watch(self, one: Open, now: int) -> None:
-        """A stop whose price has come and that has not filled in five seconds is no protection: the engine leaves at market."""
-        mind, mark = one.mind, self.gate.mark(one.symbol)
-        if mind.taken_over:
-            mind.touched_ts = mind.touched_ts or now
-            return
-        beyond = (
-            mark is not None and one.stop is not None and (mark <= one.stop if one.side == "sell" else mark >= one.stop)
-        )
-        if not beyond:
-            mind.touched_ts = 0
-            return
-        if not mind.touched_ts:
-            mind.touched_ts, mind.look_due = now, now
-            self.rounds.poll(one.symbol, now)
-        elif now >= mind.touched_ts + EMERGENCY_MS and self.gate.level() != "killed":
-            mind.taken_over = True
-            self.booker.doors.event("venue_stop", one.slot_key, one.client)
-            self.booker.say(
-                now, f"{one.symbol}: the stop has not filled",
-                f"the price passed {text(one.stop or ZERO)} and the exchange's stop did not fill in 5 s: leaving at market",
-                f"unfilled:{one.client}", "warning",
-            )  # fmt: skip
-
-    def _watch_bare(self, now: int) -> None:
-        for row in self.mirror.stops:
-            if row.bare_ts is not None and now - row.bare_ts > 10_000:
-                self.booker.say(
-                    now, f"{row.symbol}: a position is without its stop", "the exchange has not confirmed the stop for 10 s",
-                    f"bare:{row.slot_id}:{row.trade_seq}:{row.bare_ts}",
                 )  # fmt: skip
 
     def vitals(self) -> Mapping[str, Any]:

@@ -1,4 +1,5 @@
-"""A port that counts the answers which say nothing: the lane's questions go through it, and so do its orders.
+"""A port that counts the answers which say nothing, those that cannot be among them: the lane's questions go through it, and so
+do its orders.
 
 What a count brings about is the limits'; nothing is changed, kept back or asked again here.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from engine.venues.live.weigh import Weighed
 from engine.venues.port import Port, Refused, Unknown
 
 UNCOUNTED = ("flows_since", "permissions", "fees")
@@ -39,5 +41,5 @@ class Listening:
 
 def heard(port: Port) -> tuple[Port, Listening]:
     """The port as the lane takes it, and its count."""
-    listening = Listening(port)
+    listening = Listening(cast(Port, Weighed(port)))
     return cast(Port, listening), listening

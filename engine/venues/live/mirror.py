@@ -15,7 +15,7 @@ from sqlmodel import col
 from db.models import CashFlow, ExternalTrade, Fill, Intent, Order, Position, Protection, Watermark
 from engine.venues.live.amounts import ZERO, exact
 from engine.venues.live.states import RESTING, TERMINAL, UNSURE
-from engine.venues.port import Seen, Side
+from engine.venues.port import Seen, Side, Trade
 
 Key = tuple[str, str]
 """A trade: its symbol and the venue's id."""
@@ -32,11 +32,33 @@ class Mind:
     late_not_found: int = 0
     late_lists: int = 0
     ending: Seen | None = None  # the venue says it is over, its trades are not all here yet
+    ending_ts: int = 0  # since when trades are missing
+    told: Decimal = ZERO  # the most that the venue ever said is filled
     taken_over: bool = False  # a stop that is the slot's exit now
     touched_ts: int = 0  # since when the price has been beyond a stop
     cancel_ts: int = 0
     acked_ts: int = 0
     handed: dict[Key, Decimal] = field(default_factory=dict)  # trades on the tape that have not landed
+    cost: dict[Key, Decimal] = field(default_factory=dict)  # what the buys among them cost
+
+    def patience(self, now: int, soon: int) -> int:
+        """How long to wait before its trades are asked for again: `soon` ms, and seldom where a minute has not brought them."""
+        return soon if not self.ending_ts or now - self.ending_ts < 60_000 else 15_000
+
+    def hand(self, trade: Trade) -> None:
+        """The trade goes onto the tape."""
+        key = (trade.symbol, trade.trade_id)
+        self.handed[key] = trade.qty
+        if trade.side == "buy":
+            self.cost[key] = trade.qty * trade.price
+
+    def landed(self, key: Key) -> None:
+        self.handed.pop(key, None)
+        self.cost.pop(key, None)
+
+    @property
+    def costs(self) -> Decimal:
+        return sum(self.cost.values(), ZERO)
 
 
 @dataclass
@@ -72,6 +94,16 @@ class Open:
     def known(self) -> Decimal:
         """Booked, and on its way to be."""
         return self.filled + sum(self.mind.handed.values(), ZERO)
+
+    @property
+    def ended(self) -> bool:
+        """The venue has said that it is over, and every fill it ever told of is here."""
+        return self.mind.ending is not None and self.known >= max(self.mind.told, self.mind.ending.filled)
+
+    @property
+    def since(self) -> int:
+        """From when on the venue's lists may hold it."""
+        return max(self.sent_ts - 60_000, 0)
 
     @property
     def resting(self) -> bool:
@@ -147,7 +179,7 @@ class Mirror:
             for symbol in {symbol for symbol, _ in mind.handed}:
                 ids = [number for of, number in mind.handed if of == symbol]
                 for number in _stored(connection, self.run_id, symbol, ids):
-                    mind.handed.pop((symbol, number), None)
+                    mind.landed((symbol, number))
 
     # ---- questions -------------------------------------------------------------------------------------------------------
     def booked(self, symbol: str, ids: Iterable[str]) -> set[str]:

@@ -29,6 +29,10 @@ log = logging.getLogger("evenkeel.live")
 EVERY_MS, RETRY_MS, POLL_MS = 30_000, 3_000, 1_000
 OVERLAP_MS, FIRST_MS = 120_000, 24 * 3_600_000
 CLOCK_MS, RULES_MS = 600_000, 6 * 3_600_000
+MOST_TOLD = 200
+"""Orders of ours that nobody knows and deposits that one process takes; what is beyond waits for a restart."""
+MOST_TIMES = 100
+"""A deposit of more than so many times what the account has is asked about, not believed."""
 Question = Callable[[int], bool]
 
 
@@ -41,6 +45,9 @@ class Rounds:
         self.rules: dict[str, Rules] = {}
         self.done = self.last = 0
         self.waits = 0
+        self.behind = (
+            0  # by how much the venue's clock was set back at most, ms: its times may be so much older than ours
+        )
         self.short: dict[str, int] = {}
         self.told: set[str] = set()
         self._asked: deque[Question] = deque()
@@ -65,11 +72,19 @@ class Rounds:
         question = self._asked[0]
         if not question(now):
             self._next = now + RETRY_MS  # the same question again; nothing is concluded from silence
+            if len(self._asked) > 2 and self.timed:
+                self._asked.insert(len(self._asked) - 1, self._asked.popleft())  # others first; balances stay the last
             return True
         self._asked.popleft()
         if not self._asked:
             self.done, self.last, self._next = self.done + 1, now, now + EVERY_MS
         return True
+
+    def turned_back(self, by: int) -> None:
+        """The venue's clock was set back by `by` ms: what was to be at a time that will come again is due now."""
+        self.behind = max(self.behind, min(by, FIRST_MS))
+        self._next = 0
+        self._polls.clear()
 
     def poll(self, symbol: str, now: int) -> None:
         """Trades of the symbol are expected."""
@@ -77,9 +92,9 @@ class Rounds:
 
     def _poll(self, now: int) -> bool:
         for one in self.mirror.intents.values():
-            waits = one.mind.ending is not None or (one.resting and one.kind == "market")
+            waits = one.mind.ending_ts or (one.resting and one.kind == "market")
             if waits and one.symbol not in self._polls:
-                self._polls[one.symbol] = now + POLL_MS
+                self._polls[one.symbol] = now + one.mind.patience(now, POLL_MS)
         for symbol, due in list(self._polls.items()):
             if now >= due:
                 del self._polls[symbol]
@@ -112,7 +127,10 @@ class Rounds:
 
     def _rules(self, symbol: str, now: int) -> bool:
         answer = self.port.rules(symbol)
-        if isinstance(answer, Rules):
+        mark = self.booker.gate.mark(symbol)
+        if isinstance(answer, Rules) and (
+            not mark or answer.tick * 10 <= mark
+        ):  # a tick like that would end every stop
             self.rules[symbol] = answer
         self._rules_ts = now
         return self._answered(answer)
@@ -126,9 +144,8 @@ class Rounds:
             return self._answered(answer)
         self.booker.trades(symbol, answer, now)
         for one in list(self.mirror.intents.values()):
-            ending = one.mind.ending
-            if ending is not None and one.symbol == symbol and not one.mind.over and one.known >= ending.filled:
-                self.booker.seen(one, ending, now, "trade")
+            if one.mind.ending is not None and one.symbol == symbol and not one.mind.over and one.ended:
+                self.booker.seen(one, one.mind.ending, now, "trade")
         if now - self.mirror.marks.get(("trades", symbol), 0) > OVERLAP_MS + EVERY_MS // 2:
             self._mark("trades", symbol, now - OVERLAP_MS)
         return True
@@ -140,9 +157,9 @@ class Rounds:
         if begun is None:
             self._mark("trades", "", now)
             begun = now
-        known = self.mirror.marks.get(("trades", symbol), begun)
+        known = min(self.mirror.marks.get(("trades", symbol), begun), now)
         waiting = (one.sent_ts for one in self.mirror.intents.values() if one.symbol == symbol and one.sent_ts)
-        since = min((known, *waiting)) - 60_000
+        since = min((known, *waiting)) - 60_000 - self.behind
         return since if self.done else min(since, max(known - FIRST_MS, begun - 60_000))
 
     def _orders(self, symbols: Sequence[str], now: int) -> bool:
@@ -153,6 +170,8 @@ class Rounds:
         by_venue = {one.venue_id: one for one in answer}
         for mine in list(self.mirror.intents.values()):
             seen = there.get(mine.client) or by_venue.get(mine.venue_id)
+            if seen is not None and not self.booker.fits(mine, seen):
+                continue  # an id of ours with another order's words: it is looked up by itself
             if mine.busy or mine.state in ("planned", "ready") or (mine.state == "sending" and seen is None):
                 continue
             if seen is not None:
@@ -176,7 +195,7 @@ class Rounds:
         ):
             return  # it has just ended; the list is older than that
         key = f"adopted:{seen.client_id}"
-        if key in self.told:
+        if key in self.told or len(self.told) >= MOST_TOLD:
             return
         self.told.add(key)
         self.booker.halt(seen.symbol)
@@ -213,12 +232,19 @@ class Rounds:
             not instruments
             or flow.currency != instruments[0].quote
             or key in self.told
+            or len(self.told) >= MOST_TOLD
             or self.mirror.has_flow(flow.flow_id)
         ):
             return
         if self.done == 0 and flow.ts < mark - OVERLAP_MS:
             return
         self.told.add(key)
+        cash = self.booker.gate.cash()
+        if cash is not None and flow.amount > max(cash, instruments[0].quantum) * MOST_TIMES:
+            words = f"the exchange tells of it as {flow.flow_id}; the account has {text(cash)}. It was not taken into the books: "
+            words += f"if it is true, say so with `cash {text(flow.amount)}`"
+            self.booker.say(self.last, f"a deposit of {text(flow.amount)} {flow.currency}?", words, key)
+            return
         quanta = int((flow.amount / instruments[0].quantum).to_integral_value())
         if quanta:
             self.booker.doors.event(

@@ -42,7 +42,7 @@ class Resolver:
     def _due(self, one: Open, now: int) -> bool:
         """A resting order is looked up when something hints at a change, and now and then."""
         mind = one.mind
-        if mind.ending is not None and one.known >= mind.ending.filled:
+        if one.ended:
             return True
         if mind.look_due:
             return now >= mind.look_due
@@ -53,11 +53,11 @@ class Resolver:
     def _look(self, one: Open, now: int) -> None:
         mind = one.mind
         mind.look_ts, mind.look_due = now, 0
-        answer = self.port.look_up(one.symbol, one.client, one.venue_id)
+        answer = self.port.look_up(one.symbol, one.client, one.venue_id, one.since)
         if isinstance(answer, Seen):
             self.booker.seen(one, answer, now, "look_up")
-            if mind.ending is not None or answer.filled > one.known:
-                mind.look_due = now + AGAIN_MS
+            if mind.ending_ts:
+                mind.look_due = now + mind.patience(now, AGAIN_MS)
         elif isinstance(answer, Unknown):
             self.waits = answer.wait_ms
             mind.look_due = now + 2 * AGAIN_MS
@@ -95,11 +95,13 @@ class Resolver:
 
     def _ask(self, one: Open, now: int, late: bool) -> None:
         one.mind.look_ts = now
-        answer = self.port.look_up(one.symbol, one.client, one.venue_id)
+        answer = self.port.look_up(one.symbol, one.client, one.venue_id, one.since)
         asked = one.look_ups + 1
-        if isinstance(answer, Seen):
+        if isinstance(answer, Seen) and self.booker.fits(one, answer):
             self.booker.seen(one, answer, now, "look_up")
             return
+        if isinstance(answer, Seen):
+            answer = Unknown("the answer is of another order")
         if isinstance(answer, NotFound):
             one.mind.late_not_found += int(late)
             self.booker.advise(one, one.state, now, "look_up", "not found", look_ups=asked, not_found=one.not_found + 1)
@@ -115,7 +117,7 @@ class Resolver:
             self.waits = answer.wait_ms
             return
         for seen in answer:
-            if seen.client_id == one.client:
+            if seen.client_id == one.client:  # whatever else it says of it: it is no proof that there is none
                 self.booker.seen(one, seen, now, "look_up")
                 return
         one.mind.late_lists += 1

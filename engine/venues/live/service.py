@@ -42,7 +42,11 @@ def gate_of(
         ticks = int(found.symbols["mark"][index]) if index is not None else 0
         return price_of(found.instruments[index], ticks) if index is not None and ticks > 0 else None
 
-    return Gate(tag, run, port.expiry_ms, port.native_stop, port.now, lambda: machine().level, killed, mark, dry)
+    def cash() -> Decimal | None:
+        found = machine()
+        return found.instruments[0].quantum * int(found.account["cash"][0]) if found.instruments else None
+
+    return Gate(tag, run, port.expiry_ms, port.native_stop, port.now, lambda: machine().level, killed, mark, cash, dry)
 
 
 class Live:

@@ -60,7 +60,7 @@ class Settler:
             return False
         if one.busy:
             return False
-        answer = self.port.look_up(one.symbol, one.client, one.venue_id)
+        answer = self.port.look_up(one.symbol, one.client, one.venue_id, one.since)
         if isinstance(answer, Seen):
             self.booker.seen(one, answer, now, "look_up")
             self._answer(number, False, f"the exchange has it after all: {answer.state}; it is followed up", now)

@@ -209,7 +209,7 @@ class MemoryPort:
         return None
 
     # ---- questions ---------------------------------------------------------------------------------------------------------
-    def look_up(self, symbol: str, client_id: str, venue_id: str) -> Seen | NotFound | Unknown:
+    def look_up(self, symbol: str, client_id: str, venue_id: str, since: int = 0) -> Seen | NotFound | Unknown:
         self.asked[client_id] = self.asked.get(client_id, 0) + 1
         if self._silent():
             return Unknown("no answer")

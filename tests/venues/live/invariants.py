@@ -39,12 +39,12 @@ def always(life: LiveLife) -> None:
     for row in intents.values():
         if row.state == "filled":
             assert Decimal(row.filled) == Decimal(row.qty)
-    _by_the_table(life)
+    by_the_table(life)
     live = Counter(row.slot_id for row in life.rows("SELECT * FROM protection WHERE state = 'live'"))
     assert all(count == 1 for count in live.values())
 
 
-def _by_the_table(life: LiveLife) -> None:
+def by_the_table(life: LiveLife) -> None:
     last: dict[int, str] = {}
     for event in life.rows("SELECT * FROM order_event ORDER BY intent_id, seq"):
         before = last.get(event.intent_id)

@@ -154,7 +154,7 @@ class LiveLife:
         for _ in range(times):
             self.now += ms
             self.port.advance(self.now)
-            self.lane.pump(self.now)
+            self.lane.pump(self.port.now())
             self.turn()
 
     def second(self, price: Decimal) -> None:
