@@ -33,7 +33,7 @@ def arrive(place: Place, file: Path, now_ms: int) -> tuple[Manifest, Verified]:
     if standing is not None and not ours:
         _refuse(standing, digest)
     if standing is not None and ours:
-        clear(standing)
+        clear(place, standing)
     _nothing_there(place, manifest)
     placed = [str(path) for path in _places(place, manifest)]
     Latch(ARRIVING, str(file.resolve()), digest, now_ms, tuple(placed)).write(place.data)
@@ -139,6 +139,17 @@ def _database(place: Place) -> None:
         portable.into_server(current(file, place.stage), place.database)
 
 
+def _of_an_arrival(place: Place, path: Path) -> bool:
+    if ".." in path.parts:
+        return False
+    own = [place.data / name for name in (*FOLDERS, *SINGLE)]
+    if isinstance(place.database, Path):
+        own.append(place.database)
+    return path.absolute() in [one.absolute() for one in own] or (
+        place.home.absolute() in path.absolute().parents and not path.is_dir()
+    )
+
+
 def undo(place: Place) -> str:
     """Lift the latch: after a move out this copy may trade again, after one in that was broken off what it made is removed.
     What was done, in words; Moved where there is no latch."""
@@ -146,7 +157,7 @@ def undo(place: Place) -> str:
     if standing is None:
         raise Moved(f"nothing was moved out of {place.data} or into it: there is nothing to undo")
     if standing.state == ARRIVING:
-        clear(standing)
+        clear(place, standing)
     shutil.rmtree(place.stage, ignore_errors=True)
     latch.lift(place.data)
     if standing.state == ARRIVING:
@@ -156,10 +167,16 @@ def undo(place: Place) -> str:
     )
 
 
-def clear(standing: Latch) -> None:
-    """Remove what an arrival that was broken off had put in place; none of it was there before it began."""
-    for name in standing.placed:
-        path = Path(name)
+def clear(place: Place, standing: Latch) -> None:
+    """Remove what an arrival that was broken off had put in place; none of it was there before it began. Whatever the latch
+    says, nothing is removed where an arrival puts nothing. StorageError for such a latch."""
+    paths = [Path(name) for name in standing.placed]
+    for path in paths:
+        if not _of_an_arrival(place, path):
+            raise StorageError(
+                f"{place.data / latch.NAME} names {path}, where no bundle is ever put: look who wrote that file"
+            )
+    for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
         else:

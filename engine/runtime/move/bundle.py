@@ -13,11 +13,13 @@ import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 MANIFEST = "manifest.json"
 MOST_MANIFEST = 256_000_000
+SECRETS = (".env", ".env.*", "app-password", "tokens.json", "*.pem", "*.key")
 PIECE = 1 << 20
 
 
@@ -52,11 +54,15 @@ class Manifest:
             runs, needs, notes = (tuple(map(str, told[name])) for name in ("runs", "needs", "notes"))
             if not all(safe(name) for name in files):
                 raise ValueError("a name leads out of the bundle")
+            if key := next((name for name in files if secret(name)), None):
+                raise ValueError(
+                    f"it holds {key}, which no bundle of ours carries: it would open the app, the API or an account"
+                )
             version, schema, data_dir = (str(told[name]) for name in ("version", "schema", "data_dir"))
             return Manifest(
                 version, schema, int(told["made"]), files, data_dir, bool(told["server"]), runs, needs, notes
             )
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise BundleError(f"{MANIFEST} of the bundle cannot be read: {error}") from error
 
 
@@ -65,6 +71,11 @@ def safe(name: str) -> bool:
     parts = PurePosixPath(name).parts
     plain = "\\" not in name and "\0" not in name and name == str(PurePosixPath(*parts)) if parts else False
     return plain and len(parts) > 1 and parts[0] in ("data", "my") and ".." not in parts
+
+
+def secret(name: str) -> bool:
+    """Whether a file of my/ is a key, or opens the app or the API: those stay where they are, and are taken from nobody."""
+    return any(fnmatch(PurePosixPath(name).name.lower(), pattern) for pattern in SECRETS)
 
 
 def write(target: Path, manifest: Manifest, members: Mapping[str, Path | bytes]) -> None:
@@ -135,6 +146,8 @@ def _check(tar: tarfile.TarFile, file: Path, manifest: Manifest, into: Path | No
         expected = left.pop(entry.name, None)
         if expected is None:
             raise BundleError(f"{file} holds {entry.name!r}, which it does not list: it is not as it was written")
+        if entry.issparse() or entry.size != expected[1]:  # before a byte is written: holes would fill any disk
+            raise BundleError(f"{entry.name} in {file} is not as large as what was written: copy the bundle again")
         if _taken(stream, None if into is None else into / entry.name) != expected:
             raise BundleError(f"{entry.name} in {file} is not what was written: copy the bundle again")
     if left:

@@ -28,8 +28,6 @@ from engine.runtime.move.latch import ARRIVING, LEAVING, LEFT, Latch, Moved
 FOLDERS = ("runs", "candles", "sweeps", "walks", "reports")
 """What of a data folder travels beside the database; logs, backups and caches stay."""
 SINGLE = ("KILL",)
-SECRETS = (".env", ".env.*", "app-password", "tokens.json", "*.pem", "*.key")
-"""Files of my/ that stay: keys, and what opens the app and the API of this machine."""
 OURS = frozenset({"EVENKEEL_HOME", "EVENKEEL_DATA", "EVENKEEL_CONFIG", "EVENKEEL_KILL_AT", "EVENKEEL_CLOCK_MS"})
 KEYS = ("OPENROUTER_API_KEY", "DATABASE_URL")
 
@@ -144,7 +142,7 @@ def _own(place: Place, members: dict[str, Path | bytes]) -> list[str]:
     notes, left = [], []
     for path in sorted(place.home.rglob("*")) if place.home.is_dir() else ():
         name = path.relative_to(place.home)
-        if path.is_symlink() or any(path.match(pattern) for pattern in SECRETS):
+        if path.is_symlink() or bundle.secret(name.as_posix()):
             left.append(name.as_posix())
         elif path.is_file() and "__pycache__" not in name.parts:
             members[f"my/{name.as_posix()}"] = path
