@@ -15,11 +15,26 @@ Scope = MutableMapping[str, Any]
 HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
-    "content-security-policy": "frame-ancestors 'self'; object-src 'none'; base-uri 'self'",
     "referrer-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
-"""On every answer. Streamlit's own page needs inline scripts, so scripts are not narrowed down here."""
+"""On every answer, and one of these two policies."""
+
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'self'", "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:", "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' data: blob:", "connect-src 'self'",
+        "worker-src 'self' blob:", "frame-src 'self'", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)  # fmt: skip
+"""For what Streamlit serves: nothing is loaded from elsewhere and nothing is told there (no picture, no request, no form).
+Its page needs inline scripts and styles; components come as blobs."""
+
+OWN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""For the answers of the door itself."""
 
 
 def header(scope: Scope, name: str) -> str:
@@ -29,11 +44,14 @@ def header(scope: Scope, name: str) -> str:
 
 
 def host_of(authority: str) -> str:
-    """The name in a Host header, lower case, without port: "[::1]:8501" -> "::1"; empty if there is none."""
+    """The name in a Host header, lower case, without port: "[::1]:8501" -> "::1"; empty if there is none, or more than one
+    could read out of it."""
     try:
-        return (urlsplit(f"//{authority}").hostname or "").lower()
+        parts = urlsplit(f"//{authority}")
+        _ = parts.port
     except ValueError:
         return ""
+    return (parts.hostname or "").lower() if parts.netloc == authority and "@" not in authority else ""
 
 
 def is_ours(scope: Scope, hosts: Iterable[str]) -> bool:
@@ -59,9 +77,9 @@ def cookie(scope: Scope, name: str) -> str:
 
 def local_path(text: str) -> str:
     """`text` if it is an address within this app, else the root: nobody is led elsewhere after a login."""
-    if not text.startswith("/") or text.startswith("//") or any(mark in text for mark in "\\\r\n\t"):
+    if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable():
         return "/"
-    return text
+    return quote(text, safe="/?&=%+:;,@!$'()*#~")
 
 
 def asked_for(scope: Scope) -> str:
@@ -96,10 +114,12 @@ async def answer(
     *,
     kind: str = "text/plain; charset=utf-8",
     headers: Mapping[str, str] | None = None,
+    cookies: Iterable[str] = (),
 ) -> None:
     """One whole answer."""
     body = text.encode()
     said = {"content-type": kind, "content-length": str(len(body)), "cache-control": "no-store", **(headers or {})}
-    rows = [(name.encode(), value.encode("latin-1")) for name, value in said.items()]
+    pairs = [*said.items(), *(("set-cookie", one) for one in cookies)]
+    rows = [(name.encode(), value.encode("latin-1")) for name, value in pairs]
     await send({"type": "http.response.start", "status": status, "headers": rows})
     await send({"type": "http.response.body", "body": body})

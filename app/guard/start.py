@@ -16,6 +16,8 @@ from engine.access.password import PasswordError, stored
 from engine.config.reading import home
 
 EXIT_CONFIG = 78
+CONNECTIONS = 500
+"""At once, pages' WebSockets among them; a process may have a thousand files open."""
 
 
 def gate() -> Middleware:
@@ -25,6 +27,9 @@ def gate() -> Middleware:
     if (words := refusal(str(st.config.get_option("server.address") or ""), hosts, home())) is not None:
         print(f"error: {words}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_CONFIG)
+    from engine.access.patience import hurry  # with Streamlit's server, not for those who ask `refusal` alone
+
+    hurry(CONNECTIONS)
     kept: Any = Gate
     return Middleware(kept, folder=home(), hosts=hosts)
 

@@ -1,7 +1,8 @@
 """How often a password may be tried: a few times at once, then after waits that double. Pure; `now` is in seconds.
 
-Counted for an address and for all addresses together, since behind a proxy everybody has one. It can keep its owner from
-the app for a while; the command line and the kill file on the machine itself are never in its way.
+Counted for an address and for all addresses together, since behind a proxy everybody has one. A browser in which somebody
+logged in before is counted alone: strangers cannot keep its owner out. The command line and the kill file on the machine
+itself are never in its way.
 """
 
 from __future__ import annotations
@@ -39,17 +40,19 @@ class Throttle:
         self._all = _Count()
         self._by_address: dict[str, _Count] = {}
 
-    def wait(self, address: str, now: float) -> float:
-        """Seconds until this address may try again; 0.0: now. What is tried earlier is not looked at."""
+    def wait(self, address: str, now: float, known: bool = False) -> float:
+        """Seconds until this address may try again; 0.0: now. What is tried earlier is not looked at. `known`: a browser that
+        was let in before, by its own mark."""
         own = self._by_address.get(address)
-        return max(own.wait(now, FREE) if own else 0.0, self._all.wait(now, FREE_IN_ALL))
+        return max(own.wait(now, FREE) if own else 0.0, 0.0 if known else self._all.wait(now, FREE_IN_ALL))
 
-    def wrong(self, address: str, now: float) -> None:
+    def wrong(self, address: str, now: float, known: bool = False) -> None:
         """A wrong password was given."""
         if address not in self._by_address and len(self._by_address) >= MOST:
             del self._by_address[min(self._by_address, key=lambda name: self._by_address[name].last)]
         self._by_address.setdefault(address, _Count()).add(now)
-        self._all.add(now)
+        if not known:
+            self._all.add(now)
 
     def right(self, address: str) -> None:
         """The right password was given: this address begins anew."""

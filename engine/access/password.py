@@ -7,7 +7,10 @@ right password is given.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
+import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +102,23 @@ def matches(folder: Path, password: str) -> bool:
     if hasher.check_needs_rehash(kept):
         _write(folder / FILE, hasher.hash(password))
     return True
+
+
+def device(kept: str) -> str:
+    """What a browser may show later to prove that somebody logged in there under this password (`kept` is its hash): a random
+    number and its HMAC-SHA256. It opens nothing."""
+    number = secrets.token_hex(8)
+    return f"{number}.{_proof(kept, number)}"
+
+
+def knows(kept: str, told: str) -> bool:
+    """Whether `told` was made by `device` under the password in force."""
+    number, _, proof = told.partition(".")
+    return len(number) == 16 and hmac.compare_digest(proof.encode(), _proof(kept, number).encode())
+
+
+def _proof(kept: str, number: str) -> str:
+    return hmac.new(kept.encode(), b"evenkeel device " + number.encode(), hashlib.sha256).hexdigest()
 
 
 def _hasher() -> PasswordHasher:

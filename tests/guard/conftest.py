@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ class Answer:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    cookies: list[str] = field(default_factory=list)
 
 
 class Clock:
@@ -41,6 +43,7 @@ class Asker:
     def __init__(self, gate: Gate, clock: Clock, through: list[str]) -> None:
         self.gate, self.clock, self.through = gate, clock, through
         self.cookies: dict[str, str] = {}
+        self.client, self.server = "127.0.0.1", "127.0.0.1"
 
     def scope(self, kind: str, method: str, path: str, headers: dict[str, str], scheme: str) -> dict[str, Any]:
         where, _, query = path.partition("?")
@@ -50,7 +53,7 @@ class Asker:
         return {
             "type": kind, "method": method, "path": where, "query_string": query.encode(), "scheme": scheme,
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in said.items()],
-            "client": ("127.0.0.1", 5),
+            "client": (self.client, 5), "server": (self.server, 8501),
         }  # fmt: skip
 
     def ask(
@@ -65,12 +68,13 @@ class Asker:
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
                 answer.headers = {key.decode(): value.decode("latin-1") for key, value in message["headers"]}
+                answer.cookies = [value.decode() for key, value in message["headers"] if key == b"set-cookie"]
             else:
                 answer.body += message.get("body", b"").decode()
 
         asyncio.run(self.gate(self.scope("http", method, path, headers or {}, scheme), receive, send))
-        if "set-cookie" in answer.headers:
-            name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
+        for one in answer.cookies:
+            name, _, value = one.partition(";")[0].partition("=")
             self.cookies = {**self.cookies, name: value}
         return answer
 
@@ -78,10 +82,16 @@ class Asker:
         return self.ask("POST", path, f"password={word.replace(' ', '+')}", scheme=scheme)
 
 
+@pytest.fixture(scope="session")
+def hashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that keeps `WORD`; to weigh a password and to hash it takes a while."""
+    return password.set_password(tmp_path_factory.mktemp("kept"), WORD)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(hashed: Path, tmp_path: Path) -> Path:
     """A person's folder with the password `WORD`."""
-    password.set_password(tmp_path, WORD)
+    shutil.copy(hashed, tmp_path / password.FILE)
     return tmp_path
 
 

@@ -356,7 +356,7 @@ def test_a_file_that_others_read_lets_nobody_in(api: Place) -> None:
 
 
 def test_who_sends_nothing_is_let_go(api: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.runtime.api.server.HEADER_S", 0.05)
+    monkeypatch.setattr("engine.access.patience.HEADER_S", 0.05)
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as slow:
         slow.sendall(b"GET /healthz HT")

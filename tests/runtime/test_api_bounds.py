@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.runtime.api import server
+from engine.access import patience
 from engine.runtime.api.door import DEPTH, depth_of
 from engine.runtime.api.pace import Pace
 from engine.runtime.api.tokens import DAY_MS, create, found, read
@@ -111,7 +111,7 @@ def test_the_depth_is_that_of_the_value(value: object) -> None:
     "first", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"], ids=["first", "after an answer"]
 )
 def test_a_head_that_never_ends_is_closed(api: Place, first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADER_S", 0.1)
+    monkeypatch.setattr(patience, "HEADER_S", 0.1)
     with open_to(api) as slow:
         slow.sendall(first)
         if first:
@@ -131,7 +131,7 @@ def test_a_body_that_never_ends_is_told_so(api: Place, monkeypatch: pytest.Monke
 
 
 def test_two_hundred_at_once_are_turned_away_and_cost_no_thread(api: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADER_S", 1.0)
+    monkeypatch.setattr(patience, "HEADER_S", 1.0)
     threads = threading.active_count()
     crowd = [open_to(api) for _ in range(200)]
     for one in crowd:
