@@ -26,6 +26,9 @@ from db.queries import scalar
 from db.session import check_schema, database_url, open_engine, sqlite_file, write_session
 from engine.research.trade_bars import trade_bars
 
+LONGEST_S = 30.0
+"""Of the processor for one question; the largest pages ask for a second of it."""
+
 
 def database() -> Engine:
     """The read-only engine, schema checked. Raises StorageError with what to do where there is nothing to read."""
@@ -40,7 +43,7 @@ def database() -> Engine:
 @st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda engine: engine.dispose())
 def _reader(url: str, identity: int) -> Engine:
     """One engine for each file: a file that was replaced (restored, another demo) has another identity."""
-    engine = open_engine(url, read_only=True)
+    engine = open_engine(url, read_only=True, longest_s=LONGEST_S)
     check_schema(engine)
     return engine
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from db import patience
 from db.errors import MissingDatabase, StorageError
 from db.schema import APPLICATION_ID, check_schema, head, migrate
 
@@ -58,10 +59,13 @@ def sqlite_file(url: str) -> Path | None:
     return Path(str(parsed.database))
 
 
-def open_engine(url: str | None = None, read_only: bool = False, busy_ms: int = BUSY_MS) -> Engine:
+def open_engine(
+    url: str | None = None, read_only: bool = False, busy_ms: int = BUSY_MS, longest_s: float = 0.0
+) -> Engine:
     """An engine on the database in force (or `url`). Nothing is created or checked: `migrate` and `check_schema` do that.
 
-    read_only refuses every write, whoever asks. busy_ms is how long a statement waits for SQLite's lock. Raises
+    read_only refuses every write, whoever asks. busy_ms is how long a statement waits for SQLite's lock; longest_s how long
+    one may take (patience.py; 0: as long as it does). Raises
     MissingDatabase when a file to be read is not there, StorageError where the address cannot be understood.
     """
     address = url or database_url()
@@ -72,9 +76,12 @@ def open_engine(url: str | None = None, read_only: bool = False, busy_ms: int = 
             "DATABASE_URL is no database address: write sqlite:///FILE or postgresql://USER@HOST/NAME"
         ) from error
     if backend == "sqlite":
-        return _open_sqlite(address, read_only, busy_ms)
+        engine = _open_sqlite(address, read_only, busy_ms)
+        if longest_s:
+            patience.bound(engine, longest_s)
+        return engine
     if backend == "postgresql":
-        return _open_postgres(address, read_only, busy_ms)
+        return _open_postgres(address, read_only, busy_ms, longest_s)
     raise StorageError(f"{backend} is not supported: SQLite and PostgreSQL are")
 
 
@@ -136,11 +143,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _open_postgres(url: str, read_only: bool, busy_ms: int) -> Engine:
+def _open_postgres(url: str, read_only: bool, busy_ms: int, longest_s: float) -> Engine:
     address = make_url(url).set(drivername="postgresql+psycopg")
     options = f"-c lock_timeout={busy_ms} -c timezone=UTC"
     if read_only:
         options += " -c default_transaction_read_only=on"
+    if longest_s:
+        options += f" -c statement_timeout={int(longest_s * 1000)}"
     return create_engine(
         address, connect_args={"options": options, "connect_timeout": 10}, pool_pre_ping=True, **_COMMON
     )

@@ -19,6 +19,8 @@ from engine.runtime.session import Session
 log = logging.getLogger("evenkeel.api")
 AGAIN_S = 30.0
 BACKLOG = 64
+LONGEST_S = 10.0
+"""Of the processor for one question to the database."""
 
 
 class Api:
@@ -66,7 +68,7 @@ class Api:
         from engine.runtime.api.server import server_for
 
         url = self.config.database_url()
-        reader, writer = open_engine(url, read_only=True), open_engine(url)
+        reader, writer = open_engine(url, read_only=True, longest_s=LONGEST_S), open_engine(url)
         try:
             with listening:
                 self.port = listening.getsockname()[1]
