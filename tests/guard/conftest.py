@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from app.guard.gate import Gate
 from engine.access import password
 
 WORD = "correct horse battery staple 7"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass
@@ -84,13 +86,17 @@ class Asker:
 
 @pytest.fixture(scope="session")
 def hashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that keeps `WORD`; to weigh a password and to hash it takes a while."""
-    return password.set_password(tmp_path_factory.mktemp("kept"), WORD)
+    """The file that keeps `WORD`."""
+    path = tmp_path_factory.mktemp("kept") / password.FILE
+    path.write_text(CHEAP.hash(WORD))
+    path.chmod(0o600)
+    return path
 
 
 @pytest.fixture
-def folder(hashed: Path, tmp_path: Path) -> Path:
-    """A person's folder with the password `WORD`."""
+def folder(hashed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's folder with the password `WORD`, hashed with less care than test_password.py asks for: in a millisecond."""
+    monkeypatch.setattr(password, "_hasher", lambda: CHEAP)
     shutil.copy(hashed, tmp_path / password.FILE)
     return tmp_path
 
