@@ -28,10 +28,15 @@ class SequenceGap(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """The number the venue gave a message, and its time in ms."""
+    """The number the venue gave a message, and its time in ms.
+
+    Where only the prints of one symbol are numbered (`symbol` >= 0, the run's index), a message covers `first` to `number`.
+    """
 
     number: int
     ts: int
+    first: int = -1
+    symbol: int = -1
 
 
 class Malformed(NamedTuple):

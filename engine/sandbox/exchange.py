@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from engine.sandbox import private, rest
+from engine.sandbox.binance_script import BinanceScript
+from engine.sandbox.binance_stream import BinanceSpeech
 from engine.sandbox.clock import Clock
 from engine.sandbox.control import MAX_SPEED, MIN_SPEED, Control
 from engine.sandbox.errors import SandboxError
@@ -19,6 +21,7 @@ from engine.sandbox.faults import Fault, Faults
 from engine.sandbox.market import Market
 from engine.sandbox.model import Provider
 from engine.sandbox.script import Script
+from engine.sandbox.speech import CoinbaseSpeech, Speech, Wish
 from engine.sandbox.stream import Session
 from engine.sandbox.trading.faults import TradeFault
 from engine.sandbox.trading.opening import Exchanges
@@ -50,6 +53,7 @@ class Exchange:
         self.clock = Clock(start, speed, until, self._limit)
         self.script = Script(market, start, batch_ms)
         self.trading = Exchanges(MarketPrices(market), market.seed, balances, start)
+        self.binance_script = BinanceScript(market, self.trading.opened["binance"].venue.instruments)
 
     def lead(self) -> int:
         """Exchange ms by which the clock may be ahead of what a subscribed client has read."""
@@ -116,7 +120,7 @@ class Exchange:
         app.add_routes(rest.Rest(self.market, self.clock, self.faults).routes())
         app.add_routes(Provider(self.market.seed, self.clock, self.faults).routes())
         app.add_routes(Control(self).routes())
-        app.add_routes([web.get("/", self.stream), web.get("/ws", self.stream)])
+        app.add_routes([web.get(path, self.stream) for path in ("/", "/ws", "/ws/{names:.+}", "/stream")])
         app.cleanup_ctx.append(self._running)
         app.on_shutdown.append(self._farewell)
         return app
@@ -153,7 +157,7 @@ class Exchange:
     async def _spoilt(self, request: web.Request) -> web.StreamResponse | None:
         """What faults make of a request: an error, a broken connection, a delay, or nothing."""
         now, count = self.clock.now, self.counters["requests"]
-        path = "ws" if request.path in ("/", "/ws") else request.path
+        path = "ws" if request.path in ("/", "/ws", "/stream") or request.path.startswith("/ws/") else request.path
         if self.faults.gone(now):
             self.counters["gone"] += 1
             if request.transport is not None:
@@ -167,10 +171,24 @@ class Exchange:
             return rest.refusal(rest.Refused(fault.status, code, words))
         return None
 
+    def _spoken(self, request: web.Request) -> tuple[Speech, Speech | None, Wish | None]:
+        """Whose speech an address means, which one its first message may turn to, and what the address asks for."""
+        names = request.match_info.get("names", "")
+        combined = request.path == "/stream"
+        binance = BinanceSpeech(self.binance_script, combined)
+        if not names and not combined:
+            return CoinbaseSpeech(self.script), binance, None
+        asked = [one for one in (names or request.query.get("streams", "")).split("/") if one]
+        try:
+            return binance, None, Wish(True, binance.streams(asked)) if asked else None
+        except ValueError as error:
+            raise rest.Refused(400, "INVALID_ARGUMENT", str(error)) from None
+
     async def stream(self, request: web.Request) -> web.StreamResponse:
         made = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=65_536)
         if not made.can_prepare(request):
             return rest.answer({"name": "Evenkeel sandbox exchange", "status": "/sandbox/status"})
+        spoken = self._spoken(request)
         await made.prepare(request)
         transport = request.transport
         if transport is not None:
@@ -178,7 +196,9 @@ class Exchange:
             transport.set_write_buffer_limits(BUFFER_BYTES)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self.counters["connections"] += 1
-        session = Session(made, transport, self.clock, self.script, self.faults, self.counters, self.lead())
+        session = Session(
+            made, transport, self.clock, *spoken, self.script.batch_ms, self.faults, self.counters, self.lead()
+        )
         self.sessions.add(session)
         try:
             await session.run()

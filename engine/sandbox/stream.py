@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 from aiohttp import ClientError, WSMsgType, web
 
-from engine.sandbox import wire
 from engine.sandbox.clock import Clock
 from engine.sandbox.faults import GARBAGE, Faults
-from engine.sandbox.script import CHANNELS, STRETCH_MS, Line, Script
+from engine.sandbox.script import STRETCH_MS, Line
+from engine.sandbox.speech import Channels, Speech, Wish
 
 FAREWELL_S = 2.0
 QUIET_S = 0.25
@@ -29,15 +29,17 @@ class Session:
     """Runs one connection until it ends; `ready` once it counts as subscribed, from then on `read` bounds the clock."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None, clock: Clock,
-                 script: Script, faults: Faults, counters: Counter[str], lead: int) -> None:  # fmt: skip
-        self.socket, self.transport, self.clock, self.script = socket, transport, clock, script
+                 speech: Speech, other: Speech | None, begin: Wish | None, batch_ms: int, faults: Faults,
+                 counters: Counter[str], lead: int) -> None:  # fmt: skip
+        """`other`: the speech that the first message may turn to; `begin`: what the address has asked for already."""
+        self.socket, self.transport, self.clock = socket, transport, clock
+        self.speech, self.other, self._begun, self.batch_ms = speech, other, begin, batch_ms
         self.faults, self.counters = faults, counters
-        self.channels: dict[str, list[str]] = {}
+        self.channels: Channels = {}
         self.ready = False
         self.told = self.read = self.pinged = clock.now
         self._ping_every = max(lead // 8, 1)
         self._asked_at = 0.0
-        self._sequence = 0
         self._joined, self._survived = clock.now, faults.past(clock.now)
         self._held: bytes | None = None
         self._requests: list[bytes | str] = []
@@ -48,7 +50,10 @@ class Session:
     def barrier(self) -> int | None:
         """The exchange time at which this connection will be cut: the clock must not pass it before."""
         cut = self.faults.cut_after(self._joined, self._survived)
-        return cut[0] if cut else None
+        ends = [cut[0]] if cut else []
+        if self.speech.life_ms:
+            ends.append(self._joined + self.speech.life_ms)
+        return min(ends, default=None)
 
     async def run(self) -> None:
         pump = asyncio.create_task(self._pump())
@@ -81,6 +86,8 @@ class Session:
 
     async def _pump(self) -> None:
         try:
+            if self._begun is not None:
+                await self._grant(self._begun)
             while not self._over:
                 changed = self.clock.changed
                 while self._requests:
@@ -105,7 +112,7 @@ class Session:
             until = min(self.clock.now, self.told + STRETCH_MS)
             # A line at the very instant of the cut is not sent any more.
             last = until if barrier is None else min(until, barrier - 1)
-            for line in self.script.lines(self.channels, self.told, last):
+            for line in self.speech.script.lines(self.channels, self.told, last):
                 await self._send_line(line)
             self.told = until if barrier is None else min(until, barrier)
             await self._ping()
@@ -116,7 +123,7 @@ class Session:
 
     def _count_cut(self) -> None:
         cut = self.faults.cut_after(self._joined, self._survived)
-        if cut:
+        if cut and cut[0] <= self.told:
             cut[1].struck += 1
 
     async def _ping(self) -> None:
@@ -154,14 +161,13 @@ class Session:
         if self.faults.strike("silence", line.ts, *what, product_id=line.product_id) or self.faults.strike(
             "drop", line.ts, *what, product_id=line.product_id
         ):
-            # Numbered but never sent: the next message's number tells.
-            self._sequence += 1
+            self.speech.withheld()
             self.counters["withheld"] += 1
             return
         if fault := self.faults.strike("garbage", line.ts, *what, product_id=line.product_id):
             pick = GARBAGE[int(self.faults.draw(fault, "which", *what) * len(GARBAGE))]
             await self._frame(pick, binary=pick.startswith(b"\xff"))
-        text = self._numbered(line.head, line.tail)
+        text = self.speech.told(line)
         held, self._held = self._held, None
         if held is None and self.faults.strike("shuffle", line.ts, *what, product_id=line.product_id):
             self._held = text
@@ -172,11 +178,6 @@ class Session:
         if held is not None:
             await self._frame(held)
 
-    def _numbered(self, head: bytes, tail: bytes) -> bytes:
-        text = head + str(self._sequence).encode() + tail
-        self._sequence += 1
-        return text
-
     async def _frame(self, data: bytes, binary: bool = False) -> None:
         self.counters["messages"] += 1
         await self.socket.send_frame(data, WSMsgType.BINARY if binary else WSMsgType.TEXT)
@@ -184,75 +185,65 @@ class Session:
     # --- what comes in -----------------------------------------------------------------------------------------------
 
     async def _answer(self, text: bytes | str) -> None:
+        request: Any = None
         try:
             request = orjson.loads(text)
-            channel, products = self._checked(request)
+            wish = self._understood(request)
         except ValueError as error:
-            await self._frame(wire.error(str(error)))
+            await self._frame(self.speech.refused(str(error), request))
             return
-        at = self.clock.now
-        if request["type"] == "subscribe":
-            at = await self._subscribe(channel, products)
-        else:
-            self._unsubscribe(channel, products)
-        event = {"subscriptions": {name: ids or [name] for name, ids in self.channels.items()}}
-        await self._frame(self._numbered(*wire.message("subscriptions", at, [event])))
-        if request["type"] == "subscribe":
-            for head, tail in self.script.snapshot(channel, products, at):
-                await self._frame(self._numbered(head, tail))
-        self._count_as_subscribed()
+        await self._grant(wish)
 
-    def _checked(self, request: Any) -> tuple[str, list[str]]:
-        """Channel and products of a request; ValueError with the words of the refusal."""
-        if not isinstance(request, dict) or request.get("type") not in ("subscribe", "unsubscribe"):
-            raise ValueError("type must be subscribe or unsubscribe")
-        channel = request.get("channel")
-        if channel not in CHANNELS:
-            raise ValueError(f"channel {channel!r} is not served here; choose one of {', '.join(CHANNELS)}")
-        products = request.get("product_ids") or []
-        if not isinstance(products, list) or not all(isinstance(p, str) for p in products):
-            raise ValueError("product_ids must be a list of product ids such as BTC-USD")
-        listed = self.script.market.products
-        if unknown := [p for p in products if p not in listed]:
-            raise ValueError(f"{', '.join(unknown)} is not a product; listed are {', '.join(listed)}")
-        if channel == "heartbeats":
-            return channel, []
-        if not products:
-            raise ValueError(f"channel {channel} needs product_ids")
-        return channel, list(dict.fromkeys(products))
+    def _understood(self, request: Any) -> Wish:
+        """What a message asks for. The address alone does not say whose speech a client uses: its first message does."""
+        if self.other is not None and not self.channels and isinstance(request, dict) and "method" in request:
+            self.speech, self.other = self.other, None
+        return self.speech.read(request)
+
+    async def _grant(self, wish: Wish) -> None:
+        at = self.clock.now
+        if wish.add:
+            at = await self._subscribe(wish.channels)
+        elif wish.add is False:
+            self._unsubscribe(wish.channels)
+        for frame in self.speech.replies(wish, self.channels, at):
+            await self._frame(frame)
+        self._count_as_subscribed()
 
     def _now_whole(self) -> int:
         """The end of the last whole batch: what was printed before it is the snapshot's, the rest comes as updates."""
-        return self.clock.now // self.script.batch_ms * self.script.batch_ms
+        return self.clock.now // self.batch_ms * self.batch_ms
 
-    async def _subscribe(self, channel: str, products: list[str]) -> int:
+    async def _subscribe(self, channels: list[tuple[str, list[str]]]) -> int:
         """Adds to what is told; the exchange time after which the new lines begin."""
         if self.channels:
             # The other channels first catch up to the same instant.
             if not await self._tell():
                 raise ConnectionResetError("cut")
-            at = self.told // self.script.batch_ms * self.script.batch_ms
+            at = self.told // self.batch_ms * self.batch_ms
         else:
             at = self.told = self.read = self.pinged = self._now_whole()
-        known = self.channels.setdefault(channel, [])
-        known += [p for p in products if p not in known]
+        for channel, products in channels:
+            known = self.channels.setdefault(channel, [])
+            known += [p for p in products if p not in known]
         return at
 
-    def _unsubscribe(self, channel: str, products: list[str]) -> None:
-        left = [p for p in self.channels.get(channel, []) if p not in products]
-        if left:
-            self.channels[channel] = left
-        else:
-            self.channels.pop(channel, None)
+    def _unsubscribe(self, channels: list[tuple[str, list[str]]]) -> None:
+        for channel, products in channels:
+            left = [p for p in self.channels.get(channel, []) if p not in products]
+            if left:
+                self.channels[channel] = left
+            else:
+                self.channels.pop(channel, None)
 
     def _count_as_subscribed(self) -> None:
-        """At once with heartbeats and a market channel; else when nothing more is asked for a while.
+        """At once with beats and something else; else when nothing more is asked for a while.
 
         A held clock must not start between the first and the last request of one client.
         """
         if self._quiet:
             self._quiet.cancel()
-        if "heartbeats" in self.channels and len(self.channels) > 1:
+        if self.speech.complete(self.channels):
             self._begin()
         elif self.channels:
             self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._begin)

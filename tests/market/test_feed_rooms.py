@@ -95,7 +95,9 @@ def test_binance_prints_quotes_and_klines():
     book = '{"u":400900217,"s":"ETHUSDT","b":"25.35190000","B":"31.21","a":"25.3652","A":"40.66"}'
     kline = '{"e":"kline","E":1579482921215,"s":"BTCUSDT","k":{"t":1579482900000,"T":1579482959999,"s":"BTCUSDT","i":"1m","x":false}}'
     assert binance.parse(trade, BN) == [Beat(1579481530912), Tick(0, 1579481530910, 864114, 0.007, 158410082)]
-    assert binance.parse(agg, BN) == [Beat(1579481530912), Tick(0, 1579481530911, 864115, 4.7, 26129)]
+    assert binance.parse(agg, BN) == [
+        Sequence(105, 1579481530912, 100, 0), Beat(1579481530912), Tick(0, 1579481530911, 864115, 4.7, 26129)
+    ]  # fmt: skip
     assert binance.parse(book, BN) == [Quote(1, 0, 2535, 2537, 400900217)]
     assert binance.parse(kline, BN) == [Beat(1579482921215)]
     assert binance.parse('{"result":null,"id":1}', BN) == []

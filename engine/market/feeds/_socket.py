@@ -66,6 +66,7 @@ class Continuity:
         self.beat = 0
         self.disorder = 0
         self._missing: set[int] = set()
+        self._chains: dict[int, int] = {}  # the last print's number by symbol
         self._before = self._newest = 0  # ms of the message before the first missing one, and of the newest
         self._seen = self._suspect = 0
 
@@ -82,7 +83,7 @@ class Continuity:
 
     def check(self, event: Sequence | Beat) -> SequenceGap | None:
         if type(event) is Sequence:
-            return self._number(event)
+            return self._number(event) if event.symbol < 0 else self._chain(event)
         gap = 0 < self.beat < event.ts - self.silence_ms
         silent, self.beat = event.ts - self.beat, max(self.beat, event.ts)
         return SequenceGap(event.ts, f"silent for {silent // 1000} s of exchange time") if gap else None
@@ -106,6 +107,17 @@ class Continuity:
             self._missing.clear()
             return SequenceGap(event.ts, f"{lost} messages lost")
         return None
+
+    def _chain(self, event: Sequence) -> SequenceGap | None:
+        """Prints of one symbol, numbered without holes. Nothing is waited for: such a venue sends in order."""
+        last = self._chains.get(event.symbol)
+        if last is not None and event.number <= last:
+            self.disorder += 1
+            return None
+        self._chains[event.symbol] = event.number
+        if last is None or event.first <= last + 1:
+            return None
+        return SequenceGap(event.ts, f"{event.first - last - 1} prints lost")
 
     def _too_late(self) -> int:
         """When the oldest second closes that a missing message may have prints of."""

@@ -2,7 +2,8 @@
 
 Aggregated prints (aggTrade) are subscribed, because the REST side serves history under the same ids; plain prints
 (trade) are read too. bookTicker carries no time on spot: such a quote has ts 0 and stands from the feed's latest
-exchange time on. A message's event time `E` is the beat; one-second klines bring it also when nobody trades.
+exchange time on. A message's event time `E` is the beat; one-second klines bring it also when nobody trades. Messages have
+no numbers; but an aggregate tells the first and the last print it is made of, and those are numbered without holes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 
 from engine.core.bars import Beat, Quote, Tick
-from engine.market.events import Event, Malformed, Notice
+from engine.market.events import Event, Malformed, Notice, Sequence
 from engine.market.wire import Listing, to_id, to_qty, to_ticks
 
 NAME = "binance"
@@ -58,8 +59,13 @@ def parse(text: str | bytes, symbols: Listing) -> list[Event]:
 
 
 def _trade(message: dict[str, Any], key: str, symbols: Listing, events: list[Event]) -> None:
-    events.append(Beat(_ms(message["E"])))
+    ts = _ms(message["E"])
     listed = symbols.get(message["s"])
+    if listed is not None:
+        first, last = message.get("f"), message.get("l")
+        if type(first) is int and type(last) is int and 0 <= first <= last:
+            events.append(Sequence(last, ts, first, listed.symbol))
+    events.append(Beat(ts))
     if listed is not None:
         price, qty = to_ticks(message["p"], listed), to_qty(message["q"])
         events.append(Tick(listed.symbol, _ms(message["T"]), price, qty, to_id(message[key])))

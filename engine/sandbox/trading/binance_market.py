@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from engine.sandbox.trading import binance_words as words
+from engine.sandbox.trading.binance_told import Told
 from engine.sandbox.trading.binance_words import Wrong
 from engine.sandbox.trading.prices import MarketPrices, Standing
-from engine.sandbox.trading.terms import DIGITS, TEN, Instrument, fixed
+from engine.sandbox.trading.terms import Instrument, fixed
 from engine.sandbox.trading.venue import Venue
 from engine.sandbox.trading.wire import Request
 
-STEPS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "2h": 7_200_000,
-         "4h": 14_400_000, "6h": 21_600_000, "12h": 43_200_000, "1d": 86_400_000}  # fmt: skip
+STEPS = {"1s": 1000, "1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000,
+         "2h": 7_200_000, "4h": 14_400_000, "6h": 21_600_000, "8h": 28_800_000, "12h": 43_200_000, "1d": 86_400_000,
+         "3d": 259_200_000}  # fmt: skip
 MOST_CANDLES = 1000
 KINDS = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"]
 
@@ -68,7 +70,11 @@ class Public:
         return self._asked(request, lambda one, now: {"symbol": one.name, "price": words.price(one, now.price)})
 
     def day(self, request: Request) -> Any:
+        prices = self.venue.prices
+
         def row(one: Instrument, now: Standing) -> Any:
+            if isinstance(prices, MarketPrices):
+                return Told(prices.market).day(one, request.now + 1)
             last = words.price(one, now.price)
             return {**_quote(one, now), "lastPrice": last, "openPrice": last, "highPrice": last, "lowPrice": last,
                     "priceChange": "0.00000000", "priceChangePercent": "0.000", "weightedAvgPrice": last,
@@ -92,16 +98,8 @@ class Public:
         limit = min(int(params.get("limit", 500)), MOST_CANDLES)
         end = min(int(params.get("endTime", request.now)) + 1, request.now)
         if "startTime" in params:
-            found = prices.market.prints(one.product, int(params["startTime"]), end)
-            columns = [column[:limit].tolist() for column in found]
-        else:
-            columns = [column.tolist() for column in prices.market.latest(one.product, end, limit)]
-        digits = prices.products[one.product].size_digits
-        return [
-            {"a": number, "p": words.price(one, ticks), "q": fixed(size * TEN[DIGITS - digits], 8), "f": number,
-             "l": number, "T": ts, "m": side < 0, "M": True}
-            for ts, ticks, size, side, number in zip(*columns, strict=True)
-        ]  # fmt: skip
+            return Told(prices.market).prints(one, int(params["startTime"]), end, limit)
+        return Told(prices.market).newest(one, end, limit)
 
     def candles(self, request: Request) -> Any:
         """At most 1,000, oldest first; without `startTime` the last ones."""
@@ -115,13 +113,7 @@ class Public:
         end = min(int(request.params.get("endTime", request.now)) + 1, request.now)
         begin = int(request.params.get("startTime", end - limit * step))
         end = min(end, -(-begin // step) * step + limit * step)
-        digits = prices.products[one.product].size_digits
-        rows = prices.market.candles(one.product, step, begin, end, request.now)
-        return [
-            [ts, *(words.price(one, ticks) for ticks in four), fixed(volume * TEN[DIGITS - digits], 8), ts + step - 1,
-             "0", 0, "0", "0", "0"]
-            for ts, *four, volume in zip(*(column.tolist() for column in rows), strict=True)
-        ]  # fmt: skip
+        return Told(prices.market).klines(one, step, begin, end, request.now)
 
 
 def instrument(venue: Venue, request: Request) -> Instrument:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from engine.sandbox.products import decimal
 from engine.sandbox.trading.orders import Seen
 from engine.sandbox.trading.terms import BUY, DIGITS, RATE_DIGITS, Fill, Instrument, Order, Transfer, fixed
@@ -189,3 +191,24 @@ def withdrawal(one: Transfer) -> dict[str, Any]:
             "status": 6, "address": "sandbox", "txId": f"sandbox-{one.number}", "applyTime": applied,
             "completeTime": applied, "network": one.asset, "transferType": 0, "confirmNo": 1,
             "walletType": 0}  # fmt: skip
+
+
+def json(what: dict[str, Any]) -> bytes:
+    return orjson.dumps(what)
+
+
+def streamed_kline(name: str, interval: str, row: list[Any], closed: bool) -> dict[str, Any]:
+    """A REST kline in the stream's letters."""
+    ts, open_, high, low, close, volume, last, paid, count, *taken = row
+    return {"t": ts, "T": last, "s": name, "i": interval, "f": -1, "L": -1, "o": open_, "c": close, "h": high, "l": low,
+            "v": volume, "n": count, "x": closed, "q": paid, "V": taken[0], "Q": taken[1], "B": "0"}  # fmt: skip
+
+
+def streamed_day(row: dict[str, Any], full: bool) -> dict[str, Any]:
+    """A day's figures in the stream's letters: a ticker's, or a mini ticker's."""
+    mini = {"c": row["lastPrice"], "o": row["openPrice"], "h": row["highPrice"], "l": row["lowPrice"], "v": row["volume"],
+            "q": row["quoteVolume"]}  # fmt: skip
+    more = {"p": row["priceChange"], "P": row["priceChangePercent"], "w": row["weightedAvgPrice"], "x": row["prevClosePrice"],
+            "Q": row["lastQty"], "b": row["bidPrice"], "B": row["bidQty"], "a": row["askPrice"], "A": row["askQty"],
+            "O": row["openTime"], "C": row["closeTime"], "F": row["firstId"], "L": row["lastId"], "n": row["count"]}  # fmt: skip
+    return {**mini, **more} if full else mini
