@@ -112,9 +112,10 @@ class BinanceScript:
     def _klines(self, one: Instrument, start: int, interval: str) -> list[Line]:
         step, head, lines = STEPS[interval], _stream(one, f"kline_{interval}"), []
         pace = 1000 if step == 1000 else 2000
+        seconds = self._told.seconds(one, start - 1000, start + STRETCH_MS) if step == 1000 else {}
         for ts in range(-(-start // pace) * pace, start + STRETCH_MS, pace):
             begin = (ts - 1) // step * step
-            row = self._told.kline(one, step, begin, ts)
+            row = seconds.get(begin) if step == 1000 else self._told.kline(one, step, begin, ts)
             if row is not None:
                 told = words.streamed_kline(one.name, interval, row, ts >= begin + step)
                 lines.append(Line(ts, LAST, one.product, head, _event("kline", ts, one, {"k": told})))

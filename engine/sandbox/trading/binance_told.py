@@ -83,6 +83,20 @@ class Told:
             return None
         return self._kline(one, step, begin, last.price, last.price, last.price, last.price, 0)
 
+    def seconds(self, one: Instrument, begin: int, end: int) -> dict[int, list[Any]]:
+        """One kline a second, whole seconds with begin <= ts < end; a silent one is flat at the last price."""
+        rows = self.market.candles(one.product, 1000, begin, end)
+        by_ts = {row[0]: row for row in zip(*(column.tolist() for column in rows), strict=True)}
+        first = -(-begin // 1000) * 1000
+        before = self.market.quote(one.product, first)
+        last, found = before.price if before else 0, {}
+        for ts in range(first, end, 1000):
+            row = by_ts.get(ts) or (ts, last, last, last, last, 0)
+            last = row[4]
+            if last:
+                found[ts] = self._kline(one, 1000, *row)
+        return found
+
     def _kline(
         self, one: Instrument, step: int, ts: int, open_: int, high: int, low: int, close: int, volume: int
     ) -> list[Any]:
