@@ -33,6 +33,7 @@ WIDTHS = {1440: 900, 800: 1000, 390: 844}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DRAWN = "[...document.querySelectorAll('.ek-chart')].every((one) => one.classList.contains('js-plotly-plot'))"
+PATIENCE_MS = 120_000  # a wait that fails too early tells about the machine, not about the page
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -154,10 +155,10 @@ def _worth_seeing(folder: Path) -> bool:
 
 def settle(page: Any) -> None:
     """Wait until the page has been drawn and its charts stand."""
-    page.wait_for_selector(READY, timeout=60_000)
-    page.wait_for_selector('[data-testid="stHeading"], h2, h3', state="attached", timeout=30_000)
+    page.wait_for_selector(READY, timeout=PATIENCE_MS)
+    page.wait_for_selector('[data-testid="stHeading"], h2, h3', state="attached", timeout=PATIENCE_MS)
     page.wait_for_timeout(1200)
-    page.wait_for_function(DRAWN, timeout=60_000)
+    page.wait_for_function(DRAWN, timeout=PATIENCE_MS)
 
 
 def shoot(opened: Any, address: str, name: str, width: int, theme: str, out: Path) -> Path:

@@ -58,20 +58,6 @@ def address(engine: Engine, config: Path) -> Iterator[str]:
         yield where
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with shots.browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id="UTC")
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
-
-
 def test_a_deep_link_is_right_on_a_cold_server_and_keeps_its_filters(tab: Any, address: str) -> None:
     tab.goto(f"{address}/trades?run=test-data&symbol=ETH%2FUSD&result=lost")
     tab.get_by_text("Select a row to see the trade").wait_for()
@@ -162,7 +148,6 @@ def test_a_pause_travels_and_its_answer_comes_back_by_itself(tab: Any, address: 
 def test_a_limit_is_tightened_on_the_page_and_an_editor_is_not_overwritten(
     tab: Any, address: str, config: Path
 ) -> None:
-    tab.set_default_timeout(60_000)  # the page's first run loads the strategies, on a machine that may be busy
     tab.goto(f"{address}/settings?run=test-data&part=limits")
     field = tab.get_by_role("spinbutton", name="max positions")
     field.fill("3")

@@ -13,7 +13,6 @@ import pytest
 
 from db.session import open_engine
 from tests.app.seed import NOW, seed
-from tests.browser.test_app import chromium, tab  # noqa: F401
 from tools import shots
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -83,16 +82,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield where
 
 
-def test_no_word_of_a_stranger_acts_on_any_page(tab: Any, address: str) -> None:  # noqa: F811
+def test_no_word_of_a_stranger_acts_on_any_page(tab: Any, address: str) -> None:
     called: list[str] = []
     tab.on("request", lambda request: called.append(request.url))
     tab.expose_function("pwned", lambda *_: called.append("pwned"))
     acted, shown = {}, 0
     for page in PAGES:
         tab.goto(f"{address}/{'' if page == 'overview' else page}?run=test-data")
-        tab.wait_for_function(THERE, timeout=60_000)
-        tab.wait_for_selector(shots.READY, timeout=60_000)
-        tab.wait_for_function(shots.DRAWN, timeout=60_000)
+        tab.wait_for_function(THERE, timeout=shots.PATIENCE_MS)
+        tab.wait_for_selector(shots.READY, timeout=shots.PATIENCE_MS)
+        tab.wait_for_function(shots.DRAWN, timeout=shots.PATIENCE_MS)
         acted[page] = tab.evaluate(ACTIVE)
         shown += int(tab.evaluate("(document.body.textContent.match(/pwned|evil/g) || []).length"))
     assert {page: found for page, found in acted.items() if found} == {}

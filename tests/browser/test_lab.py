@@ -43,20 +43,6 @@ def address(folder: Path) -> Iterator[str]:
         yield where
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with shots.browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id="UTC")
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
-
-
 def test_an_empty_folder_a_fetch_and_candles(tab: Any, address: str, folder: Path) -> None:
     """The worker starts by itself, the strip moves by itself, the series stands there when it is done."""
     with Sandbox.running(seed=3, start=NOW, hold=True) as exchange:
@@ -65,7 +51,7 @@ def test_an_empty_folder_a_fetch_and_candles(tab: Any, address: str, folder: Pat
         tab.locator(".st-key-fetch_days input").fill("1")
         tab.locator(".st-key-fetch_address input").fill(exchange.rest_url)
         tab.get_by_role("button", name="Fetch", exact=True).click()
-        tab.get_by_text("candles came").wait_for(timeout=60_000)
+        tab.get_by_text("candles came").wait_for(timeout=shots.PATIENCE_MS)
     assert (folder / "candles" / "coinbase" / "1m" / "BTC-USD.arrow").exists()
     tab.locator('.st-key-series [data-testid="stDataFrame"]').wait_for()
     assert tab.locator('[data-testid="stException"]').count() == 0
@@ -91,7 +77,7 @@ def test_a_backtest_answers_saves_and_opens(tab: Any, address: str, folder: Path
     tab.get_by_text("2 variants tried").wait_for()
     tab.wait_for_function("location.search.includes('sma_cross.fast=11')")
     tab.get_by_role("button", name="Save as run").click()
-    tab.get_by_text("Stored as").wait_for(timeout=60_000)
+    tab.get_by_text("Stored as").wait_for(timeout=shots.PATIENCE_MS)
     tab.get_by_test_id("stMain").get_by_role("button", name="Trades", exact=True).first.click()
     tab.wait_for_function("location.pathname.endsWith('/trades') && location.search.includes('run=')")
     tab.locator(".ek-badge", has_text="BACKTEST").wait_for()

@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def tab(address: str) -> Iterator[Any]:
     with shots.browser() as opened:
         page = opened.new_context(viewport={"width": 1000, "height": 800}).new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(shots.PATIENCE_MS)
         yield page
 
 

@@ -31,20 +31,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def context(address: str) -> Iterator[Any]:
-    """One Chromium for all pages."""
-    with shots.browser() as opened:
-        made = opened.new_context(viewport={"width": 1440, "height": 900}, timezone_id="UTC")
-        made.set_default_timeout(60_000)
-        yield made
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def walker(context: Any, address: str) -> tuple[Any, list[str]]:
+def walker(person: Any, address: str) -> tuple[Any, list[str]]:
     """A tab on which a person walks from page to page, and what its console said."""
     errors: list[str] = []
-    return opened(context, f"{address}/journal?run=test-data", errors), errors
+    return opened(person, f"{address}/journal?run=test-data", errors), errors
 
 
 PAGES = (
@@ -61,7 +51,7 @@ PAGES = (
 
 @pytest.mark.parametrize(("page", "kind", "key", "word", "said"), PAGES, ids=[one[0] for one in PAGES])
 def test_an_address_shows_what_its_sender_saw(
-    context: Any, walker: tuple[Any, list[str]], tmp_path: Path, page: str, kind: str, key: str, word: str, said: str
+    person: Any, walker: tuple[Any, list[str]], tmp_path: Path, page: str, kind: str, key: str, word: str, said: str
 ) -> None:
     tab, errors = walker
     tab.get_by_test_id("stSidebarNavLink").get_by_text(page.capitalize(), exact=True).click()
@@ -69,7 +59,7 @@ def test_an_address_shows_what_its_sender_saw(
     tab.wait_for_selector(shots.READY)  # a page that is still drawing may swallow a click
     choose(tab, kind, key, word)
     tab.wait_for_function("part => location.search.includes(part)", arg=said)
-    other = opened(context, tab.url, errors)
+    other = opened(person, tab.url, errors)
     assert chosen(other, kind, key) == word
     other.wait_for_selector(shots.READY)
     assert other.url == tab.url
@@ -79,9 +69,9 @@ def test_an_address_shows_what_its_sender_saw(
     other.close()
 
 
-def opened(context: Any, where: str, errors: list[str]) -> Any:
+def opened(person: Any, where: str, errors: list[str]) -> Any:
     """A tab of its own, drawn to the end."""
-    tab = context.new_page()
+    tab = person.new_page()
     tab.on("console", lambda message: errors.append(message.text) if worth(message) else None)
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.goto(where)
