@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, StorageError
+from db.structure import statements
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -91,9 +92,17 @@ def _at_head(engine: Engine) -> bool:
 
 
 def _upgrade(connection: Connection, to: str) -> None:
+    """By Alembic, which takes a second to load: not for a database that is there already, nor for a new SQLite file."""
+    _refuse_strangers(connection)
+    current = _revision(connection)
+    if current is not None and current == (head() if to == "head" else to):
+        return
+    if current is None and to == "head" and connection.dialect.name == "sqlite" and (made := statements(head())):
+        for one in made:
+            connection.exec_driver_sql(one)
+        return
     from alembic import command
 
-    _refuse_strangers(connection)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, to)

@@ -17,6 +17,7 @@ from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema
 from db.models import metadata
 from db.schema import FOLDER, revisions
 from db.session import APPLICATION_ID, check_schema, head, migrate, open_engine, write_session
+from db.structure import FILE, statements, written
 from tests.db.samples import ROWS, insert_samples
 
 
@@ -43,6 +44,33 @@ def test_the_chain_of_revisions_is_alembics() -> None:
     scripts = ScriptDirectory.from_config(config)
     assert revisions() == [script.revision for script in reversed(list(scripts.walk_revisions()))]
     assert head() == scripts.get_current_head()
+
+
+def test_a_new_file_is_what_the_migrations_make(tmp_path: Path) -> None:
+    """The written structure is taken at once; the long way round comes to the same, statement by statement."""
+    quick, slow = (open_engine(f"sqlite:///{tmp_path / name}.db") for name in ("quick", "slow"))
+    migrate(quick)
+    for revision in revisions():
+        migrate(slow, revision)
+    made = []
+    for engine in (quick, slow):
+        with engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            made.append((_clauses(written(raw)), raw.execute("PRAGMA application_id").fetchone()))
+        engine.dispose()
+    assert made[0] == made[1], "python -m tools.structure writes the structure anew"
+    assert _clauses(FILE.read_text(encoding="utf-8")) == made[0][0]
+
+
+def _clauses(script: str) -> list[str]:
+    """Its lines in an order of their own: where Alembic rebuilds a table, the order of its constraints is by chance."""
+    return sorted(line.strip().removesuffix(",") for line in script.splitlines())
+
+
+def test_a_structure_of_another_revision_is_not_taken() -> None:
+    assert statements(head())
+    assert statements(revisions()[-2]) == []
 
 
 def test_every_table_has_a_sample() -> None:
