@@ -56,7 +56,7 @@ format: install-dev ## let ruff format and mend what it can
 bench: install-dev ## what we claim about speed, against the peers
 	@$(PY) -m benchmarks $(ARGS)
 
-load: install-dev ## how much engine and app bear: ticks, sessions, alerts, a long ledger; a report in .cache/load (ARGS=--quick)
+load: install-dev ## how much engine and app bear: ticks, sessions, the HTTP door, alerts, a long ledger; a report in .cache/load (ARGS=--quick)
 	@$(PY) -m benchmarks.load $(ARGS)
 
 oracles: install-dev ## the peers' own numbers, in environments of their own

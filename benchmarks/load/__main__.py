@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import figures, grid, machine, recovery, report, sessions, storm, ticks, verdicts
+from benchmarks.load import api, figures, grid, machine, recovery, report, screen, sessions, storm, ticks, verdicts
 
 Part = Callable[[Path, bool], dict[str, Any]]
 PARTS: dict[str, Part] = {
-    "machine": machine.measure, "ticks": ticks.measure, "grid": grid.measure, "sessions": sessions.measure,
-    "storm": storm.measure, "recovery": recovery.measure,
+    "machine": machine.measure, "ticks": ticks.measure, "screen": screen.measure, "grid": grid.measure,
+    "sessions": sessions.measure, "api": api.measure, "storm": storm.measure, "recovery": recovery.measure,
 }  # fmt: skip
 
 

@@ -142,8 +142,23 @@ def _ticks(found: dict[str, Any]) -> str:
 
 
 def _screen(found: dict[str, Any]) -> str:
-    rows = [_quantiles("tick to screen, ms", found["screen_ms"])]
-    return "<h2>Tick to screen</h2>" + table(("", "n", "p50", "p90", "p99", "max"), rows)
+    names = {
+        "decision_ms": "tick to decision", "commit_ms": "tick to commit", "screen_ms": "tick to screen",
+        "page_ms": "of which commit to screen",
+    }  # fmt: skip
+    figure = go.Figure()
+    x, y = [one[0] for one in found["course"]], [one[1] for one in found["course"]]
+    figure.add_scatter(x=x, y=y, mode="markers", marker={"size": 5})
+    said = (
+        f"The overview in a real browser: {number(found['bars'])} bars changed the account's equity, {number(found['unseen'])} "
+        f"of them were never seen. The page looks every {number(found['look_s'])} s, which alone is a wait of "
+        f"{number(found['look_s'] * 500)} ms in the middle; the rest is the page's own."
+    )
+    rows = [_quantiles(words, found[name]) for name, words in names.items()]
+    return (
+        "<h2>Tick to screen</h2>" + f"<p>{escape(said)}</p>" + table(("ms", "n", "p50", "p90", "p99", "max"), rows)
+        + plot(figure, "Tick to screen", "seconds", "ms")
+    )  # fmt: skip
 
 
 def _grid(found: dict[str, Any]) -> str:
@@ -188,15 +203,22 @@ def _sessions(found: dict[str, Any]) -> str:
 
 
 def _api(found: dict[str, Any]) -> str:
-    rows = [_quantiles(name, told) for name, told in found["paths"].items()]
-    said = (
-        f"{found['by']}: {number(found['users'])} users, {number(found['per_second'])} answers a second, "
-        f"{number(found['failures'])} failed."
-    )
-    return (
-        "<h2>The HTTP door</h2>" + f"<p>{escape(said)}</p>" + table(("path, ms", "n", "p50", "p90", "p99", "max"), rows)
-        + (_sides(found) if "sides" in found else "")
-    )  # fmt: skip
+    parts = ["<h2>The HTTP door</h2>"]
+    words = {"within": "Every token once a second", "beyond": "As fast as answers come, which most tokens may not"}
+    for name, title in words.items():
+        way = found["ways"][name]
+        said = (
+            f"{title}: {number(found['users'][name])} users of {found['by']}, {number(way['per_second'])} requests a second; "
+            f"{number(way['answered'])} answered, {number(way['refused'])} refused for their pace (429), "
+            f"{number(way['failed'])} failed."
+        )
+        rows = [_quantiles(path, told) for path, told in way["paths"].items()]
+        if way["refused"]:
+            rows.append(_quantiles("a refusal", way["refusal_ms"]))
+        parts.append(
+            f"<p>{escape(said)}</p>" + table(("ms", "n", "p50", "p90", "p99", "max"), rows) + _sides(found[name])
+        )
+    return "".join(parts)
 
 
 def _storm(found: dict[str, Any]) -> str:

@@ -63,32 +63,45 @@ def measure(folder: Path, quick: bool = False, per_message: int = 1) -> dict[str
     }
 
 
-def _stage(sent: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """One stretch's figures, by what the probe wrote down behind each event."""
-    events, commits = notes["events"], notes["commits"]
+def decided(sent: dict[str, Any], notes: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+    """Of every event: seconds from the tick that made it due to the end of the machine's step; whether it is of this stretch;
+    whether it was a frame; whether it closed a bar."""
+    events = notes["events"]
     # A clock just before a frame of the same second comes with it; one that stands alone comes with the watermark.
     with_frame = np.append((events[1:, 2] == events[:-1, 2]) & (events[1:, 3] == 1) & (events[:-1, 3] == 0), False)
     frame = events[:, 3] == 1
     due = events[:, 2] + GRACE_MS + np.where(frame | with_frame, SECOND, 0)
     mine = (events[:, 2] >= sent["first"] * SECOND) & (due <= sent["last"])
     closed = np.diff(events[:, 4], prepend=0.0) > 0
+    return events[:, 0] - figures.sent_at(sent["bursts"], due), mine, frame, closed
+
+
+def decisions(sent: dict[str, Any], notes: dict[str, Any]) -> list[float]:
+    """Seconds from tick to decision of a stretch."""
+    latency, mine, frame, closed = decided(sent, notes)
+    return list(latency[mine & (frame | closed)].tolist())
+
+
+def _stage(sent: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
+    """One stretch's figures, by what the probe wrote down behind each event."""
+    events, commits = notes["events"], notes["commits"]
+    latency, mine, frame, closed = decided(sent, notes)
     at = events[:, 0]
-    latency = at - figures.sent_at(sent["bursts"], due)
     landed = commits[commits[:, 3] == 1]
     written = figures.first_behind(at, landed[:, 1]) - (at - latency)
     busy = events[mine]
     wall, used = (busy[-1, :2] - busy[0, :2]).tolist() if len(busy) > 1 else (math.nan, math.nan)
     share = (busy[-1, 2] - busy[0, 2]) / (sent["last"] - sent["first"] * SECOND) if len(busy) > 1 else math.nan
     span = landed[(landed[:, 0] >= busy[0, 0]) & (landed[:, 0] <= busy[-1, 0])] if len(busy) else landed[:0]
-    decided = figures.told(latency[mine & (frame | closed)])
+    told = figures.told(latency[mine & (frame | closed)])
     return {
         "rate": sent["rate"], "seconds": sent["seconds"], "ticks": sent["ticks"], "messages": sent["messages"],
         "megabytes": sent["bytes"] / 1e6, "sender_late_ms": sent["late"] * 1000, "sender_cpu": sent["cpu"] / sent["took"],
         "frames": int((mine & frame).sum()), "bars_closed": int((mine & closed).sum()),
-        "decision_ms": decided, "bar_ms": figures.told(latency[mine & closed]), "commit_ms": figures.told(written[mine & closed]),
+        "decision_ms": told, "bar_ms": figures.told(latency[mine & closed]), "commit_ms": figures.told(written[mine & closed]),
         "step_ms": figures.told(events[mine][:, 5]), "transaction_ms": figures.told(span[:, 1] - span[:, 0]),
         "engine_cpu": used / wall, "ticks_per_cpu_s": sent["ticks"] * share / used,
-        "borne": bool(decided["p99"] < CLAIM_MS and sent["late"] < LAG_S),
+        "borne": bool(told["p99"] < CLAIM_MS and sent["late"] < LAG_S),
         "course": np.column_stack([at - at[mine].min(), latency * 1000])[mine & frame].round(3).tolist() if mine.any() else [],
     }  # fmt: skip
 

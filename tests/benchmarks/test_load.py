@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.load import figures, report, verdicts
+from benchmarks.load import figures, report, screen, verdicts
 from benchmarks.load.frames import BURST_S, Maker
 from engine.core.bars import Beat, Quote, Tick
 from engine.market.events import Sequence
@@ -64,6 +64,24 @@ def test_an_event_is_written_by_the_first_commit_behind_it(at: list[float], ends
         assert found == min(later) if later else math.isnan(found)
 
 
+@RUNS
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 9)), min_size=1, max_size=9),
+    st.lists(st.tuples(st.floats(0, 12), st.sampled_from("abcd")), max_size=9),
+)
+def test_a_number_is_on_the_screen_once_it_or_a_newer_one_is_seen(
+    rows: list[tuple[str, float]], looks: list[tuple[float, str]]
+) -> None:
+    texts, written, seen = [row[0] for row in rows], sorted(row[1] for row in rows), sorted(looks)
+    shown = screen.on_screen(texts, written, seen).tolist()
+    for k, found in enumerate(shown):
+        newest = [(at, max(j for j, one in enumerate(texts) if one == text and written[j] <= at)) for at, text in seen
+                  if any(one == text and written[j] <= at for j, one in enumerate(texts))]  # fmt: skip
+        first = next((at for at, j in newest if j >= k), math.nan)
+        assert found == first or (math.isnan(found) and math.isnan(first))
+        assert math.isnan(found) or found >= written[k]
+
+
 def test_nothing_measured_is_said_as_such() -> None:
     told = figures.plain({"a": figures.told([]), "b": (np.float64(2.5), np.int64(3), math.inf)})
     assert told == {"a": {"n": 0, "p50": None, "p90": None, "p99": None, "max": None}, "b": [2.5, 3, None]}
@@ -110,6 +128,15 @@ def _found(p99: float, ratio: float, ready: float, wrong: int) -> dict[str, Any]
     }  # fmt: skip
     sides = [{"name": name, "told": told, "values": [1.0, 2.0, p99]} for name in ("without", "with <b>")]
     both = {"what": "commit", "sides": sides, "ratio_p99": ratio, "ratio_p50": 1.0}
+    way = {"answered": 5, "refused": 2, "failed": 0, "per_second": 9.0, "paths": {"GET /<x>": told}, "refusal_ms": told}
+    api = {
+        "by": "locust",
+        "users": {"within": 2, "beyond": 3},
+        "ways": {"within": way, "beyond": way},
+        "within": both,
+        "beyond": both,
+    }
+    told_ms = dict.fromkeys(("decision_ms", "commit_ms", "screen_ms", "page_ms"), told)
     return {
         "taken": "now", "seconds": 1.0, "load": [0.1, 0.2], "cores": 2, "shared": True,
         "ticks": {"stages": [stage], "steady": stage, "lost": lost, "speed": 20.0},
@@ -118,6 +145,7 @@ def _found(p99: float, ratio: float, ready: float, wrong: int) -> dict[str, Any]
             "fills": 1_000_000, "events": 5, "ready_s": ready * 3, "ready_cpu_s": ready, "parts": {"whole": [ready * 3, ready]},
             "all": [[ready * 3, ready]], "limits": {"bytes": 10**8, "read": [0.2, 0.1], "walk": [0.3, 0.2]},
         },
+        "api": api, "screen": {"bars": 3, "unseen": 0, "look_s": 3.0, "course": [[0.0, 5.0]], **told_ms},
         "storm": {"failed": "no <channel>"},
     }  # fmt: skip
 
