@@ -12,7 +12,8 @@ import functools
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlparse
@@ -29,6 +30,10 @@ T = TypeVar("T")
 
 WORDS = 240
 LONGEST_WAIT_MS = 3 * 86_400_000
+CALL_MS, CALL_BYTES = 60_000, 64 << 20
+"""What one call of a port may take, all its pages together. The lane does nothing else meanwhile, no cancel either."""
+JUMP_MS, JUMPS = 60_000, 3
+"""A venue's clock that moves by more, against ours, is believed once it has said so three times."""
 WAIT_429_MS, WAIT_418_MS = 5_000, 120_000
 """Silence where the venue names none: a short one, and the shortest ban."""
 
@@ -82,7 +87,8 @@ def told(method: Callable[P, T]) -> Callable[P, T | Unknown]:
     @functools.wraps(method)
     def safe(*args: P.args, **kwargs: P.kwargs) -> T | Unknown:
         try:
-            return method(*args, **kwargs)
+            with _call_of(args[0] if args else None):
+                return method(*args, **kwargs)
         except Nothing as nothing:
             return nothing.unknown
         except Garbled as error:
@@ -91,6 +97,11 @@ def told(method: Callable[P, T]) -> Callable[P, T | Unknown]:
             return Unknown(f"{type(error).__name__} while reading an answer")
 
     return safe
+
+
+def _call_of(adapter: object) -> AbstractContextManager[None]:
+    client = getattr(adapter, "client", None)
+    return client.call() if isinstance(client, Client) else nullcontext()
 
 
 def _boot_ms() -> int:
@@ -125,6 +136,7 @@ class Client:
         self.steady = steady or clock or _boot_ms
         self.wire = Wire(transport or Internet())
         self._silent_until = self._next_at = 0
+        self._calls = self._call_began = self._call_asked = self._call_bytes = self._jumps = 0
         self._venue_at, self._steady_at = 0, 0
         self.by_machine = False  # sign by this machine's clock: for an exchange whose time runs faster than life
         self._pace_ms = pace_ms
@@ -180,6 +192,11 @@ class Client:
         venue = read(self.read(method))
         ended = self.steady()
         half = (ended - began) // 2
+        jump = venue - (self._venue_at + began + half - self._steady_at) if self._venue_at else 0
+        self._jumps = self._jumps + 1 if abs(jump) > JUMP_MS and not self.by_machine else 0
+        if 0 < self._jumps < JUMPS:
+            raise Nothing(Unknown(f"the exchange's clock jumped by {jump / 1000:.0f} s; it is asked again"))
+        self._jumps = 0
         self._venue_at, self._steady_at = venue, began + half
         return Clock(venue - (wall + half), ended - began)
 
@@ -193,8 +210,27 @@ class Client:
 
     # -- asking
 
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """One call of a port, with everything that it asks: bounded in time and size. Those inside it count as its own."""
+        if not self._calls:
+            self._call_began, self._call_asked, self._call_bytes = self.steady(), 0, 0
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
+    def _spent(self) -> bool:
+        """Whether the call has had its share; its first request always goes."""
+        late = self.steady() - self._call_began > CALL_MS
+        return bool(self._calls and self._call_asked and (late or self._call_bytes > CALL_BYTES))
+
     def ask(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
         """One request by ccxt's name of the endpoint, and the raw answer to it. Never raises, never sends twice."""
+        if self._spent():
+            return Answer(False, 0, None, "what was asked takes too long or says too much; it is asked again later")
+        self._call_asked += 1
         wait = self._silent_until - self.steady()
         if wait > 0:
             return Answer(False, 0, None, "the venue asked for silence; nothing is sent until it is over", wait)
@@ -207,6 +243,7 @@ class Client:
         heard = self.wire.heard
         if heard is None:
             return Answer(bool(self.wire.sent), 0, None, why or "no answer")
+        self._call_bytes += len(heard.body)
         wait = self._silence(heard)
         try:
             data = parse(heard.body)

@@ -21,6 +21,8 @@ _IDENT = re.compile(r"[0-9A-Za-z_.:-]*[0-9A-Za-z][0-9A-Za-z_.:-]*")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|\+00:?00)?")
 EARLIEST, LATEST = 1_230_768_000_000, 4_102_444_800_000  # 2009 and 2100: outside them a time is no time
 BIGGEST = Decimal(10) ** 18
+MOST_ROWS = 20_000
+"""In one answer: several times the longest list that exchanges send."""
 
 
 class Garbled(Exception):
@@ -55,6 +57,8 @@ def row(value: Any) -> Row:
 def rows(value: Any) -> list[Row]:
     if not isinstance(value, list):
         raise Garbled("not a list where one belongs")
+    if len(value) > MOST_ROWS:
+        raise Garbled(f"a list of more than {MOST_ROWS} rows")
     return [row(each) for each in value]
 
 

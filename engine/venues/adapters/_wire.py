@@ -20,7 +20,9 @@ TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
 MOST_LEFT = 8
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL
+)  # runs, not single characters: answers may have megabytes
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 

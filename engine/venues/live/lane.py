@@ -315,7 +315,8 @@ class Lane:
 
     def _send(self, one: Open, now: int) -> None:
         rules = self.rounds.rules.get(one.symbol)
-        mark = one.limit or one.stop or self.gate.mark(one.symbol) or ZERO
+        at = one.limit or one.stop or ZERO
+        mark = self.gate.mark(one.symbol) or at if one.kind == "market" else at
         qty = self._sized(one)
         if why := too_small(qty, mark, rules):
             self._refused(one, Refused("below_minimum", why, "filter"), now)

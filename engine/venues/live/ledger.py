@@ -17,7 +17,7 @@ from db.models import CashFlow, ExternalTrade, Fill, Intent
 from engine.core import codes
 from engine.core.machine import Machine
 from engine.core.reported import Told
-from engine.core.types import Rows
+from engine.core.types import RATE, Rows
 from engine.ledger.names import Context
 from engine.venues.live import ids, protection
 from engine.venues.live.amounts import lots_of, price_of, text
@@ -26,6 +26,12 @@ from engine.venues.live.rows import finish, insert_intent, warn
 from engine.venues.live.states import TERMINAL, may, move, note
 
 LIMIT = "limit"
+COLLARED = ("entry", "exit", "target", "time")
+"""Orders at market that may wait for a better price. What protects, and what a person wants out, goes at any."""
+WIDER_NUM, WIDER_DEN = 5, 2
+"""An exit's collar against an entry's."""
+MOST_COLLARED = 2
+"""After so many exits that the collar has left unfilled the next goes at any price."""
 SIDES = {1: "buy", -1: "sell"}
 
 
@@ -119,6 +125,7 @@ class LiveBooks:
         at_once = not gate.dry and self._may_go(connection, context, i, slot.symbol, entry) and gate.take_room()
         mark = price_of(instrument, int(machine.symbols["mark"][int(state["symbol"])]))
         risk = {"ref": text(price_of(instrument, row["ref"])), "mark": text(mark), "level": machine.level}
+        worst = limit or self._worst(connection, context, machine, row, i)
         left = row["qty"] - (0 if gate.dry else row["filled"])
         number = insert_intent(
             connection, gate, now, at_once,
@@ -126,11 +133,33 @@ class LiveBooks:
             trade_seq=int(state["trade"]) if not entry else None, decision_key=key, symbol=slot.symbol,
             role="entry" if entry else "exit", purpose=codes.PURPOSES[row["purpose"]], side=SIDES[row["side"]],
             kind=LIMIT if limit else "market", qty=text(lots_of(instrument, left)),
-            limit_price=text(price_of(instrument, limit)) if limit else None,
+            limit_price=text(price_of(instrument, worst)) if worst else None,
             reserved=grid.money(row["reserved"]), risk=risk, good_till_ts=good_till,
         )  # fmt: skip
         if gate.dry:
             finish(connection, number, "canceled", ts=now, source="engine", said="dry: everything but the send")
+
+    def _worst(self, connection: Connection, context: Context, machine: Machine, row: dict[str, Any], i: int) -> int:
+        """The worst price in ticks of an order at market, 0 for none: it is filled at once within the collar or not at all."""
+        collar, purpose = int(machine.account["collar"][0]), codes.PURPOSES[row["purpose"]]
+        mark = int(machine.symbols["mark"][int(machine.slots[i]["symbol"])])
+        if not collar or mark <= 0 or purpose not in COLLARED:
+            return 0
+        if purpose != "entry":
+            collar = min(collar * WIDER_NUM // WIDER_DEN, int(RATE) // 2)
+            if self._left_over(connection, context, i) >= MOST_COLLARED:
+                return 0
+        return max(mark + int(row["side"]) * (mark * collar // int(RATE)), 1)
+
+    def _left_over(self, connection: Connection, context: Context, i: int) -> int:
+        """How many exits in a row the collar has left unfilled in this slot."""
+        mine = (col(Intent.run_id) == context.run_id) & (col(Intent.slot_id) == context.slot_ids[i])
+        query = select(col(Intent.role), col(Intent.state), col(Intent.filled), col(Intent.limit_price)).where(mine)
+        newest = connection.execute(query.order_by(col(Intent.id).desc()).limit(MOST_COLLARED)).all()
+        return sum(
+            one.role == "exit" and one.state == "canceled" and one.filled == "0" and one.limit_price is not None
+            for one in newest
+        )
 
     def _may_go(self, connection: Connection, context: Context, i: int, symbol: str, entry: bool) -> bool:
         """Whether it can be sent as soon as it is committed: an exit waits for the stop that holds its coins."""

@@ -124,6 +124,12 @@ class MemoryPort:
         number = f"v{len(self.orders) + 1}"
         order = Order(request, number, self.now_ms, visible_ts=self.now_ms + self._lag())
         self.orders[number] = order
+        price = self.price[request.symbol]
+        if request.kind == "market" and request.limit is not None and not self.hold:
+            beyond = price > request.limit if request.side == "buy" else price < request.limit
+            if beyond:
+                order.state = "cancelled"  # immediate or cancel
+                return Accepted(number, self.now_ms)
         if request.kind == "market" and not self.hold:
             self._execute(order, self.price[request.symbol], self.dice.randint(1, self.faults.pieces))
         return Accepted(number, self.now_ms)
