@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import col
 
+from db.asked import asked_words, words_of_row
 from db.control import ALERT_COMMANDS
 from db.models import Alert, AlertChannel, AlertDelivery, Command, Run
 from db.queries import rows
@@ -92,12 +93,12 @@ def last_daily(engine: Engine, run_id: int) -> str:
 def asked(engine: Engine) -> list[Row]:
     """Commands for the alerts that nobody has answered, oldest first."""
     query = (
-        select(col(Command.id), col(Command.kind), col(Command.args), col(Command.source))
+        select(col(Command.id), col(Command.kind), asked_words(), col(Command.source))
         .where(col(Command.state) == "new", col(Command.kind).in_(ALERT_COMMANDS))
         .order_by(col(Command.id))
     )
     with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        return [{**row, "args": words_of_row(row["args"])} for row in connection.execute(query).mappings()]
 
 
 def cursor_of(engine: Engine, channel: str) -> int:

@@ -17,6 +17,9 @@ from engine.core.types import RATE, SlotSpec
 if TYPE_CHECKING:
     from engine.core.machine import Machine
 
+MOST = 1 << 61
+"""Quanta of an account: what is added up is less than an int64 holds."""
+
 
 def apply(machine: Machine, kind: str, ts: int, args: Mapping[str, object]) -> None:
     """Do command `kind` at exchange time `ts`."""
@@ -146,6 +149,8 @@ def _cash(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
     account = machine.account[0]
     if account["cash"] - account["reserved"] + amount < 0:
         raise ValueError("a withdrawal cannot exceed the cash that is not reserved")
+    if int(account["cash"]) + amount >= MOST:
+        raise ValueError("no account holds so much money")
     account["cash"] += amount
     value = amount / float(account["quantum_scale"])
     for name in ("peak", "day_start"):

@@ -169,7 +169,7 @@ class Reader:
 
     def _note_failures(self, ts: int, kind: str, args: dict[str, Any]) -> None:
         """From when to when a slot that failed said nothing."""
-        if args.get("state") == "failed":
+        if kind == "slot_state" and args.get("state") == "failed":
             self.reading.failed.append((str(args["slot"]), int(args.get("bar_end", ts + 1)), _NEVER))
         elif kind == "slot_on" or args.get("state") == "enabled":
             named = _named(self._now().setup, str(args.get("slot", "")))

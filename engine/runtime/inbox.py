@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
+from db.asked import WRONG, asked_words, words_of_row
 from db.control import ALERT_COMMANDS, LIVE_COMMANDS
 from db.models import Command
 from engine.ledger import steering
 from engine.ledger.steering_rows import words_of_version
 from engine.runtime.hold import is_locked
 
+MOST = 200
+"""Commands that are taken at once; the rest a moment later."""
+
 
 def waiting(
-    engine: Engine, run_id: int, taken: Container[int], *, by_name: bool = False
+    engine: Engine, run_id: int, taken: Collection[int], *, by_name: bool = False
 ) -> list[tuple[int, str, dict[str, Any]]]:
-    """(row id, kind, args) of what is new for `run_id`, or for no run by name unless `by_name`, and not yet `taken`; none while
-    somebody locks the database."""
+    """(row id, kind, args) of what is new for `run_id`, or for no run by name unless `by_name`, and not yet `taken`: MOST of
+    them at once, none while somebody locks the database. A row that nobody can use has the words of db.asked."""
     mine = col(Command.run_id) == run_id
     query = (
-        select(col(Command.id), col(Command.kind), col(Command.args))
+        select(col(Command.id), col(Command.kind), asked_words())
         .where(col(Command.state) == "new", mine if by_name else mine | (col(Command.run_id).is_(None)))
         .where(col(Command.kind).not_in((*ALERT_COMMANDS, *LIVE_COMMANDS)))
         .order_by(col(Command.id))
+        .limit(MOST + len(taken))
     )
     try:
         with engine.connect() as connection:
             rows = connection.execute(query).all()
-        new = [(row_id, kind, dict(args or {})) for row_id, kind, args in rows if row_id not in taken]
+        new = [(row_id, kind, words_of_row(args)) for row_id, kind, args in rows if row_id not in taken]
         return [(n, kind, _whole(engine, run_id, kind, args)) for n, kind, args in new]
     except OperationalError as error:
         if is_locked(error):
@@ -41,7 +46,12 @@ def waiting(
 
 def _whole(engine: Engine, run_id: int, kind: str, args: dict[str, Any]) -> dict[str, Any]:
     """A wish to go back to earlier shares or weights names a version: the tape needs what they were."""
-    return words_of_version(engine, kind, run_id, args) if kind in steering.KINDS else args
+    if kind not in steering.KINDS or WRONG in args:
+        return args
+    version = args.get("version", 0)
+    if not isinstance(version, int) or not 0 <= version < 2**31:
+        return {WRONG: f"there is no version {version!r} to go back to"}
+    return words_of_version(engine, kind, run_id, args)
 
 
 def words_of(args: Any) -> str:

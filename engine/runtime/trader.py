@@ -285,14 +285,14 @@ class Trader:
 
     def _command(self, ts: int, kind: str, args: Mapping[str, Any], row_id: int, step: Step) -> None:
         try:
-            if kind in steering.KINDS:
+            if kind in steering.KINDS and "wrong" not in args:
                 self._steer(kind, ts, args, step)
                 step.acks.append((row_id, True, f"done at {iso(ts)}"))
                 return
             if kind == "slot_on":
                 for i in slots_named(self.setup.slots, str(args.get("slot", ""))):
                     self.errors.pop(self.setup.slots[i].key, None)
-            elif args.get("state") == "failed":
+            elif kind == "slot_state" and args.get("state") == "failed":
                 self.errors.setdefault(str(args["slot"]), str(args.get("why", "")))
                 self.unsaid = [one for one in self.unsaid if one[0] != args["slot"]]
             self._switch(kind, args)

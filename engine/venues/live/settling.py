@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
+from db.asked import asked_words, words_of_row
 from db.control import LIVE_COMMANDS
 from db.models import Command
 from engine.venues.live.booker import Booker
@@ -41,14 +42,14 @@ class Settler:
 
     def _waiting(self) -> list[tuple[int, dict[str, Any]]]:
         query = (
-            select(col(Command.id), col(Command.args))
+            select(col(Command.id), asked_words())
             .where(col(Command.run_id) == self.run_id, col(Command.state) == "new")
             .where(col(Command.kind).in_(LIVE_COMMANDS))
             .order_by(col(Command.id))
         )
         try:
             with self.engine.connect() as connection:
-                return [(int(number), dict(args or {})) for number, args in connection.execute(query)]
+                return [(int(number), words_of_row(args)) for number, args in connection.execute(query)]
         except SQLAlchemyError:
             return []  # locked: it is read again
 
