@@ -32,6 +32,11 @@ _LIKELY = re.compile(rf"(?i)([\w-]*{_WORDS}[\w-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"',
 """What follows the word for a secret: often one, sometimes a sentence."""
 
 
+def is_secret(name: str) -> bool:
+    """Whether an environment variable of this name holds a secret, by its name."""
+    return _NAMES.search(name) is not None or name == "DATABASE_URL"
+
+
 def known() -> list[str]:
     """The values of secrets in the environment and in the person's .env, longest first."""
     pairs = list(os.environ.items())

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from engine.access.files import foreign
+from engine.access.redact import is_secret
 from engine.cli.failures import CONFIG, FAILED
 from engine.cli.output import emit_json, emit_table, say
 
@@ -24,7 +26,8 @@ def register(app: typer.Typer) -> None:
 
 
 def load_dotenv() -> None:
-    """Lay my/.env and ./.env under the environment: what is set already wins. A file that others may read gives no secrets."""
+    """Lay my/.env and ./.env under the environment: what is set already wins. A file that others may read gives no secrets, one
+    that they may write gives nothing."""
     home = Path(os.environ.get("EVENKEEL_HOME") or "my")
     files = [path for path in (home / ".env", Path(".env")) if path.is_file()]
     if not files:
@@ -32,20 +35,17 @@ def load_dotenv() -> None:
     from dotenv import dotenv_values
 
     for path in files:
+        if foreign(path):
+            say(
+                f"{path} belongs to another user, or others may write it: not used. Give it to yourself, and `chmod 600 {path}`"
+            )
+            continue
         values = {key: value for key, value in dotenv_values(path).items() if value}
-        if (
-            os.name == "posix"
-            and path.stat().st_mode & 0o077
-            and (secret := [key for key in values if _is_secret(key)])
-        ):
+        if os.name == "posix" and path.stat().st_mode & 0o077 and (secret := [key for key in values if is_secret(key)]):
             say(f"{path} can be read by others: {', '.join(secret)} not used. `chmod 600 {path}` puts that right.")
             values = {key: value for key, value in values.items() if key not in secret}
         for key, value in values.items():
             os.environ.setdefault(key, value)
-
-
-def _is_secret(name: str) -> bool:
-    return name.startswith("EVENKEEL_") and name.endswith(("_TOKEN", "_WEBHOOK", "_PASSWORD", "_SECRET", "_KEY"))
 
 
 def init() -> None:

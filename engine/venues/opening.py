@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.access.files import keep_memory
 from engine.config.errors import ConfigError
 from engine.config.going_live import check_live, keys_of
 from engine.config.model import Config
@@ -46,6 +47,7 @@ def open_port(config: Config, env: Mapping[str, str]) -> Port | None:
     if config.run.mode != "live":
         return None
     check_live(config, env)
+    keep_memory()
     port = private_client(config, env)
     try:
         port.sync()  # a machine whose clock is off could not even ask what the key may do
