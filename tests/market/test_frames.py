@@ -103,6 +103,11 @@ def test_byte_by_byte_is_the_same_as_at_once(texts: list[bytes]) -> None:
         (encoded(PING, b"half"), "control frame"),
         (encoded(0x80 | PONG, b"x" * 126), "control frame"),
         (struct.pack("!BBQ", 0x81, 127, 1 << 40), "announced"),
+        (encoded(TEXT, b"") + encoded(CONTINUED, b"") * 1001, "without an end"),
+        (
+            encoded(TEXT, b"x" * (1 << 21)) + encoded(CONTINUED, b"x" * (1 << 21)) + encoded(CONTINUED, b"x"),
+            "without an end",
+        ),
     ],
 )
 def test_what_breaks_the_protocol_is_refused(data: bytes, words: str) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MOST = 4 * 1024 * 1024
 """Bytes of a message; no exchange's comes near."""
+MOST_PARTS = 1000
+"""Frames of a message: empty ones would never add up to too many bytes."""
 _DATA = (TEXT, BINARY)
 
 
@@ -18,7 +20,7 @@ class Frames:
     def __init__(self) -> None:
         self._rest = b""
         self._parts: list[bytes] = []
-        self._kind = 0
+        self._kind = self._size = 0
 
     def take(self, data: bytes) -> list[tuple[int, bytes]]:
         """(opcode, payload) of every whole message and control frame that `data` completes, in order. ValueError where the other
@@ -63,10 +65,11 @@ class Frames:
         elif (opcode in _DATA and not self._kind) or (opcode == CONTINUED and self._kind):
             self._kind = self._kind or opcode
             self._parts.append(payload)
-            if sum(map(len, self._parts)) > MOST:
+            self._size += len(payload)
+            if self._size > MOST or len(self._parts) > MOST_PARTS:
                 raise ValueError("the exchange sent a message without an end")
             if final:
                 found.append((self._kind, b"".join(self._parts)))
-                self._parts, self._kind = [], 0
+                self._parts, self._kind, self._size = [], 0, 0
         else:
             raise ValueError(f"the exchange sent a frame out of turn (opcode {opcode})")
