@@ -59,6 +59,12 @@ drawdown_reduce = 0
 [network]
 allow_hosts = ["{host}"]
 
+# One slot asks a model: the sandbox's stand-in, which is none and costs nothing. Its answers are recorded and scored, not traded.
+[ai]
+mode = "shadow"
+base_url = "http://{host}:{port}/api/v1"
+model = "evenkeel/stand-in"
+
 [storage]
 data_dir = "{folder}"
 
@@ -83,6 +89,11 @@ params = {{ oversold = 45, recovered = 70, stop_atr = 6 }}
 strategy = "bollinger_reversion"
 symbols = ["LINK/USD", "XRP/USD", "BTC/USD"]
 params = {{ length = 30 }}
+
+[[slots]]
+strategy = "ai_trend"
+symbols = ["BTC/USD"]
+params = {{ fast = 5, slow = 20 }}
 """
 
 

@@ -42,6 +42,7 @@ def test_its_configuration_is_valid_and_stays_in_the_demos_folder(
     assert folder == tmp_path / "demo"
     config = parse(demo.CONFIG.format(name="demo-1", host=demo.HOST, port=8765, folder=folder.as_posix()))
     assert config.run.base_url == "http://127.0.0.1:8765"
+    assert (config.ai.mode, config.ai.base_url) == ("shadow", "http://127.0.0.1:8765/api/v1")
     assert config.database_url() == f"sqlite:///{tmp_path}/demo/evenkeel.db"
 
 
