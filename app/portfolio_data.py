@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 import streamlit as st
 from sqlalchemy import Engine
 
-from app import data, formats, result_data, sectors, ui
+from app import data, formats, result_data, ui
 from app.portfolio_views import Holding, View
-from app.read import market_days, portfolio, positions, results
+from app.read import config, market_days, portfolio, positions, results
 from app.units import Units
 from db.queries import Column
 from engine.analytics import portfolio as measures
 from engine.analytics.curve import Curve
 from engine.analytics.values import Floats, Undefined
+from engine.config import sectors
 from engine.core.types import MS_DAY
 
 MOMENTS = 720
@@ -90,6 +92,15 @@ def _called(slot: Mapping[str, Any], slots: Mapping[int, Mapping[str, Any]]) -> 
     twice = sum(one["strategy"] == slot["strategy"] and one["symbol"] == slot["symbol"] for one in slots.values()) > 1
     more = f" {formats.timeframe(slot['timeframe_ms'])}" if twice else ""
     return f"{formats.strategy(slot['strategy'])} {str(slot['symbol']).partition('/')[0]}{more}"
+
+
+def named(engine: Engine, run_id: int) -> Mapping[str, Sequence[str]]:
+    """The coins of each sector that the run's newest configuration names itself."""
+    try:
+        limits = tomllib.loads(config.newest_text(engine, run_id)).get("limits", {})
+        return {str(name): [str(coin) for coin in coins] for name, coins in limits.get("sectors", {}).items()}
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
+        return {}
 
 
 def holdings(open_: list[dict[str, Any]], known: dict[str, str]) -> list[Holding]:

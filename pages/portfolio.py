@@ -4,9 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import portfolio_data, sectors, ui, units
+from app import portfolio_data, ui, units
 from app import portfolio_views as views
 from app.tiles import halves
+from engine.config import sectors
 
 PAGE = {"group": "Results", "title": "Portfolio", "place": 6}
 
@@ -22,7 +23,7 @@ def main(page: ui.Page) -> None:
             "A portfolio is measured against equity, whose first point comes with the first close of the finest timeframe.",
         )
         return
-    known, wrong = sectors.sectors()
+    known, wrong = sectors.sectors(portfolio_data.named(page.engine, page.run_id))
     if wrong:
         st.warning(wrong)
     window = choices()

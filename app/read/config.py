@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db.queries import rows
+from db.queries import rows, scalar
 
 IN_FORCE = """
 SELECT c.id, c.created_ts, c.source, c.text FROM run r JOIN config_version c ON c.id = r.config_version_id
 WHERE r.name = :name AND r.kind IN ('paper', 'live')
 """
 VERSIONS = "SELECT id, created_ts, source, text FROM config_version WHERE run_id = :run ORDER BY id DESC LIMIT 500"
+NEWEST = "SELECT text FROM config_version WHERE run_id = :run ORDER BY id DESC LIMIT 1"
 SAID = """
 SELECT ts, text FROM run_marker WHERE run_id = :run AND kind = 'config' ORDER BY ts DESC, id DESC LIMIT 200
 """
@@ -31,6 +32,11 @@ def in_force(engine: Engine, name: str) -> dict[str, Any] | None:
 def versions(engine: Engine, run_id: int) -> list[dict[str, Any]]:
     """Every version of the run, newest first, word for word (passwords are masked where they are stored)."""
     return rows(engine, VERSIONS, {"run": run_id})
+
+
+def newest_text(engine: Engine, run_id: int) -> str:
+    """The run's newest configuration word for word; empty where none is stored."""
+    return str(scalar(engine, NEWEST, {"run": run_id}) or "")
 
 
 def said(engine: Engine, run_id: int) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ Only what was known by the moment counts: an outcome is known when its trade wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from engine.analytics.values import Floats, Ints
 
 EVERY = ""
 """The regime of a record over all regimes."""
+Weights = Mapping[tuple[str, str], float]
+"""By source and regime."""
 SPAN_BARS = 24
 """Signals of a symbol within so many bars see the same market and count once."""
 
@@ -59,6 +61,16 @@ def weigh(outcomes: Outcomes, moment: int, rules: Rules = Rules()) -> list[dict[
     known = outcomes.until(moment)
     spread = float(known.result.std(ddof=1)) if known.result.size > 1 else 0.0
     return list(_rows(known, spread, rules))
+
+
+def weight_of(known: Weights, source: str, regime: str) -> float:
+    """The weight of a source in a regime: its own, else the source's over all, else 1."""
+    return known.get((source, regime), known.get((source, EVERY), 1.0))
+
+
+def keep(made: list[dict[str, Any]], known: Weights) -> list[dict[str, Any]]:
+    """New records with the weights that are in force: for the time in which a change has to wait."""
+    return [{**row, "weight": weight_of(known, row["source"], row["regime"])} for row in made]
 
 
 def _rows(known: Outcomes, spread: float, rules: Rules) -> Iterator[dict[str, Any]]:

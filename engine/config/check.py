@@ -1,5 +1,5 @@
 """What the schema cannot know: whether the strategies a configuration names exist and take the parameters it gives, and whether
-the addresses in it may be called.
+the addresses in it may be called, and the map of sectors can be read.
 
 Loads strategy files, so it runs when an engine is about to start or `config check` is asked; never while one is running.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from engine.config import sectors
 from engine.config.errors import ConfigError, explain, nearest
 from engine.config.model import Config
 from engine.config.network import check_addresses
@@ -15,9 +16,12 @@ from engine.config.sections import SlotSection
 
 
 def check_slots(config: Config, source: str = "config.toml") -> None:
-    """ConfigError for an address that would not be called, and for the first slot whose strategy is unknown or whose
-    parameters it refuses."""
+    """ConfigError for an address that would not be called, a map of sectors that a limit needs and that cannot be read, and for
+    the first slot whose strategy is unknown or whose parameters it refuses."""
     check_addresses(config, source)
+    wrong = sectors.sectors()[1] if config.limits.per_sector else ""
+    if wrong:
+        raise ConfigError(f"{source}: limits.per_sector: {wrong}. Mend that file, or set per_sector = 0")
     for number, slot in enumerate(config.slots, 1):
         check_slot(slot, f"{source}: [[slots]] {number}")
 

@@ -97,7 +97,9 @@ class LimitsSection(Section):
     per_symbol: float = Field(0.2, ge=0, le=10, description="one symbol's positions as a fraction of equity")
     per_sector: float = Field(0.0, ge=0, le=10, description="one sector's positions as a fraction of equity")
     sectors: dict[str, Annotated[tuple[str, ...], Strict(False)]] = Field(
-        default_factory=dict, strict=False, description='which coins are one sector: { Memes = ["DOGE", "SHIB"] }'
+        default_factory=dict,
+        strict=False,
+        description='coins in another sector than in my/sectors.toml and the map that comes along: { Memes = ["DOGE"] }',
     )
     price_collar: float = Field(
         0.02, ge=0, lt=1, description="an entry that would fill so far from the last mark is cancelled"
@@ -155,8 +157,6 @@ class LimitsSection(Section):
         twice = sorted({coin for coin in coins if coins.count(coin) > 1})
         if twice:
             raise ValueError(f"sectors: {', '.join(twice)} stands in two; a coin belongs to one")
-        if self.per_sector and not self.sectors:
-            raise ValueError('per_sector needs sectors, as in sectors = { Memes = ["DOGE", "SHIB"] }')
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,9 @@ class LearningSection(Section):
     enabled: bool = Field(False, description="true: records and weights reach the strategies that ask for them")
     sizes: bool = Field(False, description="true: weights also multiply the sizes of each source's slots")
     every_hours: float = Field(24.0, ge=1, le=720, description="how often weights are made anew, in exchange time")
+    dwell_days: int = Field(
+        7, ge=0, le=365, description="least days between two changes of a weight; records go on meanwhile"
+    )
     prior: float = Field(20.0, ge=1, le=1000, description="signals without an edge that stand against the record")
     least: float = Field(0.5, ge=0, le=1, description="no weight falls below this")
     most: float = Field(1.5, ge=1, le=10, description="no weight grows beyond this")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 
 from db.queries import columns, rows
 from engine.analytics import learning, signals_regime
-from engine.analytics.learning import EVERY, Outcomes, Rules
+from engine.analytics.learning import EVERY, Outcomes, Rules, Weights
 from engine.core.types import MS_DAY
 from engine.ledger import steering_rows
 from engine.research.market_days import longest
@@ -20,6 +21,9 @@ _OUTCOMES = """SELECT s.strategy AS source, s.symbol, s.timeframe_ms AS span, g.
     o.result, o.regime FROM signal_outcome o JOIN signal g ON g.run_id = o.run_id AND g.seq = o.signal_seq
     JOIN slot s ON s.id = g.slot_id WHERE o.run_id = :run AND o.result IS NOT NULL AND o.exit_ts <= :until
     ORDER BY o.signal_seq"""
+_CHANGES = (
+    "SELECT version, ts, source, regime, weight FROM source_weight WHERE run_id = :run ORDER BY version DESC LIMIT 5000"
+)
 _VERSION = """SELECT source, regime, signals, resolved, won, mean, weight, in_force, acts FROM source_weight
     WHERE run_id = :run AND version = :version AND source <> ''"""
 
@@ -46,15 +50,26 @@ def regime_at(moment: int, folder: Path) -> str:
 
 
 def proposal(
-    engine: Engine, run_id: int, now: int, folder: Path, rules: Rules = Rules(), sizes: bool = False
+    engine: Engine,
+    run_id: int,
+    now: int,
+    folder: Path,
+    rules: Rules = Rules(),
+    sizes: bool = False,
+    dwell_days: int = 0,
 ) -> dict[str, Any] | None:
-    """The words of a `weights` command as of exchange time `now` (ms UTC); None where nothing new is known."""
+    """The words of a `weights` command as of exchange time `now` (ms UTC); None where nothing new is known. Until `dwell_days`
+    have gone since a weight last changed, records move on and weights stay."""
     made = learning.weigh(outcomes_of(engine, run_id, now), now, rules)
+    changed = last_change(engine, run_id)
+    waits = changed is not None and now - changed < dwell_days * MS_DAY
+    if waits:
+        made = learning.keep(made, _weights(in_force(engine, run_id)[0]))
     regime = regime_at(now, folder)
     before = in_force(engine, run_id)
     if not made or (_said(made), regime if _in(made, regime) else EVERY, sizes) == before:
         return None
-    former = {(source, where): weight for source, where, _, weight in before[0]}
+    former = _weights(before[0])
     words = [
         f"{row['source']} {former.get((row['source'], EVERY), 1.0):.2f} -> {row['weight']:.2f} "
         f"({row['resolved']} windows, mean {row['mean']:+.2%})"
@@ -62,7 +77,23 @@ def proposal(
         if row["regime"] == EVERY
     ]
     why = f"{', '.join(words)}; the market is {regime or 'of no known regime'}"
+    if waits:
+        why += f"; weights wait, the least between two changes is {dwell_days} days"
     return {"author": "engine", "why": why, "regime": regime, "acts": sizes, "rows": made}
+
+
+def last_change(engine: Engine, run_id: int) -> int | None:
+    """Exchange time (ms UTC) at which a weight last became another one, by the engine or by a person; None before the first."""
+    table: dict[int, tuple[int, Weights]] = {}
+    for row in rows(engine, _CHANGES, {"run": run_id}):
+        _, known = table.setdefault(int(row["version"]), (int(row["ts"]), {}))
+        if row["source"]:
+            known[(str(row["source"]), str(row["regime"]))] = float(row["weight"])
+    newest_first = [table[version] for version in sorted(table, reverse=True)]
+    for (ts, weights), (_, before) in pairwise(newest_first):
+        if any(learning.weight_of(weights, *key) != learning.weight_of(before, *key) for key in {*weights, *before}):
+            return ts
+    return newest_first[-1][0] if newest_first else None
 
 
 def versions(engine: Engine, run_id: int) -> list[dict[str, Any]]:
@@ -81,6 +112,10 @@ def in_force(engine: Engine, run_id: int) -> tuple[list[tuple[str, str, int, flo
     found = rows(engine, _VERSION, {"run": run_id, "version": last["version"]}) if last else []
     regime = next((str(row["regime"]) for row in found if row["in_force"] and row["regime"]), EVERY)
     return _said(found), regime, any(bool(row["acts"]) for row in found)
+
+
+def _weights(said: Sequence[tuple[str, str, int, float]]) -> Weights:
+    return {(source, regime): weight for source, regime, _, weight in said}
 
 
 def _said(made: Sequence[Any]) -> list[tuple[str, str, int, float]]:

@@ -1,4 +1,4 @@
-"""From a checked configuration to the Setup of a run. Pure: instruments come in from outside."""
+"""From a checked configuration to the Setup of a run. Instruments come in from outside; only the map of sectors is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from engine.config import sectors
 from engine.config.model import Config
 from engine.config.sections import LimitsSection, SlotSection
 from engine.core.setup import Advice, Setup
@@ -122,8 +123,13 @@ def _slot(config: Config, section: SlotSection, symbol: str) -> SlotSpec:
 
 
 def _sectors(limits: LimitsSection, symbols: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """(symbol, sector) by the symbol's base, in the order of the symbols."""
-    of = {coin.upper(): name for name, coins in limits.sectors.items() for coin in coins}
+    """(symbol, sector) by the symbol's base, in the order of the symbols, where a limit asks for them.
+
+    The map's file is read once in a process, so that editing it loosens no limit before the next start; one that cannot be read
+    was refused by config.check."""
+    if not limits.per_sector:
+        return ()
+    of = sectors.at_start(sectors.own_file()) | sectors.named(limits.sectors)
     return tuple((symbol, of[base]) for symbol in symbols if (base := symbol.partition("/")[0]) in of)
 
 

@@ -90,7 +90,7 @@ class Steering:
         asked = self.config.learning
         weights = WeightRules(asked.prior, least=asked.least, most=asked.most)
         folder = Path(self.config.storage.data_dir)
-        return learning.proposal(engine, self.run_id, now, folder, weights, asked.sizes)
+        return learning.proposal(engine, self.run_id, now, folder, weights, asked.sizes, asked.dwell_days)
 
     def _equal(self, engine: Engine, kind: str) -> dict[str, Any] | None:
         """Switched off: sizes as configured, unless they are."""

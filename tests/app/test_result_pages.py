@@ -16,10 +16,16 @@ import pytest
 from sqlalchemy import Engine, event, text
 from streamlit.testing.v1 import AppTest
 
-from app import period, sectors, units
+from app import period, units
 from app.read import market_days, portfolio, results, strategies
 from db.session import migrate, open_engine
+from engine.config import sectors
+from engine.config.check import check_slots
+from engine.config.errors import ConfigError
+from engine.config.reading import parse
+from engine.core.types import Instrument
 from engine.research.stored import account_of_run
+from engine.runtime.build import setup_of
 from tests.app.conftest import Open, said, tables
 from tests.app.seed import DAY, NOW
 
@@ -159,6 +165,21 @@ def test_a_persons_own_sectors_change_the_map(tmp_path: Path, monkeypatch: pytes
     known, wrong = sectors.sectors()
     assert known["DOGE"] == "Memes"
     assert 'write "Dogs" = ["BTC", "ETH"]' in wrong
+
+
+def test_the_limit_of_a_sector_and_the_page_read_one_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path))
+    (tmp_path / "sectors.toml").write_text('[sectors]\n"Dogs" = ["DOGE"]\n')
+    words = '[limits]\nper_sector = 0.3\nsectors = { Mine = ["ETH"] }\n[[slots]]\nstrategy = "sma_cross"\nsymbols = ["%s"]\n'
+    symbols = ("DOGE/USD", "ETH/USD", "BTC/USD", "NEVERHEARD/USD")
+    config = parse(words % '", "'.join(symbols))
+    limited = dict(setup_of(config, [Instrument.unspecified(symbol) for symbol in symbols]).account.sectors)
+    shown, _ = sectors.sectors(config.limits.sectors)
+    assert limited == {symbol: shown[symbol.partition("/")[0]] for symbol in symbols[:3]}
+    assert (limited["DOGE/USD"], limited["ETH/USD"]) == ("Dogs", "Mine")
+    (tmp_path / "sectors.toml").write_text("[sectors]\nDogs = 1\n")
+    with pytest.raises(ConfigError, match=r"limits.per_sector: sectors.toml cannot be used.*Mend that file"):
+        check_slots(config)
 
 
 def test_days_of_the_account_are_those_of_all_its_points(database: Engine) -> None:

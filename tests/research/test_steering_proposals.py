@@ -161,6 +161,29 @@ def test_weights_are_made_once_and_can_be_taken_back(engine: Engine, tmp_path: P
     assert [row["weight"] for row in weights(engine, 1) if row["version"] == 3] == [0.5, 1.5]
 
 
+def test_weights_wait_out_their_dwell_while_records_go_on(engine: Engine, tmp_path: Path) -> None:
+    first, days = T0 + 40 * DAY, 7
+    made = learning.proposal(engine, 1, first, tmp_path, dwell_days=days)
+    assert made is not None
+    assert learning.last_change(engine, 1) is None
+    take(engine, "weights", 1, first, made)
+    held = {(row["source"], row["regime"]): row["weight"] for row in made["rows"]}
+    soft = learning.Rules(prior=400.0)  # other rules want other weights at once
+    for version, now in ((2, first + 3 * DAY), (3, first + 6 * DAY)):
+        later = learning.proposal(engine, 1, now, tmp_path, soft, dwell_days=days)
+        assert later is not None
+        assert {(row["source"], row["regime"]): row["weight"] for row in later["rows"]} == held
+        assert sum(row["resolved"] for row in later["rows"]) > sum(row["resolved"] for row in made["rows"])
+        assert "weights wait" in later["why"]
+        take(engine, "weights", version, now, later)
+        assert learning.last_change(engine, 1) == first
+    free = learning.proposal(engine, 1, first + days * DAY, tmp_path, soft, dwell_days=days)
+    assert free is not None
+    assert {(row["source"], row["regime"]): row["weight"] for row in free["rows"]} != held
+    take(engine, "weights", 4, first + days * DAY, words_of_version(engine, "weights", 1, {"version": 0}))
+    assert learning.last_change(engine, 1) == first + days * DAY  # a person's change counts too
+
+
 def test_the_service_proposes_what_is_switched_on_and_takes_back_what_is_not(engine: Engine, tmp_path: Path) -> None:
     doors = Doors()
     service = Steering(parse(ON.format(tmp_path, "false", "false")), 1, doors)
