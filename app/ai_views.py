@@ -231,8 +231,8 @@ def before() -> None:
     """What asking would cost: calls a day x tokens x price."""
     tables.section("What would it cost?", "ai_estimate", "Calls a day x tokens x price; prices are the provider's")
     columns = st.columns(4)
-    calls = columns[0].number_input("Calls a day", 0.0, 100_000.0, 48.0, 1.0, key="ai_calls_day")
-    asked = columns[1].number_input("Tokens asked", 0.0, 1e6, 1500.0, 100.0, key="ai_asked")
+    calls = columns[0].number_input("Calls a day", 0.0, 100_000.0, 48.0, 1.0, format="%.0f", key="ai_calls_day")
+    asked = columns[1].number_input("Tokens asked", 0.0, 1e6, 1500.0, 100.0, format="%.0f", key="ai_asked")
     prompt = columns[2].number_input("USD a million asked", 0.0, 1000.0, 0.15, 0.05, key="ai_price_asked")
     answer = columns[3].number_input("USD a million answered", 0.0, 1000.0, 0.60, 0.05, key="ai_price_answered")
     month = columns[0].number_input("Month's budget, USD", 0.0, 100_000.0, 10.0, 1.0, key="ai_month")

@@ -32,7 +32,7 @@ def standing(page: ui.Page) -> None:
     names = ", ".join(str(row["title"]) for row in used)
     tiles(
         [
-            Tile("Critical, not acknowledged", str(found["unheard"]), seen),
+            Tile("Not acknowledged", str(found["unheard"]), seen, "critical alerts that nobody has acknowledged yet"),
             Tile("On their way", str(found["waiting"]), f"{found['held']} held back" if found["held"] else "none held back"),
             Tile("Dead letters", str(found["dead"]), "not taken by a channel" if found["dead"] else "none"),
             Tile("Channels", str(len(used)), f"refuses: {', '.join(refused)}" if refused else names or "none set up"),
@@ -86,10 +86,14 @@ def history(page: ui.Page, asked: Asked) -> dict[str, Any] | None:
     frame["ts"] = tables.utc(frame["ts"])
     tables.heading("What was told", "alerts", frame, f"newest first, at most {alerts.LIMIT}")
     if frame.empty:
-        ui.empty(
-            "Nothing here",
-            "No alert of this run is like that. Trades, breakers, outages and the rest appear as they happen.",
-        )
+        if asked == Asked():
+            ui.empty(
+                "Nothing was told yet",
+                "Closed trades, breakers, outages and the rest appear here as they happen. Which of them leave this machine "
+                "is chosen under Channels and Settings above.",
+            )
+        else:
+            ui.empty("No alert is like that", "Widen the filters above; they are kept in the address of this page.")
         return None
     chosen = tables.table(frame, COLUMNS, key="alerts_list", height=tables.tall(len(frame), 14), select=True)
     return None if chosen is None else found[chosen]

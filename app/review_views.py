@@ -157,7 +157,7 @@ def waterfall(view: View, slippage: Any, asked: float) -> None:
     about = "Closed trades; gross is at the prices before slippage" + (
         "; AI: what asking cost, in USD" if asked else ""
     )
-    with tables.section("From gross to net", "review_costs", about):
+    with tables.section(f"From gross to net, {view.units.ending(view.page.quote).strip()}", "review_costs", about):
         view.attempt("costs")
     steps = attribution.steps(made)
     figure = result_shapes.waterfall(

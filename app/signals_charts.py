@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from app import formats
 from app.lab_charts import base
 from app.palette import Palette
 from engine.analytics.signals_ledger import Stage
@@ -21,7 +22,7 @@ def funnel(stages: Sequence[Stage], colors: Palette) -> go.Figure:
     most = max((stage.signals for stage in stages), default=0) or 1
     words = [
         f"{stage.signals:,}"
-        + (f"  ·  {stage.share:.0%} of {before.name}" if stage.share is not None and before else "")
+        + (f"  ·  {formats.percent(stage.share, 0)} of {before.name}" if stage.share is not None and before else "")
         for stage, before in zip(stages, [None, *stages[:-1]], strict=True)
     ]
     figure.add_bar(

@@ -39,6 +39,7 @@ def draw(page: ui.Page, found: Result, span: Period, units: Units, inside: Colum
                 _pick("across", SIDES, "exit"),
                 _pick("shows", SHOWS, "pnl"),
             )
+            files = st.empty()
     rows, at = coded(found, down, units)
     columns, to = coded(found, across, units)
     values, ending = _values(found, units)
@@ -67,7 +68,8 @@ def draw(page: ui.Page, found: Result, span: Period, units: Units, inside: Colum
         selection_mode="single-cell",
         placeholder="\u2013",
     )
-    tables.downloads(frame, "pivot")
+    with files.container():
+        tables.downloads(frame, "pivot")
     cells = state["selection"]["cells"]
     if cells and cells[0][1] in frame.columns[1:]:
         row, column = seen_rows[int(cells[0][0])], seen_columns[list(frame.columns[1:]).index(cells[0][1])]

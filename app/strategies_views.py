@@ -254,7 +254,7 @@ def costs(view: View, slippage: Any, names: Any, inside: Any, asked: Mapping[str
     columns = ["name", "gross", "fees", "slippage", "funding", "ai", "net"]
     frame = tables.frame_of(rows, columns)
     tables.heading(
-        "From gross to net",
+        f"From gross to net, {view.units.ending(view.page.quote).strip()}",
         "waterfall",
         frame,
         "Gross: at the prices before slippage. AI: what its questions to models cost in this time, in USD",
@@ -268,7 +268,10 @@ def costs(view: View, slippage: Any, names: Any, inside: Any, asked: Mapping[str
     )
     shown = {
         "name": tables.text("Strategy"),
-        **{name: view.units.column(name if name != "ai" else "AI", view.page.quote) for name in columns[1:]},
+        **{
+            name: tables.amount(name if name != "ai" else "AI", view.units.worded(view.page.quote), sign=True)
+            for name in columns[1:]
+        },
     }
     tables.table(frame, shown, key="waterfall_table")
 

@@ -20,6 +20,7 @@ from app.clock import now_ms
 from app.confirm import ask, pending
 from app.palette import Palette, palette
 from app.read import runs, system, trouble
+from app.rooms import rooms
 from db.errors import StorageError
 from db.session import sqlite_file
 from engine.access.password import is_set
@@ -304,12 +305,17 @@ def live(page: Page, draw: Callable[[Page], None], seconds: int) -> None:
     st.fragment(draw, run_every=seconds if page.trading else None)(page)
 
 
-def empty(what: str, why: str, command: str = "") -> None:
-    """An empty place says why it is empty and what fills it."""
+def empty(what: str, why: str, command: str = "", leads: str = "") -> None:
+    """An empty place says why it is empty and what fills it; `leads` is the name of the page that does, to be opened from here.
+
+    These words are our own: what comes from data goes into `command`, which is never read as Markdown."""
     with st.container(border=True):
         st.markdown(f"**{what}**")
         if why:
             st.caption(why)
+        if leads:
+            room = next(one for one in rooms() if one.name == leads)
+            st.page_link(str(room.file), label=f"Open {room.title}")
         if command:
             st.code(command, language="bash")
 

@@ -79,7 +79,7 @@ class Units:
         """A table's column of such numbers; its unit stands on hover."""
         digits = 3 if self.unit == "percent" else 2
         words = ", ".join(part for part in (help, self.worded(quote, result=result)) if part)
-        return tables.amount(label, words, digits=digits, sign=sign)
+        return tables.amount(f"{label}, {self.ending(quote, result=result).strip()}", words, digits=digits, sign=sign)
 
     def written(self, value: float | None, quote: str, *, sign: bool = True, result: bool = True) -> str:
         """A number that is in the unit already, with its unit."""

@@ -146,9 +146,11 @@ def drawn(page: ui.Page, slot: Slot, window: str, end: int) -> None:
     picture = slot_data.picture(page.engine, page.run, slot, stands, first, last, down)
     if picture is None:
         got = slot_data.seen(page.engine, page.run, slot, stands)
-        ui.empty("No candles in this stretch", "Choose a later or a longer window." if got.candles is not None else "")
-        if got.candles is None:
-            st.text(got.source)  # may hold words of the data
+        if got.candles is not None:
+            ui.empty("No candles in this stretch", "Choose a later or a longer window above.")
+            return
+        ui.empty("No candles to draw", "What was said and done stands below.", leads="data")
+        st.text(got.source)  # may hold words of the data
         return
     figure = slot_figure.draw(picture, page.colors, f"{slot['key']} {window} {end}")
     words = f"{_name(slot)}, {formats.when(first)} to {formats.when(last)} UTC, {len(picture.trades)} closed trades"

@@ -43,8 +43,8 @@ def account(page: ui.Page) -> None:
     total = gained / page.run["cash_start"]
     note = f"{formats.percent(total, sign=True)} in all"
     words = f"Cash plus positions at their mark, net of fees, in {page.quote}. Below: the change from starting capital."
-    equity = Tile("Equity", formats.number(now.equity), note, words, total)
-    second = today(page, now) if page.trading else profit(gained, total)
+    equity = Tile(f"Equity, {page.quote}", formats.number(now.equity), note, words, total)
+    second = today(page, now) if page.trading else profit(page, gained, total)
     more = [recent(page)]
     if page.trading:
         more += [alerts(page), parity(page)]
@@ -55,13 +55,25 @@ def today(page: ui.Page, now: overview.Account) -> Tile:
     """Since the last mark before UTC midnight."""
     share = now.today / now.day_start if now.day_start else None
     words = f"Equity now against the last mark before UTC midnight, in {page.quote}."
-    return Tile("Today", formats.number(now.today, sign=True), formats.percent(share, sign=True), words, now.today)
+    return Tile(
+        f"Today, {page.quote}",
+        formats.number(now.today, sign=True),
+        formats.percent(share, sign=True),
+        words,
+        now.today,
+    )
 
 
-def profit(gained: float, total: float) -> Tile:
+def profit(page: ui.Page, gained: float, total: float) -> Tile:
     """A backtest has no today."""
     words = "From starting capital to the last point."
-    return Tile("Profit or loss", formats.number(gained, sign=True), formats.percent(total, sign=True), words, total)
+    return Tile(
+        f"Profit or loss, {page.quote}",
+        formats.number(gained, sign=True),
+        formats.percent(total, sign=True),
+        words,
+        total,
+    )
 
 
 def drawdown(now: overview.Account) -> Tile:
@@ -81,7 +93,7 @@ def risk(page: ui.Page, now: overview.Account) -> Tile:
         f"What open positions lose from here if every stop fills at its price, in {page.quote}. "
         "Positions without a stop are not in it."
     )
-    return Tile("At risk", formats.number(now.open_risk), note, words)
+    return Tile(f"At risk, {page.quote}", formats.number(now.open_risk), note, words)
 
 
 def held(now: overview.Account) -> Tile:

@@ -153,9 +153,14 @@ def facts(page: ui.Page, p: dict[str, Any]) -> None:
     net = f"unrealised, {page.quote}, before fees"
     numbers(
         [
-            Tile("P&L", profit, share, net, p["unrealized"]),
+            Tile(f"P&L, {page.quote}", profit, share, net, p["unrealized"]),
             Tile("R", formats.number(p["r"], sign=True), None, "unrealised against what was risked at entry"),
-            Tile("At risk", formats.number(p["risk"]), _in_r(p), f"what the stop would lose from here, {page.quote}"),
+            Tile(
+                f"At risk, {page.quote}",
+                formats.number(p["risk"]),
+                _in_r(p),
+                f"what the stop would lose from here, {page.quote}",
+            ),
             Tile(
                 "Entry",
                 formats.price(p["entry_price"]),

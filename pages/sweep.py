@@ -71,7 +71,11 @@ def form(store: Store) -> None:
     """Axes around the backtest's settings, how many sets that makes, and the button."""
     start = base()
     if start is None:
-        ui.empty("No candles are stored yet", "Fetch some on the page Data; then set a backtest up, and vary it here.")
+        ui.empty(
+            "No candles are stored yet",
+            "Fetch some on the page Data; then set a backtest up, and vary it here.",
+            leads="data",
+        )
         return
     st.caption(f"Around {settings.title(start)}, {settings.PERIODS[start.period]}, as the page Backtest is set.")
     try:
@@ -150,7 +154,7 @@ def chosen_job() -> JobView | None:
     """The one in the address, else the newest."""
     nothing = (
         "Nothing was swept yet",
-        "Choose what to vary. The sets are run by a worker; this page may be closed meanwhile.",
+        "Choose what to vary, then press Sweep. A worker runs the sets; this page may be closed meanwhile.",
     )
     return jobs.choose("sweep", "Sweep", _job_label, nothing)
 

@@ -58,7 +58,7 @@ def totals(page: ui.Page, sums: dict[str, Any], how: units.Units) -> None:
     few = "; below 30 trades this says little" if sums["trades"] < 30 else ""
     earned, mean, fees = (how.amount(sums[name], start_of(page)) for name in ("pnl", "expectancy", "fees"))
     each = f"{formats.number(mean, 3 if how.unit == 'percent' else 2, sign=True)} a trade"
-    unit = how.worded(page.quote, result=False)
+    unit, short = how.worded(page.quote, result=False), how.ending(page.quote, result=False).strip()
     factor = sums["profit_factor"]
     ambiguous = f"{sums['ambiguous']:,} ambiguous" if sums["ambiguous"] else None
     both = "mean time; ambiguous: stop and target lay in the same bar, the stop was taken"
@@ -66,12 +66,12 @@ def totals(page: ui.Page, sums: dict[str, Any], how: units.Units) -> None:
     tiles(
         [
             Tile("Trades", f"{sums['trades']:,}", won, "closed; zero is a draw"),
-            Tile("P&L", _amount(earned, how), each, f"{unit}, net of fees and funding", sums["pnl"]),
+            Tile(f"P&L, {short}", _amount(earned, how), each, f"{unit}, net of fees and funding", sums["pnl"]),
             Tile("In R", formats.number(sums["r"] if sums["with_r"] else None, sign=True), _r(sums),
                  "P&L against what the first stop risked; trades without a stop have none"),
             Tile("Won", formats.percent(sums["win_rate"], 1), None, f"share of trades above zero{few}"),
             Tile("Profit factor", formats.number(factor), None if factor else "no loss yet", f"gains over losses, net{few}"),
-            Tile("Fees", _amount(fees, how, sign=False), None, f"{unit}, entries and exits"),
+            Tile(f"Fees, {short}", _amount(fees, how, sign=False), None, f"{unit}, entries and exits"),
             Tile("Held", formats.duration(sums["held"]), ambiguous, both),
         ],
         "totals",

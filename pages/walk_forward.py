@@ -58,7 +58,7 @@ def main() -> None:
 def form(found: list[Stocked]) -> None:
     """Strategy, market, ranges, folds, what is chosen by; and the button."""
     if not found:
-        ui.empty("No candles are stored yet", "Fetch some on the page Data, or import a file.")
+        ui.empty("No candles are stored yet", "Fetch some on the page Data, or import a file.", leads="data")
         return
     now = market(launcher.first_values(tuple(catalog.available()), found), found)
     try:
@@ -176,7 +176,7 @@ def chosen_job() -> JobView | None:
     """The one in the address, else the newest."""
     nothing = (
         "Nothing was walked yet",
-        "Choose what to vary. A worker does it; this page may be closed meanwhile, and goes on where it was if it is ended.",
+        "Choose what to vary, then press Walk. A worker does it; this page may be closed, and a walk that was ended goes on.",
     )
     return jobs.choose("walk_forward", "Walk", _job_label, nothing)
 

@@ -62,7 +62,7 @@ def commands(engine: Engine) -> list[tuple[Any, ...]]:
 def test_what_was_told_and_where_it_went(open_page: Open, told: Engine) -> None:
     test = open_page("alerts")
     words = said(test)
-    assert "Critical, not acknowledged: 1" in words
+    assert "Not acknowledged: 1" in words
     assert "Dead letters: 1" in words
     assert "refuses: Slack" in words
     (frame,) = tables(test)
@@ -125,7 +125,7 @@ def test_the_settings_are_those_of_the_file(
 def test_without_alerts_it_says_when_they_come(open_page: Open, database: Engine) -> None:
     with write_session(database) as session:
         session.execute(text("DELETE FROM alert"))
-    assert "Nothing here" in said(open_page("alerts"))
+    assert "Nothing was told yet" in said(open_page("alerts"))
     assert "No engine has looked at its channels yet" in said(open_page("alerts", view="channels"))
 
 

@@ -96,9 +96,9 @@ def test_overview_tells_the_account(open_page: Open, database: Engine) -> None:
             text("SELECT equity FROM equity WHERE run_id = 1 ORDER BY ts DESC LIMIT 1")
         ).scalar_one()
     metrics = {m.label: m for m in test.metric}
-    assert metrics["Equity"].value == f"{equity:,.2f}"
+    assert metrics["Equity, USD"].value == f"{equity:,.2f}"
     assert metrics["Positions"].value == "3 of 6"
-    assert metrics["At risk"].delta == "1 without a stop"
+    assert metrics["At risk, USD"].delta == "1 without a stop"
     assert metrics["Drawdown"].delta == "acts at −10 %"
     words = said(test)
     assert "signals() returned 499 values for 500 bars" in words
@@ -121,7 +121,7 @@ def test_today_starts_at_the_last_mark_before_midnight(open_page: Open, database
         last = connection.execute(
             text("SELECT equity FROM equity WHERE run_id = 1 ORDER BY ts DESC LIMIT 1")
         ).scalar_one()
-    assert {m.label: m.value for m in open_page().metric}["Today"] == f"+{last - 9000:,.2f}"
+    assert {m.label: m.value for m in open_page().metric}["Today, USD"] == f"+{last - 9000:,.2f}"
 
 
 def test_positions_are_told_whole(open_page: Open, database: Engine) -> None:
