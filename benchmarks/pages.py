@@ -1,11 +1,14 @@
-"""What the results pages cost on 100,000 trades, 150,000 signals and 1,000,000 equity points.
+"""What pages cost on 100,000 trades, 150,000 signals and 1,000,000 equity points.
 
-    python -m benchmarks.pages [--rounds N] [--out FILE]
+    python -m benchmarks.pages [--rounds N] [--out FILE] [--scripts [DATA FOLDER]]
 
 Script time: a page's whole script run, by the processor's clock, in a process of its own: `cold` is its first run there (modules
-are imported, the database is read), `warm` the median of those after it. Then in a Chromium, by the wall's clock: a `tab` is a
-fresh one on a server that has shown the page before, a `switch` a click in the navigation; beside both a page of one chart with
-nothing in it, opened in the same run. Needs what the browser tests need.
+are imported, the database is read), `warm` the median of those after it. Then the results pages in a Chromium, by the wall's
+clock: a `tab` is a fresh one on a server that has shown the page before, a `switch` a click in the navigation; beside both a page
+of one chart with nothing in it, opened in the same run. Needs what the browser tests need.
+
+With `--scripts` there is no browser: every page's script runs alone, beside the empty page's, on a database made for it or in the
+folder that is named.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from tests.app.seed import NOW
 from tools import shots
 
 TRADES, POINTS = 100_000, 1_000_000
+SCRIPT = shots.ROOT / "app" / "script.py"
 LAST = {
     "overview": "Trading", "review": "versions", "performance": "exposure", "trades": "trades", "strategies": "allocation",
     "signals": "signals", "portfolio": "strategies", "journal": "queue",
@@ -46,7 +50,7 @@ RUN = """
 import json, sys, time
 from streamlit.testing.v1 import AppTest
 test = AppTest.from_file(sys.argv[1], default_timeout=300)
-if sys.argv[2] != "overview":
+if sys.argv[2] not in ("overview", ""):
     test.switch_page(f"../pages/{sys.argv[2]}.py")
 took = []
 for _ in range(int(sys.argv[3]) + 1):
@@ -58,15 +62,28 @@ print(json.dumps(took))
 """
 
 
-def script_times(folder: Path, page: str, rounds: int) -> tuple[float, float]:
-    """(cold, warm) seconds of the processor of a page's script run, in a fresh process."""
-    command = [sys.executable, "-c", RUN, str(shots.ROOT / "app" / "script.py"), page, str(rounds)]
+def script_times(folder: Path, page: str, rounds: int, script: Path = SCRIPT) -> tuple[float, float]:
+    """(cold, warm) seconds of the processor of a page's script run, in a fresh process; `page` empty: of the script alone."""
+    command = [sys.executable, "-c", RUN, str(script), page, str(rounds)]
     environment = {**os.environ, "EVENKEEL_DATA": str(folder), "EVENKEEL_CLOCK_MS": str(NOW)}
     done = subprocess.run(command, cwd=shots.ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the page {page} failed:\n{done.stderr[-2000:]}")
     took = json.loads(done.stdout.splitlines()[-1])
     return took[0], median(took[1:])
+
+
+def scripts(folder: Path, rounds: int) -> dict[str, tuple[float, float]]:
+    """(cold, warm) of the empty page, named "", and of every page there is."""
+    with tempfile.TemporaryDirectory() as place:
+        empty = Path(place) / "empty.py"
+        empty.write_text(EMPTY)
+        found = {"": script_times(folder, "", rounds, empty)}
+    print(f"{'empty page':<14} cold {found[''][0]:5.2f} s, warm {found[''][1]:6.3f} s", flush=True)
+    for page in shots.PAGES:
+        cold, warm = found[page] = script_times(folder, page, rounds)
+        print(f"{page:<14} cold {cold:5.2f} s, warm {warm:6.3f} s; cold / empty {cold / found[''][0]:.2f}", flush=True)
+    return found
 
 
 def drawn(tab: Any, page: str) -> None:
@@ -189,11 +206,26 @@ def kept(result: dict[str, Any]) -> list[str]:
     return missed
 
 
+def only_scripts(named: str, rounds: int) -> int:
+    """Every page's script in the folder `named`, else in one made for it; 1 where a warm run takes longer than is claimed."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(named or place)
+        if not named:
+            big_signals.add(big.make(folder / "evenkeel.db", TRADES, points=POINTS))
+        found = scripts(folder, rounds)
+    slow = [f"{page}: {warm:.2f} s" for page, (_, warm) in found.items() if warm > CLAIMS.get(page, SWITCH_S)]
+    print("; ".join(slow) or "every warm script run is within its claim")
+    return 1 if slow else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="turns of each page")
     parser.add_argument("--out", type=Path, help="everything as JSON, too")
+    parser.add_argument("--scripts", nargs="?", const="", help="script time alone, of every page, without a browser")
     chosen = parser.parse_args()
+    if chosen.scripts is not None:
+        return only_scripts(chosen.scripts, chosen.rounds)
     result = measure(chosen.rounds)
     print(f"\nempty chart page in a fresh tab: {result['empty_tab']:.2f} s\n\n{table(result)}\n")
     missed = kept(result)

@@ -317,7 +317,7 @@ def test_positions_say_why_they_are_still_open(open_page: Open, database: Engine
     words = said(open_page("positions"))
     assert "Long since 06:25: the stop at" in words
     assert "no stop protects it" in words
-    assert "At risk:" in words
+    assert "At risk, USD:" in words
     assert " R)" in words
 
 
