@@ -49,7 +49,7 @@ def _read(path: Path, changed: int) -> dict[str, str]:
     table = tomllib.loads(path.read_text(encoding="utf-8")).get("sectors")
     if not isinstance(table, dict):
         raise ValueError('it needs a table [sectors] with lines such as "Memes" = ["DOGE", "SHIB"]')
-    found = {}
+    found: dict[str, str] = {}
     for sector, coins in table.items():
         if not isinstance(coins, list) or not all(isinstance(coin, str) for coin in coins):
             raise ValueError(f'sector "{sector}" is no list of coins: write "{sector}" = ["BTC", "ETH"]')

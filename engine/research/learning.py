@@ -84,7 +84,7 @@ def proposal(
 
 def last_change(engine: Engine, run_id: int) -> int | None:
     """Exchange time (ms UTC) at which a weight last became another one, by the engine or by a person; None before the first."""
-    table: dict[int, tuple[int, Weights]] = {}
+    table: dict[int, tuple[int, dict[tuple[str, str], float]]] = {}
     for row in rows(engine, _CHANGES, {"run": run_id}):
         _, known = table.setdefault(int(row["version"]), (int(row["ts"]), {}))
         if row["source"]:
