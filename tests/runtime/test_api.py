@@ -87,6 +87,7 @@ def test_who_tries_wrong_tokens_is_told_to_wait_and_the_right_one_is_served(api:
 def test_another_name_or_another_site_is_refused_before_any_route(api: Place) -> None:
     for headers in (
         {"Host": "evil.example"}, {"Host": "evil.example:8600"}, {"Host": ""}, {"Host": "[bad"},
+        {"Host": "evil@127.0.0.1"}, {"Host": "127.0.0.1/evil"}, {"Host": "localhost#"},
         {"Origin": "https://evil.example"}, {"Origin": "null"},
     ):  # fmt: skip
         for path in ("/healthz", "/metrics", "/api/status"):

@@ -89,6 +89,14 @@ def test_a_body_nested_without_end_is_refused_and_a_deep_word_is_not(api: Place)
     assert answer.status_code == 202
 
 
+def test_a_body_in_another_encoding_hides_nothing(api: Place) -> None:
+    """In UTF-16 a sign of a word may look like the end of it, and what follows like a word."""
+    for encoding in ("utf-16", "utf-16-le", "utf-32-be"):
+        body = ('{"a": "\u2262", "kind": ' + "[" * 2_000 + '"x"' + "]" * 2_000 + "}").encode(encoding)
+        answer = api.ask("POST", "/api/commands", "command", data=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["detail"]) == (400, "the request's body is no text in UTF-8")
+
+
 WORD = st.text('"\\\\[]{}a', max_size=4)
 
 

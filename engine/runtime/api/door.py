@@ -53,6 +53,9 @@ class Door:
         if body is None:
             await _refuse(send, 413, f"the request's body is larger than {BODY_BYTES:,} bytes: ask for less at once")
             return
+        if b"\0" in body:  # another encoding, in which a byte is not what it looks like
+            await _refuse(send, 400, "the request's body is no text in UTF-8")
+            return
         if depth_of(body) > DEPTH:
             await _refuse(
                 send, 400, f"the request's body is nested deeper than {DEPTH} levels: nothing here needs that"
@@ -82,9 +85,13 @@ def depth_of(body: bytes) -> int:
 _MARKS, _STRING = re.compile(rb"[\[\]{}]"), re.compile(rb'"(?:[^"\\]|\\.)*+"', re.S)
 
 
+_ODD = frozenset(b"@/?#\\ \t")
+"""What stands in an address, never in a host's name."""
+
+
 def _name(host: bytes) -> str:
-    """The name in a Host header, without its port; "" where it is none."""
-    return _host("//" + host.decode("latin-1"))
+    """The name in a Host header, without its port; "" where it is none, or could be read in two ways."""
+    return "" if set(host) & _ODD else _host("//" + host.decode("latin-1"))
 
 
 def _origin(value: bytes) -> str:
