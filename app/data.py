@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine, insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.clock import now_ms
 from app.read import beside, overview, runs, system, trades
@@ -75,6 +75,14 @@ def _kill_file(database: Path | None, flatten: bool) -> None:
     folder = database.parent if database is not None else Path(os.environ.get("EVENKEEL_DATA") or "data")
     with suppress(OSError):
         press(folder, KillOrder("app", flatten))
+
+
+def answers() -> bool:
+    """Whether the database answers at this moment."""
+    try:
+        return bool(scalar(database(), "SELECT 1", {}))
+    except (DBAPIError, StorageError):
+        return False
 
 
 def problem() -> StorageError | None:

@@ -24,6 +24,7 @@ NAMES = {
     "orders_symbol_minute": "entries of a symbol this minute", "daily_loss_pause": "daily loss, pause",
     "daily_loss_halt": "daily loss, halt", "drawdown_reduce": "drawdown, reduce only", "drawdown_halt": "drawdown, halt",
     "ai_budget": "AI budget", "slot_loss": "daily loss of a slot", "symbol_loss": "daily loss of a symbol",
+    "storage": "disk or database",
 }  # fmt: skip
 QUIET = 0.5
 """Limits of single slots and symbols are listed from this share of their limit on; the rest is in the download."""
@@ -164,7 +165,7 @@ def history(page: ui.Page, found: Sequence[Trip]) -> None:
 
 
 _HOW = {"end": "itself", "release": "a person"}
-_COUNTS = ("consecutive_losses", "feed_errors", "venue_errors")
+_COUNTS = ("consecutive_losses", "feed_errors", "venue_errors", "storage")
 
 
 def _measured(name: str, value: float | None) -> str:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import streamlit as st
+from sqlalchemy.exc import DBAPIError
 
 from app import ui
 from app.rooms import GROUPS, rooms
+from app.welcome import welcome
+from db.server import told_away
 
 HERE = Path(__file__).resolve().parent
 
@@ -29,7 +32,10 @@ def main() -> None:
     page = ui.frame(needs_run)
     if page is not None or not needs_run:
         st.session_state[ui.PAGE] = page
-        chosen.run()
+        try:
+            chosen.run()
+        except DBAPIError as error:  # the server went away while the page was drawn
+            welcome(told_away(error))
 
 
 main()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from app import data, formats
 from app.clock import now_ms
@@ -22,6 +24,7 @@ from app.palette import Palette, palette
 from app.read import runs, system, trouble
 from app.rooms import rooms
 from db.errors import StorageError
+from db.server import told_away
 from db.session import sqlite_file
 from engine.access.password import is_set
 from engine.config.reading import home
@@ -103,6 +106,9 @@ def frame(needs_run: bool = True) -> Page | None:
     except StorageError as error:
         style(None)
         return _nothing(error) if needs_run else None
+    except DBAPIError as error:
+        style(None)
+        return _nothing(told_away(error))
     if not found:
         style(None)
         return _nothing(None) if needs_run else None
@@ -302,7 +308,15 @@ def title(text: str, sentence: str = "") -> None:
 
 def live(page: Page, draw: Callable[[Page], None], seconds: int) -> None:
     """Draw a part of the page that refreshes by itself while an engine may act on the run. Nothing to be typed or selected."""
-    st.fragment(draw, run_every=seconds if page.trading else None)(page)
+
+    @wraps(draw)
+    def drawn(page: Page) -> None:
+        try:
+            draw(page)
+        except DBAPIError as error:
+            st.caption(f"{told_away(error)} This part comes back by itself.")
+
+    st.fragment(drawn, run_every=seconds if page.trading else None)(page)
 
 
 def empty(what: str, why: str, command: str = "", leads: str = "") -> None:

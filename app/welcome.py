@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from db.errors import MissingDatabase, StorageError
+from app import data
+from db.errors import MissingDatabase, ServerAway, StorageError
 
+SHOWN, AGAIN_S = "server_away_shown", 3
+"""How often, in seconds, a page looks whether a server that was away is back."""
 DOORS = (
     (
         "Watch the demo",
@@ -30,6 +33,9 @@ DOORS = (
 
 def welcome(error: StorageError | None) -> None:
     """The empty page: doors where nothing is there yet, the trouble and its remedy where something is."""
+    if isinstance(error, ServerAway):
+        _away(error)
+        return
     if error is not None and not isinstance(error, MissingDatabase):
         st.header("The database cannot be shown", anchor=False)
         with st.container(border=True):
@@ -44,3 +50,22 @@ def welcome(error: StorageError | None) -> None:
             st.subheader(name, anchor=False)
             st.write(words)
             st.code(command, language="bash", wrap_lines=True)
+
+
+def _away(error: ServerAway) -> None:
+    st.header("The database server is away", anchor=False)
+    with st.container(border=True):
+        st.text(str(error))
+        st.caption(
+            "An engine that runs takes no entries meanwhile, manages what it holds, keeps everything on its tape and writes it "
+            "once the server is back. `touch data/KILL` kills as ever. This page comes back by itself."
+        )
+    st.session_state[SHOWN] = True
+    _look_again()
+
+
+@st.fragment(run_every=AGAIN_S)
+def _look_again() -> None:
+    """Not in the run that has just found the server away: pages would chase each other."""
+    if not st.session_state.pop(SHOWN, False) and data.answers():
+        st.rerun()

@@ -7,6 +7,10 @@ class StorageError(Exception):
     exit_code = 74
 
 
+class ServerAway(StorageError):
+    """The database server takes nothing at this moment: ask again."""
+
+
 class MissingDatabase(StorageError):
     """There is no database yet."""
 

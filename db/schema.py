@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, StorageError
+from db.errors import ForeignDatabase, MissingDatabase, NewerSchema, OlderSchema, ServerAway, StorageError
 from db.structure import statements
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _unreachable(engine: Engine, error: OperationalError) -> StorageError:
         return StorageError(
             f"{engine.url.database} cannot be opened: {error.orig}. Check the path, its rights and the disk"
         )
-    return StorageError("the PostgreSQL server does not answer: check DATABASE_URL, and that the server runs")
+    return ServerAway("the PostgreSQL server does not answer: check DATABASE_URL, and that the server runs")
 
 
 def _unreadable(error: DatabaseError) -> StorageError:

@@ -109,12 +109,13 @@ BREAKER_KINDS = (
     "feed_errors",
     "venue_errors",
     "ai_budget",
+    "storage",
 )
-LOSSES, DAILY_LOSS, DRAWDOWN, STALE_DATA, FEED_ERRORS, VENUE_ERRORS, AI_BUDGET = np.arange(7)
+LOSSES, DAILY_LOSS, DRAWDOWN, STALE_DATA, FEED_ERRORS, VENUE_ERRORS, AI_BUDGET, STORAGE = np.arange(8)
 BREAKER_ENDS = ("cooldown", "next_day", "person", "regained")
 END_COOLDOWN, END_NEXT_DAY, END_PERSON, END_REGAINED = np.arange(4)
-FAULTS = ("feed", "venue", "ai")
-FAULT_FEED, FAULT_VENUE, FAULT_AI = np.arange(3)
+FAULTS = ("feed", "venue", "ai", "storage")
+FAULT_FEED, FAULT_VENUE, FAULT_AI, FAULT_STORAGE = np.arange(4)
 
 EVENTS = (
     "trip",

@@ -72,8 +72,8 @@ def _release(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
 
 
 def _fault(machine: Machine, ts: int, args: Mapping[str, object]) -> None:
-    """What the runtime met, as a recorded event: `source` feed or venue with `count` failures in a row (0: it works again), or
-    ai with `used`, the fraction of its budget that is spent."""
+    """What the runtime met, as a recorded event: `source` feed, venue or storage with `count` failures in a row (0: it works
+    again), or ai with `used`, the fraction of its budget that is spent."""
     source = str(args.get("source", ""))
     if source not in codes.FAULTS:
         raise ValueError(f"no source {source!r} of failures: one of {', '.join(codes.FAULTS)}")

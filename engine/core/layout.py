@@ -56,6 +56,7 @@ ACCOUNT = np.dtype(
         ("day_orders", "i8"),
         ("feed_faults", "i8"),  # failures in a row, as recorded events tell
         ("venue_faults", "i8"),
+        ("storage_faults", "i8"),  # 1: what happens cannot be kept, or soon cannot
         ("ai_used", "f8"),  # fraction of the AI budget spent
         # counters
         ("orders", "i8"),

@@ -151,6 +151,7 @@ _UNITS: dict[str, Unit] = {
     "consecutive_losses": "count",
     "feed_errors": "count",
     "venue_errors": "count",
+    "storage": "count",
     "stale_data": "seconds",
 }
 _MINUTE = 60_000

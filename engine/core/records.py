@@ -101,6 +101,7 @@ _SCOPES = {
     "stale_data": ("symbol",),
     "feed_errors": ("account",),
     "venue_errors": ("account",),
+    "storage": ("account",),
     "ai_budget": ("account",),
 }
 

@@ -29,6 +29,7 @@ from engine.core.codes import (
     R_SUPERSEDED,
     SLOT_ENABLED,
     STALE_DATA,
+    STORAGE,
     VENUE_ERRORS,
     WIPED_OUT,
 )
@@ -221,6 +222,8 @@ def rearm(account, slots, symbols, breaker):
         account["feed_faults"] = 0
     elif kind == VENUE_ERRORS:
         account["venue_faults"] = 0
+    elif kind == STORAGE:
+        account["storage_faults"] = 0
     elif kind != STALE_DATA:
         account["ai_used"] = 0.0
 

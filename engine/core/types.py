@@ -225,15 +225,22 @@ class SlotSpec:
 class BreakerSpec:
     """A rule that stops trading: scope, trigger, action and how it ends.
 
-    `threshold`: a count for consecutive losses, feed and venue errors; seconds without a bar for stale data; a fraction of the
-    budget for the AI; a fraction of equity for the others. `action` running blocks nothing and is only told. `end` regained:
+    `threshold`: a count for consecutive losses and failures; seconds without a bar for stale data; a fraction of the budget for
+    the AI; a fraction of equity for the others. `action` running blocks nothing and is only told. `end` regained:
     once what it watches is back at half of the threshold. After any end, entries of its scope have `probation` of their size
     until `probation_trades` trades have closed. From the `trips_a_day`-th trip of a UTC day on a cool-down waits for a person.
     """
 
     name: str
     kind: Literal[
-        "consecutive_losses", "daily_loss", "drawdown", "stale_data", "feed_errors", "venue_errors", "ai_budget"
+        "consecutive_losses",
+        "daily_loss",
+        "drawdown",
+        "stale_data",
+        "feed_errors",
+        "venue_errors",
+        "ai_budget",
+        "storage",
     ]
     scope: Literal["slot", "symbol", "account"]
     threshold: float

@@ -4,10 +4,12 @@ from engine.core.codes import (
     DAILY_LOSS,
     DRAWDOWN,
     FAULT_FEED,
+    FAULT_STORAGE,
     FAULT_VENUE,
     FEED_ERRORS,
     LOSSES,
     STALE_DATA,
+    STORAGE,
     VENUE_ERRORS,
 )
 from engine.core.jit import ZERO, helper
@@ -46,6 +48,8 @@ def measure(account, losses, breaker):
         return float(account["feed_faults"])
     if kind == VENUE_ERRORS:
         return float(account["venue_faults"])
+    if kind == STORAGE:
+        return float(account["storage_faults"])
     return account["ai_used"]
 
 
@@ -108,10 +112,13 @@ def closed_in(slots, breaker):
 
 @helper
 def note_fault(account, source, amount):
-    """A recorded failure: feed and venue in a row, the AI's spent budget in 1e-9."""
+    """A recorded failure: feed and venue in a row, storage that does not keep what happens (1, else 0), the AI's spent budget in
+    1e-9."""
     if source == FAULT_FEED:
         account["feed_faults"] = amount
     elif source == FAULT_VENUE:
         account["venue_faults"] = amount
+    elif source == FAULT_STORAGE:
+        account["storage_faults"] = amount
     else:
         account["ai_used"] = amount / float(RATE)

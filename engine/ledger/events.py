@@ -79,6 +79,8 @@ def _words(context: Context, kind: str, event: dict[str, Any]) -> str:
 def _fault_words(source: str, amount: int) -> str:
     if source == "ai":
         return f"AI budget: {amount / int(RATE):.0%} spent"
+    if source == "storage":
+        return "what happens cannot be kept, or soon cannot: no entries" if amount else "what happens can be kept again"
     if not amount:
         return f"the {source} works again"
     return f"the {source} failed, {amount} time{'s' if amount != 1 else ''} in a row"

@@ -74,7 +74,7 @@ def breaker_rows(context: Context, machine: Machine) -> dict[type[Table], list[R
     for i, name in enumerate(context.breaker_names):
         row, now = _plain(machine.breakers, i), watched[i]
         tripped = bool(row["tripped"])
-        counts = codes.BREAKER_KINDS[row["kind"]] in ("consecutive_losses", "feed_errors", "venue_errors")
+        counts = codes.BREAKER_KINDS[row["kind"]] in ("consecutive_losses", "feed_errors", "venue_errors", "storage")
         rows.append(
             {
                 "run_id": context.run_id,

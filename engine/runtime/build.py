@@ -150,6 +150,7 @@ def breakers_of(limits: LimitsSection) -> tuple[BreakerSpec, ...]:
         BreakerSpec("stale_data", "stale_data", "symbol", limits.stale_seconds, "paused", end="regained"),
         BreakerSpec("feed_errors", "feed_errors", "account", limits.feed_errors, "paused", end="regained"),
         BreakerSpec("venue_errors", "venue_errors", "account", limits.venue_errors, "paused", end="regained"),
+        BreakerSpec("storage", "storage", "account", 1, "reduce_only", end="regained"),
         BreakerSpec("ai_budget", "ai_budget", "account", limits.ai_budget, "running", end="next_day"),
     )  # fmt: skip
     return tuple(spec for spec in specs if spec.threshold > 0)

@@ -1,4 +1,4 @@
-"""Failures of feed and venue in a row, counted from what their threads count, as events for the limits.
+"""Failures of feed and venue in a row, counted from what their threads count, and of storage, as events for the limits.
 
 Reads counters; nothing here opens, waits or decides. What a count brings about is the kernel's.
 """
@@ -12,9 +12,10 @@ from typing import Any
 from engine.market.assembler import Assembler
 from engine.market.feeds import Feed
 from engine.runtime.desk import Desk
+from engine.runtime.trader import Trader
 
-STEADY_S = 30.0
-"""A feed that has held so long has recovered."""
+STEADY_S, KEPT_S = 30.0, 5.0
+"""A feed, and a storage, that has held so long has recovered."""
 
 
 @dataclass
@@ -42,6 +43,28 @@ class Failures:
 
     def _words(self) -> dict[str, object]:
         return {"source": self.source, "count": self.count}
+
+
+def counted_so_far(trader: Trader, now: float) -> tuple[Failures, Failures]:
+    """Feed and venue as the account has them: failures that a former life counted end by this one's steadiness."""
+    account = trader.machine.account[0]
+    return tuple(Failures(name, 0, int(account[f"{name}_faults"]), now) for name in ("feed", "venue"))  # type: ignore[return-value]
+
+
+@dataclass
+class Storage:
+    """Whether what happens can be kept. `look` is called about once a second."""
+
+    seen: float | None = None
+
+    def look(self, failing: bool, desk: Desk, now: float) -> None:
+        """On the loop's thread, at `now` in monotonic seconds: a change of it, as a command of the tape."""
+        trader = desk.trader
+        self.seen = now if failing else self.seen
+        holds = self.seen is not None and (failing or now - self.seen < KEPT_S)
+        if trader.now and bool(trader.machine.account["storage_faults"][0]) != holds:
+            args = {"source": "storage", "count": int(holds)}
+            desk.event(trader.now, ["command", trader.now, "fault", args, 0])
 
 
 def tell_failures(

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from db.asked import WRONG, asked_words, words_of_row
 from db.control import ALERT_COMMANDS, LIVE_COMMANDS
 from db.models import Command
+from db.server import away
 from engine.ledger import steering
 from engine.ledger.steering_rows import words_of_version
 from engine.runtime.hold import is_locked
@@ -24,7 +25,8 @@ def waiting(
     engine: Engine, run_id: int, taken: Collection[int], *, by_name: bool = False
 ) -> list[tuple[int, str, dict[str, Any]]]:
     """(row id, kind, args) of what is new for `run_id`, or for no run by name unless `by_name`, and not yet `taken`: MOST of
-    them at once, none while somebody locks the database. A row that nobody can use has the words of db.asked."""
+    them at once, none while somebody locks the database or its server is away. A row that nobody can use has the words of
+    db.asked."""
     mine = col(Command.run_id) == run_id
     query = (
         select(col(Command.id), col(Command.kind), asked_words())
@@ -38,8 +40,8 @@ def waiting(
             rows = connection.execute(query).all()
         new = [(row_id, kind, words_of_row(args)) for row_id, kind, args in rows if row_id not in taken]
         return [(n, kind, _whole(engine, run_id, kind, args)) for n, kind, args in new]
-    except OperationalError as error:
-        if is_locked(error):
+    except DBAPIError as error:
+        if is_locked(error) or away(error):
             return []
         raise
 

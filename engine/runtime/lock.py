@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from db.session import sqlite_file
 
@@ -63,11 +64,28 @@ class EngineLock:
         connection.commit()
         self._connection = connection
 
+    def assure(self) -> None:
+        """Before each transaction: the lock is still ours, or is taken anew where a server has dropped its connection.
+        AlreadyRunning where another engine has taken it meanwhile, DBAPIError while the server is away. A file's holds."""
+        if self._file is not None or self._engine.dialect.name != "postgresql":
+            return
+        if self._connection is not None:
+            try:
+                self._connection.execute(text("SELECT 1"))
+                self._connection.commit()
+                return
+            except DBAPIError:
+                self._drop()
+        self._lock_server()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()  # the server holds the lock as long as its session: a pool would keep that
+            connection.close()
+
     def release(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._connection is not None:
-            self._connection.invalidate()  # the server holds the lock as long as its session: a pool would keep that
-            self._connection.close()
-            self._connection = None
+        self._drop()

@@ -17,13 +17,11 @@ from typing import Any
 from engine.config.model import Config
 from engine.core.bars import Frame
 from engine.core.limit_use import worst
-from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, MS_DAY, Instrument
+from engine.core.types import FLAG_GAP, FLAG_NO_DECISION, Instrument
 from engine.market.assembler import Assembler
 from engine.market.backfill import RestBackfill
 from engine.market.events import Gap, Item, Watermark
-from engine.market.history import candles
 from engine.market.instruments import instruments
-from engine.market.symbols import timeframe_name
 from engine.market.venue import Venue
 from engine.runtime import inbox
 from engine.runtime.beside import Beside, Doors
@@ -31,8 +29,8 @@ from engine.runtime.budget import SlotBudget
 from engine.runtime.challengers import hand_commands
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
-from engine.runtime.failures import Failures, tell_failures
-from engine.runtime.hold import AT_STOP, FULL, LOCKED, ROOM_S, Hold
+from engine.runtime.failures import Storage, counted_so_far, tell_failures
+from engine.runtime.hold import AT_STOP, LOCKED, Hold
 from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.reload import Reloader
@@ -40,8 +38,7 @@ from engine.runtime.said import say_step, status_of, told_start, told_stop
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
-from engine.runtime.warming import compile_kernel
-from engine.runtime.warmth import tf_rows
+from engine.runtime.warming import compile_kernel, look_back
 from engine.runtime.world import WORLD, World
 
 log = logging.getLogger("evenkeel.loop")
@@ -92,7 +89,7 @@ class _Loop:
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.desk.challengers = session.challengers
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days, world.spawn)
-        self.failures = Failures("feed"), Failures("venue")
+        self.failures, self.storage = counted_so_far(session.trader, self.clock.monotonic()), Storage()
         self.kill = KillSwitch(Path(config.storage.data_dir), world.spawn)
         self.doors = Doors(self.kill.press, lambda: self.kill.pressed)
         self.beside = Beside(world.services(config, session, self.doors))
@@ -170,7 +167,8 @@ class _Loop:
                 continue
 
     def _turn(self) -> None:
-        """One turn: events that wait, commands, then a commit or a heartbeat if one is due. On a full disk: a kill at most."""
+        """One turn: events that wait, commands, then a commit or a heartbeat if one is due. On a full disk: a kill at most; while
+        it is not known whether a commit landed: nothing."""
         full = self.hold.full
         waiting, timings = self._waiting(), self.session.timings
         begun = timings.stopwatch()
@@ -186,9 +184,10 @@ class _Loop:
         if now - self.asked >= COMMANDS_S and not full:
             self.asked = now
             self._read_commands()
-        obey(self.kill, self.session, self.desk)
-        settle(self.kill, self.desk)
-        due = self.desk.step.urgent or self.doors.soon or now - self.committed >= (ROOM_S if full else COMMIT_S)
+        if not self.hold.doubt:
+            obey(self.kill, self.session, self.desk)
+            settle(self.kill, self.desk)
+        due = self.hold.due(now - self.committed, self.desk.step.urgent or self.doors.soon, COMMIT_S)
         bar_closed = self.desk.step.closed_bars > 0
         if due and self.trader.now and self._commit() and bar_closed:
             self._reload()
@@ -248,24 +247,7 @@ class _Loop:
     def _warm_up(self, end: int) -> None:
         """History up to `end` for every slot's bars, from a UTC midnight on; frozen in the run's own files."""
         trader = self.trader
-        for key in trader.keys:
-            symbol, timeframe = key
-            instrument = trader.setup.instruments[symbol]
-            warm = [trader, *(one.trader for one in self.session.challengers if key in one.trader.keys)]
-            bars = self.config.engine.history_bars + max(one.warmup(key) for one in warm)
-            start = (end - bars * timeframe) // MS_DAY * MS_DAY
-            past = candles(
-                self.venue, instrument.symbol, timeframe_name(timeframe), start, end // timeframe * timeframe
-            )
-            rows = tf_rows(past, instrument)
-            if rows.size:
-                trader.warm(key, rows)
-            log.info("%s: %d bars of history", instrument.symbol, rows.size)
-        self.session.recorder.set_run(
-            anchor_ts=min(
-                (int(trader.book.bars(k)["ts"][0]) for k in trader.keys if trader.book.bars(k).size), default=end
-            )
-        )
+        look_back(self.session, self.venue, end, self.config.engine.history_bars)
         counts = trader.book.counts()
         self.desk.event(end, ["warm", end, counts, trader.setup.to_json()])
         self.desk.begin_challengers(end)
@@ -334,12 +316,12 @@ class _Loop:
 
     # ---- writing -------------------------------------------------------------------------------------------------------------
     def _commit(self) -> bool:
-        """Write what happened; False while another process locks the database or the disk is full."""
+        """Write what happened; False while the database is locked or away or the disk is full."""
         self.committed = self.clock.monotonic()
         begun = self.session.timings.stopwatch()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
-            self.hold.begin(self.session.recorder.held)
+            self.hold.begin(self.session.recorder.held, self.session.recorder.books.why)
             return False
         self.hold.end()
         self.session.timings.committed(begun)
@@ -352,14 +334,16 @@ class _Loop:
     def _beat(self) -> None:
         if not self.hold.full:
             counted = self.session.vitals.counters
-            tell_failures(self.failures, self.feed, self.assembler, self.desk, self.clock.monotonic(), counted)
+            now = self.clock.monotonic()
+            tell_failures(self.failures, self.feed, self.assembler, self.desk, now, counted)
+            self.storage.look(self.hold.away, self.desk, now)
         self._note_vitals()
         recorder = self.session.recorder
         if not self.hold.why or not self.trader.now:  # without an event there is no commit to end it
             if recorder.beat(self.trader, self.session.vitals, self.doors):
                 self.hold.end()
-            elif recorder.held == FULL:  # a short lock is told by a commit that it keeps waiting
-                self.hold.begin(FULL)
+            elif recorder.held != LOCKED:  # a short lock is told by a commit that it keeps waiting
+                self.hold.begin(recorder.held, recorder.books.why)
         if self.on_event is not None:
             self.on_event(*status_of(self.session))
 

@@ -1,7 +1,8 @@
 """The one writer: what events did, the positions, the breakers and the machine's snapshot, in one transaction.
 
 The tape and the bars are on the disk before the transaction that depends on them begins. A transaction that cannot land
-(the database is locked, the disk is full) changes nothing: the step stays with the caller, who tries again.
+(the database is locked, its server away, the disk full) changes nothing: the step stays with the caller, who tries again. One
+whose answer was lost is asked for by its number before anything else is written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
-from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 import engine as evenkeel
@@ -34,8 +34,9 @@ from engine.runtime.alert_rows import alerts_of, limit_alerts
 from engine.runtime.beside import Doors, write_all
 from engine.runtime.clock import REAL, Clock, wall_ms
 from engine.runtime.crash import point
-from engine.runtime.hold import FULL, held_by
+from engine.runtime.hold import FULL
 from engine.runtime.trader import Step, Trader
+from engine.runtime.transactions import Transactions
 from engine.venues.live.ledger import LiveBooks, name_fills
 
 log = logging.getLogger("evenkeel.recorder")
@@ -78,48 +79,67 @@ class Recorder:
         self.beside: list[Any] = []  # challengers: written with the same transaction
         self.quiet = False  # a challenger's: what happens to the feed is told once, by the account
         self.alerts: list[dict[str, Any]] = []
-        self.written = clock.monotonic()  # when a transaction landed last
-        self.held = ""  # why the last one did not (engine/runtime/hold.py)
+        self.books = Transactions(engine, tape.folder.parent, clock)
         self.live: LiveBooks | None = None  # where real orders are sent: their intents, in the same transaction
         self.alerting = AlertsSection()
         """From which share on a limit's use is told."""
 
     def commit(self, trader: Trader, step: Step, vitals: Vitals, doors: Doors | None = None) -> bool:
         """Write everything that `step` holds, what services hand in, and the snapshot behind it. False if the database is
-        locked or the disk full, as `held` says: try again."""
+        locked or away or the disk full, as `held` says: try again. While `held` is DOUBT, with the same step."""
+        if self.books.doubt is not None:
+            ours = self.books.doubt.name == "commit"
+            landed = self.books.settle()
+            if landed is None or (landed and ours):
+                return bool(landed)
         handed_in = doors.waiting() if doors else []
         challengers = [one for one in self.beside if one.begun]
         if not self._save(trader, challengers):
             return False
         segment = (self.tape.position.day, evenkeel.KERNEL_HASH)
         newest: dict[str, int] = {}
-        try:
-            with self.engine.execution_options(write=True).begin() as connection:
-                point("commit.begun")
-                self._write(connection, trader, step, vitals)
-                write_all(connection, handed_in)
-                if segment != self.segment:
-                    newest = newest_rows(connection, self.context.run_id)
-                behind = [one.recorder.write_beside(connection, one.trader, one.step, segment) for one in challengers]
-                self._end(connection, challengers)
-                point("commit.written")
-        except OperationalError as error:
-            return self._hold(error)
-        self.held, self.written = "", self.clock.monotonic()
-        point("commit.done")
-        if doors:
-            doors.written(len(handed_in))
+        behind: list[dict[str, int] | None] = []
+
+        def work(connection: Connection) -> None:
+            point("commit.begun")
+            self._write(connection, trader, step, vitals)
+            write_all(connection, handed_in)
+            if segment != self.segment:
+                newest.update(newest_rows(connection, self.context.run_id))
+            behind.extend(one.recorder.write_beside(connection, one.trader, one.step, segment) for one in challengers)
+            self._end(connection, challengers)
+            point("commit.written")
+
+        def landed_then() -> None:
+            point("commit.done")
+            if doors:
+                doors.written(len(handed_in))
+            self._landed(trader, segment, newest)
+            for one, rows in zip(challengers, behind, strict=True):
+                one.recorder.written_beside(one.trader, segment, rows)
+                one.step = Step()
+            self.beside[:] = [one for one in self.beside if not one.ended]
+
+        return self.books.write(work, landed_then, "commit")
+
+    @property
+    def held(self) -> str:
+        """Why the last transaction did not land (engine/runtime/hold.py); empty where it did."""
+        return self.books.held
+
+    @property
+    def written(self) -> float:
+        """When a transaction landed last, monotonic seconds."""
+        return self.books.written
+
+    def _landed(self, trader: Trader, segment: tuple[str, str], newest: dict[str, int]) -> None:
+        """What a commit that is in the ledger leaves to do."""
         self.markers.clear()
         self.alerts.clear()
         self._hour = trader.now // HOUR_MS
         if segment != self.segment:
             self._begin_segment(trader, newest)
             self.segment = segment
-        for one, rows in zip(challengers, behind, strict=True):
-            one.recorder.written_beside(one.trader, segment, rows)
-            one.step = Step()
-        self.beside[:] = [one for one in self.beside if not one.ended]
-        return True
 
     def _save(self, trader: Trader, challengers: Sequence[Any]) -> bool:
         """The tape and the bars on the disk; False if it is full."""
@@ -132,17 +152,10 @@ class Recorder:
         except OSError as error:
             if not is_full(error):
                 raise
-            self.held = FULL
+            self.books.held = FULL
             return False
         point("bars.saved")
         return True
-
-    def _hold(self, error: OperationalError) -> bool:
-        """False where the transaction may be tried again; raises what it cannot be tried again after."""
-        self.held = held_by(error, self.tape.folder.parent)
-        if not self.held:
-            raise error
-        return False
 
     # ---- a challenger's, in another's transaction ------------------------------------------------------------------------
     def write_beside(
@@ -298,17 +311,15 @@ class Recorder:
     # ---- the heartbeat ---------------------------------------------------------------------------------------------------
     def beat(self, trader: Trader | None, vitals: Vitals, doors: Doors | None = None) -> bool:
         """The heartbeat and what services hand in; False if it cannot land, as `held` says."""
+        if self.books.doubt is not None and not self.books.settle():
+            return False
         handed_in = doors.waiting() if doors else []
-        try:
-            with self.engine.execution_options(write=True).begin() as connection:
-                self._beat(connection, trader, vitals)
-                write_all(connection, handed_in)
-        except OperationalError as error:
-            return self._hold(error)
-        self.written = self.clock.monotonic()
-        if doors:
-            doors.written(len(handed_in))
-        return True
+
+        def work(connection: Connection) -> None:
+            self._beat(connection, trader, vitals)
+            write_all(connection, handed_in)
+
+        return self.books.write(work, lambda: doors.written(len(handed_in)) if doors else None, "beat")
 
     def end(self, trader: Trader | None, vitals: Vitals, doors: Doors) -> None:
         """The last heartbeat, with all that services have handed in, in as many transactions as it takes."""
@@ -341,12 +352,11 @@ class Recorder:
 
     def set_run(self, **values: Any) -> bool:
         """Change the run's own row; False if it cannot land, as `held` says."""
-        try:
-            with self.engine.execution_options(write=True).begin() as connection:
-                connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
-        except OperationalError as error:
-            return self._hold(error)
-        return True
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(Run).where(col(Run.id) == self.context.run_id).values(**values))
+
+        return self.books.doubt is None and self.books.write(work, lambda: None, "run")
 
 
 def _state(trader: Trader | None, vitals: Vitals) -> str:

@@ -140,7 +140,7 @@ def _open(
     recorder = Recorder(engine, context_of(patient, run_id, former), tape, Starts(folder / "starts"), clock)
     vitals = Vitals(state="recovering", mode=config.run.mode, demo=demo, started_ts=clock.wall_ms())
     session = Session(engine, lock, run_id, trader, tape, recorder, vitals, snapshot is None, Step(), setup)
-    session.timings = Timings(clock.stopwatch)
+    session.timings, recorder.books.lock = Timings(clock.stopwatch), lock
     session.off = switched_off(config, setup) | orphans
     session.facts, session.port = tuple(facts), port
     with write_session(patient) as rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from db.models import Run
 from db.session import write_session
@@ -81,9 +81,10 @@ def _take_over_challenger(session: Session, desk: Desk, one: Challenger) -> None
 
 
 def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
-    """Store the configuration and have `session.setup` ask for it; False, and nothing changed, behind a lock or a full disk."""
-    setup, orphans = _setup(session, candidate)
+    """Store the configuration and have `session.setup` ask for it; False, and nothing changed, where it cannot be
+    written now."""
     try:
+        setup, orphans = _setup(session, candidate)
         with write_session(session.engine) as rows:
             run = rows.get(Run, session.run_id)
             assert run is not None
@@ -92,7 +93,7 @@ def put_candidate_in_force(session: Session, candidate: Candidate) -> bool:
             enlist(rows, session, candidate.config, setup)
             enlist_twin(rows, session, candidate.config, setup)
             version = run.config_version_id
-    except OperationalError as error:
+    except DBAPIError as error:
         if held_by(error, session.folder):
             return False
         raise

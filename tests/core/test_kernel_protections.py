@@ -189,6 +189,7 @@ def test_recorded_failures_trip_and_end() -> None:
             BreakerSpec("feed", "feed_errors", "account", 3, "paused", end="regained"),
             BreakerSpec("venue", "venue_errors", "account", 2, "reduce_only", end="cooldown", minutes=5),
             BreakerSpec("ai", "ai_budget", "account", 1.0, "running", end="next_day"),
+            BreakerSpec("storage", "storage", "account", 1, "reduce_only", end="regained"),
         ],
     )
     machine.clock(DAY0 + MINUTE)
@@ -204,7 +205,14 @@ def test_recorded_failures_trip_and_end() -> None:
     assert machine.level == "running"
     machine.command("fault", DAY0 + 9 * MINUTE, source="ai", used=1.02)
     assert machine.level == "running"  # only told: the AI's own side falls back to its rules
-    assert machine.breakers["tripped"].tolist() == [0, 0, 1]
+    assert machine.breakers["tripped"].tolist() == [0, 0, 1, 0]
+    levels = []
+    for count in (1, 0, 1):
+        machine.command("fault", DAY0 + 10 * MINUTE, source="storage", count=count)
+        levels.append(machine.level)
+    assert levels == ["reduce_only", "running", "reduce_only"]
+    machine.command("release", DAY0 + 11 * MINUTE, breaker="storage")  # forgotten, until it is told again
+    assert (machine.level, machine.watched().tolist()[3]) == ("running", 0.0)
     for wrong in ({"source": "weather", "count": 1}, {"source": "feed"}, {"source": "ai", "used": float("nan")}):
         with pytest.raises(ValueError):
             machine.command("fault", DAY0, **wrong)

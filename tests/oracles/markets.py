@@ -102,6 +102,7 @@ THRESHOLDS: dict[str, list[float]] = {
     "stale_data": [0.7, 61.3, 190.1],
     "feed_errors": _COUNTS,
     "venue_errors": _COUNTS,
+    "storage": [1.0],
     "ai_budget": [0.8, 1.0],
 }
 SCOPES = {
@@ -149,12 +150,12 @@ def limits(draw: st.DrawFn, single: bool) -> dict[str, Any]:
 
 
 def failures(rng: np.random.Generator, ts: Any) -> tuple[tuple[int, str, float], ...]:
-    """Recorded failures of feed, venue and the AI's budget, at instants that are no frame's."""
+    """Recorded failures of feed, venue, storage and the AI's budget, at instants that are no frame's."""
     made = []
     if ts[-1] <= ts[0] + 1:
         return ()
     for at in np.unique(rng.integers(ts[0] + 1, ts[-1], 9)).tolist():
-        source = ("feed", "venue", "ai")[int(rng.integers(3))]
+        source = ("feed", "venue", "ai", "storage")[int(rng.integers(4))]
         value = float(rng.choice([0.1, 0.9, 1.05])) if source == "ai" else float(rng.integers(0, 5))
         if at not in ts:
             made.append((int(at), source, value))

@@ -15,6 +15,7 @@ from tests.oracles.naive_money import nine
 HALTED, KILLED = 3, 4
 LEVELS = {"running": 0, "paused": 1, "reduce_only": 2, "halted": 3, "killed": 4}
 MINUTE = 60_000
+FAULTS = {"feed_errors": "feed", "venue_errors": "venue", "storage": "storage", "ai_budget": "ai"}
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Breakers:
         self.peak = self.day_start = account.cash
         self.wiped = False
         self.day_base = [Decimal(0) for _ in slots]
-        self.faults = {"feed": 0.0, "venue": 0.0, "ai": 0.0}
+        self.faults = {"feed": 0.0, "venue": 0.0, "storage": 0.0, "ai": 0.0}
         self.queued: list[tuple[int, int]] = []  # (ts, symbol) of every entry queued
         self.all: list[Breaker] = []
         for spec in specs:
@@ -135,7 +136,7 @@ class Breakers:
                 if other.spec.scope == breaker.spec.scope and other.owner == breaker.owner:
                     other.count = 0
         elif kind != "stale_data":
-            self.faults[{"feed_errors": "feed", "venue_errors": "venue", "ai_budget": "ai"}[kind]] = 0.0
+            self.faults[FAULTS[kind]] = 0.0
 
     @staticmethod
     def _let_go(breaker: Breaker) -> None:
@@ -193,8 +194,8 @@ class Breakers:
         if kind == "stale_data":
             last = next((now.last[k] for k in breaker.slots), None)
             return 0.0 if last is None else (now.ts - last) / 1000
-        if kind in ("feed_errors", "venue_errors", "ai_budget"):
-            return self.faults[{"feed_errors": "feed", "venue_errors": "venue", "ai_budget": "ai"}[kind]]
+        if kind in FAULTS:
+            return self.faults[FAULTS[kind]]
         if breaker.whole:
             start = self.peak if kind == "drawdown" else self.day_start
             return float((start - now.equity) / start) if start > 0 else 0.0
