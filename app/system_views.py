@@ -25,6 +25,8 @@ COUNTED = {
     "reconnects": "Reconnects",
     "queue": "Events that wait",
     "api_port": "API's port",
+    "disk_free_mb": "Disk free, MB",
+    "disk_reserve_mb": "Kept for a full disk, MB",
     "pings": "Pings sent",
     "pings_failed": "Pings failed",
 }

@@ -87,6 +87,7 @@ def fetch_one(exchange: str, symbol: str, timeframe: str, start: int, end: int, 
 
     if base_url:
         place.permit_hosts()
+        place.spare_disk()
     done = fetch_history(
         exchange, symbol, timeframe, start, end, candle_store(), base_url=base_url, progress=_Progress(symbol)
     )

@@ -42,6 +42,18 @@ def permit_hosts() -> None:
         permit(())
 
 
+def spare_disk() -> None:
+    """Let this process leave the room on the disk that [storage] warn_mb asks for; none without a configuration."""
+    from engine.config.errors import ConfigError
+    from engine.config.reading import find, load
+    from engine.market.store import Store
+
+    try:
+        Store.spare = load(find()).storage.warn_mb * 1_000_000
+    except ConfigError:
+        Store.spare = 0
+
+
 def data_dir() -> Path:
     """The data folder in force."""
     point_to_data()

@@ -26,7 +26,7 @@ def work(
     """Do the jobs the app asked for until told to stop. SIGTERM and Ctrl-C put the running job back; it goes on next time."""
     from db.session import migrate, open_engine
     from engine.access.redact import mask_logs
-    from engine.cli.store import permit_hosts, point_to_data
+    from engine.cli.store import permit_hosts, point_to_data, spare_disk
     from engine.config.going_live import no_keys
     from engine.research.work_kinds import KINDS, Kind
     from engine.research.worker import work as work_off
@@ -43,6 +43,7 @@ def work(
     logging.getLogger("evenkeel").setLevel(logging.INFO)
     point_to_data()
     permit_hosts()
+    spare_disk()
     engine = open_engine()
     migrate(engine)
     stop = threading.Event()

@@ -227,6 +227,32 @@ class StorageSection(Section):
         description="empty: evenkeel.db in data_dir; or postgresql+psycopg://...",
     )
     tape_days: int = Field(90, ge=1, le=36_500, description="days the tape is kept")
+    warn_mb: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="free space below which it is told, and candles and details of the log are written no more; 0: never",
+    )
+    hold_mb: int = Field(
+        256,
+        ge=0,
+        le=1_000_000,
+        description="free space below which entries wait, until there is twice as much; 0: never",
+    )
+    reserve_mb: int = Field(
+        64,
+        ge=0,
+        le=10_000,
+        description="size of a file that is given back on a full disk, for exits and a kill; 0: none",
+    )
+
+    @model_validator(mode="after")
+    def _early(self) -> Self:
+        if 0 < self.warn_mb < self.hold_mb:
+            raise ValueError(
+                f"hold_mb ({self.hold_mb}) must not be above warn_mb ({self.warn_mb}): tell first, then hold"
+            )
+        return self
 
 
 class LogSection(Section):

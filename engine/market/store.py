@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,10 @@ class Series:
 
 
 class Store:
-    """Candle series under `root` (a folder that is made when first written to)."""
+    """Candle series under `root` (a folder that is made when first written to). A disk with less than `spare` bytes left takes no
+    candles: what an engine lives on comes first. A process sets it for itself."""
+
+    spare: ClassVar[int] = 0
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
@@ -61,6 +65,7 @@ class Store:
         candles = check(_at(candles, step), f"{exchange} {symbol} {timeframe}")
         quality = assess(candles.ts, candles.ohlcv, step)
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_low(path.parent, self.spare)
         columns = [from_numpy(getattr(candles, name)) for name in ("ts", *COLUMNS)]
         with _atomic(path) as file, ipc.new_file(file, _SCHEMA) as writer:
             writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
@@ -171,6 +176,14 @@ def _record(path: Path) -> dict[str, Any] | None:
         return None
     # A crash between the two renames leaves a record older than its candles.
     return record if file.stat().st_mtime_ns >= path.stat().st_mtime_ns else None
+
+
+def _refuse_low(folder: Path, spare: int) -> None:
+    left = shutil.disk_usage(folder).free if spare else 0
+    if left < spare:
+        raise DataError(
+            f"the disk has {left / 1e6:,.0f} MB left, candles leave {spare / 1e6:,.0f} (warn_mb of [storage]): make room first"
+        )
 
 
 @contextmanager

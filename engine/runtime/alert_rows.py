@@ -63,6 +63,12 @@ def crashed(ts: int, words: str, wait_s: float | None) -> Row:
     return _row(ts, "critical", "engine", f"the engine is down: it ended with {words}", body, f"engine:crash:{ts}")
 
 
+def room(run_id: int, ts: int, now_ms: int, words: str, grave: bool) -> Row:
+    """The disk is nearly full, or full."""
+    title, _, more = words.partition(": ")
+    return _row(ts, "critical" if grave else "warning", "limit", title, more, f"disk:{run_id}:{now_ms}:{title}")
+
+
 def _row(ts: int, severity: str, kind: str, title: str, body: str, key: str) -> Row:
     return {"ts": ts, "severity": severity, "kind": kind, "title": title, "body": body, "dedupe_key": key}
 

@@ -43,7 +43,8 @@ class Health:
     def checks(self) -> list[Check]:
         """What is found now."""
         wanted = self.config.health
-        limits = Limits(wanted.clock_ms, wanted.disk_mb, wanted.venue_seconds > 0)
+        storage = self.config.storage
+        limits = Limits(wanted.clock_ms, wanted.disk_mb, storage.warn_mb, storage.hold_mb, wanted.venue_seconds > 0)
         return checks(self.pulse, self.probe, limits, self.monotonic())
 
     def ready(self) -> bool:

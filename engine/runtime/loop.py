@@ -30,11 +30,12 @@ from engine.runtime.challengers import hand_commands
 from engine.runtime.crash import point
 from engine.runtime.desk import Desk
 from engine.runtime.failures import Storage, counted_so_far, tell_failures
-from engine.runtime.hold import AT_STOP, LOCKED, Hold
+from engine.runtime.hold import AT_STOP, FULL, LOCKED, Hold
 from engine.runtime.housekeeping import Housekeeping
 from engine.runtime.kill import KillSwitch, obey, settle
 from engine.runtime.reload import Reloader
-from engine.runtime.said import say_step, status_of, told_start, told_stop
+from engine.runtime.room import Room
+from engine.runtime.said import say_step, status_of, told_room, told_start, told_stop
 from engine.runtime.session import Session, describe, open_session
 from engine.runtime.swap import put_candidate_in_force, take_over_setup, tell_refusal
 from engine.runtime.trader import Step
@@ -85,7 +86,7 @@ class _Loop:
         self.items: queue.Queue[tuple[float, Item]] = world.queue(QUEUE if pace == 1.0 else QUEUE_FAST)
         self.trader = session.trader
         self.committed = self.beaten = self.asked = 0.0
-        self.hold = Hold()
+        self.hold, self.room = Hold(), Room(config.storage)
         self.desk = Desk(session.tape, session.trader, session.pending, SlotBudget(config.engine.slot_budget_ms))
         self.desk.challengers = session.challengers
         self.housekeeping = Housekeeping(session.tape, session.recorder.starts, config.storage.tape_days, world.spawn)
@@ -321,6 +322,8 @@ class _Loop:
         begun = self.session.timings.stopwatch()
         self._note_vitals()
         if not self.session.recorder.commit(self.trader, self.desk.step, self.session.vitals, self.doors):
+            if self.session.recorder.held == FULL and self.room.give_way():
+                return self._commit()
             self.hold.begin(self.session.recorder.held, self.session.recorder.books.why)
             return False
         self.hold.end()
@@ -332,11 +335,14 @@ class _Loop:
         return True
 
     def _beat(self) -> None:
+        self.room.look(self.clock.monotonic())
+        if not self.hold.doubt:
+            self.session.recorder.alerts += told_room(self.room, self.session, self.clock.wall_ms())
         if not self.hold.full:
             counted = self.session.vitals.counters
             now = self.clock.monotonic()
             tell_failures(self.failures, self.feed, self.assembler, self.desk, now, counted)
-            self.storage.look(self.hold.away, self.desk, now)
+            self.storage.look(self.hold.away or self.room.holds, self.desk, now)
         self._note_vitals()
         recorder = self.session.recorder
         if not self.hold.why or not self.trader.now:  # without an event there is no commit to end it
@@ -359,9 +365,13 @@ class _Loop:
             "evaluation_ms": self.desk.budget.spent_ms,
             **self.beside.vitals(),
             **worst(self.trader.machine),
+            **self.room.vitals(),
         }
         vitals.held = self.hold.words
-        words = [*filter(None, [vitals.held]), *(f"{key}: {text}" for key, text in self.trader.errors.items())]
+        words = [
+            *filter(None, [vitals.held, self.room.words]),
+            *(f"{key}: {text}" for key, text in self.trader.errors.items()),
+        ]
         vitals.message = "; ".join([*words, *filter(None, [self.reloader.words() if self.reloader else ""])])
 
     def _stop(self) -> None:

@@ -74,6 +74,8 @@ class Limits:
 
     clock_ms: int = 1000
     disk_mb: int = 200
+    warn_mb: int = 0
+    hold_mb: int = 0
     venue: bool = True
     """Whether the exchange is asked at all."""
 
@@ -95,7 +97,7 @@ def checks(pulse: Pulse | None, probe: Probe, limits: Limits, now: float) -> lis
         _loop(pulse, now),
         _data(pulse, now),
         _database(pulse, now),
-        _disk(probe, limits),
+        _disk(pulse, probe, limits),
         _venue(probe, limits),
         _clock(probe, limits),
         _latches(pulse),
@@ -141,14 +143,21 @@ def _database(pulse: Pulse, now: float) -> Check:
     return Check("database", True, f"written {max(age, 0):.1f} s ago")
 
 
-def _disk(probe: Probe, limits: Limits) -> Check:
-    if probe.free_mb is None:
+def _disk(pulse: Pulse, probe: Probe, limits: Limits) -> Check:
+    free = pulse.counters.get("disk_free_mb", probe.free_mb)
+    if free is None:
         return Check(
             "disk", not probe.asked, "its free space is not known yet" if not probe.asked else "it cannot be looked at"
         )
-    if probe.free_mb < limits.disk_mb:
-        return Check("disk", False, f"{probe.free_mb:,.0f} MB are free, {limits.disk_mb:,} are wanted: make room")
-    return Check("disk", True, f"{probe.free_mb / 1000:,.1f} GB free")
+    if free < limits.disk_mb:
+        return Check("disk", False, f"{free:,.0f} MB are free, {limits.disk_mb:,} are wanted: make room")
+    if free < limits.hold_mb:
+        return Check(
+            "disk", True, f"{free:,.0f} MB are free: no entries until there are {2 * limits.hold_mb:,}; make room"
+        )
+    if free < limits.warn_mb:
+        return Check("disk", True, f"{free:,.0f} MB are free: entries stop below {limits.hold_mb:,}; make room")
+    return Check("disk", True, f"{free / 1000:,.1f} GB free")
 
 
 def _venue(probe: Probe, limits: Limits) -> Check:

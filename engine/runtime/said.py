@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from engine.runtime import alert_rows
+from engine.runtime.room import Room
 from engine.runtime.session import Session
 from engine.runtime.trader import Step
 
@@ -56,3 +57,10 @@ def told_start(session: Session) -> dict[str, Any]:
 def told_stop(session: Session, text: str) -> dict[str, Any]:
     """The alert that the engine was stopped, with what is left open."""
     return alert_rows.stopped(session.run_id, session.trader.now, session.vitals.started_ts, text)
+
+
+def told_room(room: Room, session: Session, now_ms: int) -> list[dict[str, Any]]:
+    """Alerts of what the disk's room has to say, at `now_ms` of this machine's clock; said once."""
+    told, room.told = room.told, []
+    ts = session.trader.now or now_ms
+    return [alert_rows.room(session.run_id, ts, now_ms, words, grave) for grave, words in told]

@@ -46,6 +46,7 @@ def works(doors: Doors) -> tuple[Work, ...]:
 def back_up(config: Config, now: Callable[[], int] = wall_ms) -> str:
     """A verified backup in the configured folder, and no more than so many of them. StorageError in a sentence."""
     folder = folder_of(config)
+    _refuse_low(config, folder)
     made = _copied(config, folder, now())
     found = verify(made, books=False)
     if not found.ok:
@@ -64,6 +65,21 @@ def _copied(config: Config, folder: Path, now: int) -> Path:
         return backup_server(server, Path(config.storage.data_dir), folder, now, runs=runs)
     finally:
         server.dispose()
+
+
+def _refuse_low(config: Config, folder: Path) -> None:
+    """StorageError where a backup would leave less than entries need."""
+    home, database = Path(config.storage.data_dir), sqlite_file(config.database_url())
+    parts = [home / "runs"] if config.schedule.backup_runs else []
+    size = sum(path.stat().st_size for part in parts for path in part.rglob("*") if path.is_file())
+    size += database.stat().st_size if database is not None and database.exists() else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    left, wanted = shutil.disk_usage(folder).free - size, 2 * config.storage.hold_mb * 1_000_000
+    if left < wanted:
+        raise StorageError(
+            f"a backup of {size / 1e6:,.0f} MB would leave {max(left, 0) / 1e6:,.0f} MB of the disk of {folder}, "
+            f"{wanted / 1e6:,.0f} are wanted: make room, or give [schedule] backup_dir another disk"
+        )
 
 
 def folder_of(config: Config) -> Path:

@@ -69,6 +69,17 @@ def test_each_fault_is_found_alone(pulse: Any, probe: Any, wanted: list[str]) ->
     assert failing(replace(well(), **pulse), replace(reached(), **probe)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("free", "ok", "words"),
+    [(1999, True, "2.0 GB"), (900, True, "below 256"), (200, True, "until there are 512"), (99, False, "99")],
+)
+def test_the_loops_own_look_at_the_disk_counts(free: int, ok: bool, words: str) -> None:
+    pulse = replace(well(), counters={"disk_free_mb": free})
+    limits = Limits(disk_mb=100, warn_mb=1000, hold_mb=256)
+    (found,) = [check for check in checks(pulse, reached(), limits, NOW) if check.name == "disk"]
+    assert (found.ok, words in found.words) == (ok, True), found.words
+
+
 @given(offset=st.floats(-1e7, 1e7), there=st.floats(0, 5), back=st.floats(0, 5))
 @settings(deadline=None, derandomize=True, database=None)
 def test_the_clocks_difference_is_never_overstated(offset: float, there: float, back: float) -> None:

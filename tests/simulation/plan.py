@@ -56,6 +56,9 @@ tidy_at = ""
 
 [storage]
 data_dir = "{folder}"
+warn_mb = 0
+hold_mb = 0
+reserve_mb = 0
 {live}"""
 LIVE = """
 [live]
