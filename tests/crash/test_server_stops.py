@@ -72,7 +72,9 @@ def test_the_engine_outlives_its_server(tmp_path: Path, server: Any, trouble: st
         process = engine.spawn()
         try:
             _until(
-                lambda: "compiling" not in engine.last_words()[-200:] and process.poll() is None, 180, "it did not start"
+                lambda: "compiling" not in engine.last_words()[-200:] and process.poll() is None,
+                180,
+                "it did not start",
             )
             _until(lambda: _fills(url) > 0, 180, f"never traded: {engine.last_words()}")
             server.stop() if trouble != "read-only" else read_only(url, True)
