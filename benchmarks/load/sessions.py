@@ -108,7 +108,7 @@ def tell(process: subprocess.Popen[str], word: str) -> None:
 
 def measure(folder: Path, quick: bool = False) -> dict[str, Any]:
     """Commit times with and without, in turn; how long the sessions' script runs took."""
-    trades, turns, seconds = (100_000, 1, 6.0) if quick else (TRADES, 3, 9.0)
+    trades, turns, seconds = (100_000, 1, 6.0) if quick else (TRADES, 4, 12.0)
     big_signals.add(big.make(folder / "evenkeel.db", trades, points=trades))
     notes: dict[str, Any] = {}
     spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
@@ -138,13 +138,22 @@ def measure(folder: Path, quick: bool = False) -> dict[str, Any]:
         notes = engine.stop()
     if failed:
         raise RuntimeError(f"{len(failed)} pages failed under load: {failed[0]}")
-    values = [[one for span in spans[reading] for one in sides.landed(notes, *span)] for reading in (False, True)]
-    found = sides.both("the engine's commit", ("alone", values[0]), (f"beside {SESSIONS} sessions", values[1]))
+    alone, beside = ([sides.landed(notes, *span) for span in spans[reading]] for reading in (False, True))
+    found = sides.phases("the engine's commit", ("alone", alone), (f"beside {SESSIONS} sessions", beside))
     thought = [[one for span in spans[reading] for one in sides.steps(notes, *span)] for reading in (False, True)]
     step = sides.both("step", ("alone", thought[0]), ("beside", thought[1]))
+    used = [
+        [one for span in spans[reading] for one in sides.landed(notes, *span, used=True)] for reading in (False, True)
+    ]
+    cpu = sides.both("processor", ("alone", used[0]), ("beside", used[1]))
+    tries = {
+        name: sum(sides.held(notes, *span) for span in spans[side])
+        for name, side in (("alone", False), ("beside", True))
+    }
     return {
         **found, "sessions": SESSIONS, "trades": trades, "runs": len(took), "script_ms": figures.told(took),
-        "step_ratio_p99": step["ratio_p99"],
+        "step_ratio_p99": step["ratio_p99"], "cpu_ratio_p50": cpu["ratio_p50"], "cpu_ratio_p99": cpu["ratio_p99"],
+        "cpu_ms": cpu["sides"][0]["told"]["p50"], "locked_out": tries,
     }  # fmt: skip
 
 

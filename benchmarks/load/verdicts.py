@@ -31,7 +31,7 @@ def verdicts(result: dict[str, Any]) -> list[dict[str, Any]]:
         say(
             sessions["ratio_p99"] is not None and sessions["ratio_p99"] <= COMMIT_RATIO,
             f"{sessions['sessions']} sessions of the app: commit p99 {_times(sessions['ratio_p99'])} of what it is without, "
-            f"at most {COMMIT_RATIO:g}",
+            f"at most {COMMIT_RATIO:g}; the engine's own quiet phases differ {_times(sessions['own'])}",
         )
     if (recovery := _of(result, "recovery")) is not None:
         wall, cpu = recovery["ready_s"], recovery["ready_cpu_s"]

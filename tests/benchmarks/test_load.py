@@ -119,7 +119,8 @@ def test_the_frames_are_what_the_feed_reads_and_add_up(per_message: int) -> None
 def _found(p99: float, ratio: float, ready: float, wrong: int) -> dict[str, Any]:
     told = {"n": 3, "p50": 1.0, "p90": 2.0, "p99": p99, "max": p99}
     stage = {
-        "rate": 5000.0, "seconds": 30.0, "decision_ms": told, "bar_ms": told, "commit_ms": told, "engine_cpu": 0.4,
+        "rate": 5000.0, "seconds": 30.0, "decision_ms": told, "bar_ms": told, "commit_ms": told, "transaction_ms": told,
+        "engine_cpu": 0.4,
         "ticks_per_cpu_s": 12_000.0, "borne": p99 < 50, "course": [[0.0, 1.0], [1.0, 2.0]],
     }  # fmt: skip
     lost = {
@@ -140,7 +141,16 @@ def _found(p99: float, ratio: float, ready: float, wrong: int) -> dict[str, Any]
     return {
         "taken": "now", "seconds": 1.0, "load": [0.1, 0.2], "cores": 2, "shared": True,
         "ticks": {"stages": [stage], "steady": stage, "lost": lost, "speed": 20.0},
-        "sessions": {"sessions": 10, "trades": 1_000_000, "runs": 5, "script_ms": told, **both},
+        "sessions": {
+            "sessions": 10, "trades": 1_000_000, "runs": 5, "script_ms": told, **both, "own": 1.2,
+            "phases_p99_ms": [[1.0], [2.0]], "cpu_ms": 2.0, "cpu_ratio_p50": 1.1, "locked_out": {"alone": 0, "beside": 1},
+        },
+        "machine": {
+            "commit_ms": told, "sync_ms": told, "round_trip_us": told, "json_us": 2.0, "loopback_ticks_s": 1e6,
+            "additions_ns": 50.0, "system": "here", "python": "3", "cores": 2,
+        },
+        "gains": {"rows": [{"what": "a row", "before": 3.0, "after": 1.0, "times": 3.0, "clock": "wall"}]},
+        "grid": {"strategies": [1], "symbols": [1, 2], "frame_us": [[3.0, 4.0]], "bar_ms": [[1.0, None]]},
         "recovery": {
             "fills": 1_000_000, "events": 5, "ready_s": ready * 3, "ready_cpu_s": ready, "parts": {"whole": [ready * 3, ready]},
             "all": [[ready * 3, ready]], "limits": {"bytes": 10**8, "read": [0.2, 0.1], "walk": [0.3, 0.2]},
