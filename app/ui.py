@@ -192,14 +192,15 @@ def _gone(name: str) -> None:
 
 
 def _run_label(row: Mapping[str, Any]) -> str:
-    kind = "paper twin" if row["twin_of"] else "demo" if row["demo"] else "dry" if row["dry"] else row["kind"]
-    return f"{row['name']} · {kind}"
+    words = {"twin_of": "paper twin", "challenger_of": "challenger", "demo": "demo", "dry": "dry"}
+    return f"{row['name']} · {next((word for name, word in words.items() if row[name]), row['kind'])}"
 
 
 def _badges(row: Mapping[str, Any]) -> str:
     """What kind of run this is, in words and shape as well as colour; the style sheet changes the header for `live`."""
     more = '<span class="ek-badge demo">DEMO</span>' if row["demo"] else ""
     more += '<span class="ek-badge demo">TWIN</span>' if row["twin_of"] else ""
+    more += '<span class="ek-badge demo">CHALLENGER</span>' if row["challenger_of"] else ""
     if row["kind"] == "live":
         return f'<span class="ek-badge live">LIVE<i>real money</i></span>{more}'
     if row["dry"]:

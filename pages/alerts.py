@@ -1,6 +1,6 @@
 """Alerts: what was I told, did it reach me, and by which way shall the next reach me?"""
 
-from app import alerts_views, config_draft, config_form, config_views, ui
+from app import alerts_views, ui
 from app.tiles import halves
 from engine.config.errors import ConfigError
 
@@ -32,6 +32,12 @@ def told(page: ui.Page) -> None:
 
 def settings(page: ui.Page) -> None:
     """The table [alerts] of the configuration, and what an edit would change."""
+    from app import (  # strategies and numba come with it: the other views need none
+        config_draft,
+        config_form,
+        config_views,
+    )
+
     alerts_views.meaning()
     try:
         draft = config_draft.current()

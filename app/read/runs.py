@@ -33,18 +33,27 @@ class Health:
 
 
 RUNS = """
-SELECT r.id, r.name, r.kind, r.demo, r.dry, r.twin_of, r.status, r.exchange, r.quote, r.cash_start, r.finest_tf_ms, r.created_ts,
+SELECT r.id, r.name, r.kind, r.demo, r.dry, r.twin_of, r.challenger_of, r.status, r.exchange, r.quote,
+       r.cash_start, r.finest_tf_ms, r.created_ts,
        r.started_ts, r.ended_ts, r.config_version_id, r.data_grade, r.error, s.heartbeat_ts
 FROM run r LEFT JOIN engine_status s ON s.run_id = r.id
 WHERE r.status <> 'writing'
-ORDER BY CASE r.kind WHEN 'backtest' THEN 2 WHEN 'imported' THEN 1 ELSE 0 END,
+ORDER BY CASE WHEN r.kind = 'backtest' THEN 3 WHEN r.kind = 'imported' THEN 2
+              WHEN r.twin_of IS NOT NULL OR r.challenger_of IS NOT NULL THEN 1 ELSE 0 END,
          COALESCE(s.heartbeat_ts, r.created_ts) DESC, r.id DESC
 LIMIT 500
 """
 
 
+STATUS = """
+SELECT s.* FROM run r JOIN engine_status s ON s.run_id = coalesce(r.challenger_of, r.twin_of, r.id)
+WHERE r.id = :run AND (r.status = 'running' OR s.run_id = r.id)
+"""
+
+
 def runs(engine: Engine) -> list[dict[str, Any]]:
-    """All runs that can be shown: accounts first, the one heard last on top, then imported trades and backtests, newest first."""
+    """All runs that can be shown: accounts first, the one heard last on top, then what lives beside them (twins on paper and
+    challengers), imported trades and backtests, newest first."""
     return rows(engine, RUNS)
 
 
@@ -54,8 +63,8 @@ def run(engine: Engine, run_id: int) -> dict[str, Any]:
 
 
 def status(engine: Engine, run_id: int) -> dict[str, Any] | None:
-    """The engine's row of this run, if it ever ran."""
-    found = rows(engine, "SELECT * FROM engine_status WHERE run_id = :run", {"run": run_id})
+    """The row of the engine that moves this run, if one ever did: a twin or a challenger lives in the engine of its account."""
+    found = rows(engine, STATUS, {"run": run_id})
     return found[0] if found else None
 
 
@@ -78,6 +87,8 @@ def health(run_row: dict[str, Any], status_row: dict[str, Any] | None, now: int)
     if run_row["kind"] == "backtest":
         word = {"complete": "finished", "failed": "failed"}.get(run_row["status"], run_row["status"])
         return Health(word, run_row["status"], False, False, None, None, False)
+    if status_row is None and run_row["ended_ts"]:
+        return Health("ended", run_row["status"], False, False, None, None, False)
     if status_row is None:
         return Health("never started", "none", False, True, None, None, True)
     age = float(max(now - status_row["heartbeat_ts"], 0))

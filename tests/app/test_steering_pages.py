@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from app.read import runs
 from db.queries import rows
 from engine.research import challenged
-from tests.app.conftest import Open
+from tests.app.conftest import Open, said
 from tests.app.steered import steer
 
 
@@ -17,6 +18,23 @@ from tests.app.steered import steer
 def engine(database: Engine) -> Engine:
     steer(database, 1)
     return database
+
+
+def test_a_challenger_has_the_engine_of_its_account_and_stands_below_it(engine: Engine, open_page: Open) -> None:
+    found = runs.runs(engine)
+    account, challenger = found[0], next(one for one in found if one["challenger_of"])
+    assert found.index(challenger) > 0 == found.index(account)
+    assert challenger["challenger_of"] == account["id"]
+    heard = runs.status(engine, account["id"])
+    assert heard is not None
+    assert runs.status(engine, challenger["id"]) == heard
+    words = said(open_page("positions", run=challenger["name"]))
+    assert ">CHALLENGER<" in words
+    assert "No engine has run yet" not in words
+    with engine.execution_options(write=True).begin() as put:
+        put.execute(text("UPDATE run SET status = 'complete', ended_ts = 1 WHERE id = :id"), {"id": challenger["id"]})
+    assert runs.status(engine, challenger["id"]) is None  # its engine lives on, it does not
+    assert "<b>ended<" in said(open_page("positions", run=challenger["name"]))
 
 
 def test_the_strategies_page_shows_shares_and_challengers(engine: Engine, open_page: Open) -> None:
