@@ -7,6 +7,7 @@ and nothing more. Every answer carries the browser's safety headers.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -34,12 +35,17 @@ log = logging.getLogger("evenkeel.app")
 
 class Gate:
     """Lets a request through, or answers it itself. `folder` holds the password, `hosts` are the names the app answers to
-    (any if empty), `clock` is a steady one in seconds."""
+    (any if empty), `clock` is a steady one in seconds; `code` is asked for where there is no password ("": nothing is)."""
 
     def __init__(
-        self, app: ASGIApp, folder: Path, hosts: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        folder: Path,
+        hosts: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        code: str = "",
     ) -> None:
-        self.app, self.folder, self.hosts, self.clock = app, folder, tuple(hosts), clock
+        self.app, self.folder, self.hosts, self.clock, self.code = app, folder, tuple(hosts), clock, code
         self.sessions, self.throttle = Sessions(), Throttle()
         self._looking = asyncio.Semaphore(AT_ONCE)
 
@@ -53,7 +59,7 @@ class Gate:
             await _refuse(scope, send, 403, "This app does not answer to that name, or to that page.")
             return
         try:
-            password = stored(self.folder)
+            password = self._kept()
         except PasswordError as error:
             log.error("%s", error)
             await _refuse(scope, send, 503, "The app's password cannot be read; its log says what to do.")
@@ -77,6 +83,10 @@ class Gate:
             await self.app(scope, self._watched(scope, receive), self._stopped(scope, inside))
         else:
             await self.app(scope, receive, inside)
+
+    def _kept(self) -> str | None:
+        """What stands for the password in force: its hash, or this start's code."""
+        return stored(self.folder) or (f"code {self.code}" if self.code else None)
 
     # ---- coming and going ------------------------------------------------------------------------------------------------
     async def _login(self, scope: requests.Scope, receive: Receive, send: Send, password: str) -> None:
@@ -102,12 +112,14 @@ class Gate:
             return
         self.throttle.right(address)
         self.sessions.close(_token(scope))
-        now = stored(self.folder) or ""
+        now = self._kept() or ""
         token = self.sessions.open(self.clock(), now)
         cookies = [_cookie(scope, device(now), DEVICE_S, DEVICE), _cookie(scope, token)]
         await requests.answer(send, 303, headers={"location": back}, cookies=cookies)
 
     async def _is_right(self, given: str) -> bool:
+        if self.code and stored(self.folder) is None:
+            return hmac.compare_digest(given.encode(), self.code.encode())
         async with self._looking:
             return await run_in_threadpool(matches, self.folder, given)
 
@@ -121,7 +133,7 @@ class Gate:
     # ---- a WebSocket that outlives its session ---------------------------------------------------------------------------
     def _stands(self, scope: requests.Scope, touch: bool) -> bool:
         try:
-            return self.sessions.valid(_token(scope), self.clock(), stored(self.folder), touch=touch)
+            return self.sessions.valid(_token(scope), self.clock(), self._kept(), touch=touch)
         except PasswordError:
             return False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from engine.access.password import PasswordError, stored
 from engine.config.reading import home
 
 EXIT_CONFIG = 78
+ASK = "EVENKEEL_REQUIRE_CODE"
+"""Set to 1: whoever has no password gives a code that stands in the terminal, for a machine with other users."""
 CONNECTIONS = 500
 """At once, pages' WebSockets among them; a process may have a thousand files open."""
 
@@ -31,7 +35,20 @@ def gate() -> Middleware:
 
     hurry(CONNECTIONS)
     kept: Any = Gate
-    return Middleware(kept, folder=home(), hosts=hosts)
+    return Middleware(kept, folder=home(), hosts=hosts, code=_code(os.environ.get(ASK, "")))
+
+
+def _code(asked: str) -> str:
+    """A code for this start, told on the terminal alone; "" where none is asked for, or there is a password."""
+    if asked.strip().lower() in ("", "0", "no", "false") or stored(home()) is not None:
+        return ""
+    code = secrets.token_hex(5)
+    print(
+        f"The app asks for this code instead of a password, until it is started again: {code}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return code
 
 
 def refusal(address: str, hosts: list[str], folder: Path) -> str | None:

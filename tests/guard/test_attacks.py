@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.guard import gate as door
-from app.guard import requests
+from app.guard import requests, start
 from app.guard.throttle import FREE, FREE_IN_ALL, LONGEST_S, Throttle
 from engine.access import password
 from tests.guard.conftest import WORD, Asker
@@ -209,3 +209,31 @@ def test_the_policy_names_no_address_of_others() -> None:
     for policy in (requests.PAGE_POLICY, requests.OWN_POLICY):
         assert "//" not in policy
         assert "'unsafe-eval'" not in policy
+
+
+def test_where_a_code_is_asked_for_nothing_is_shown_without_it(gated: Gated, tmp_path: Path) -> None:
+    asker = gated(tmp_path)
+    asker.gate.code = "0123456789"
+    for path in ("/", "/trades", "/_stcore/stream", "/media/1.csv"):
+        assert asker.ask("GET", path).status == 303
+    assert asker.log_in("012345678").status == 401
+    assert asker.log_in("").status == 401
+    assert asker.log_in("0123456789").status == 303
+    assert asker.ask("GET", "/").body == "inside"
+    asker.gate.code = "9876543210"  # started again
+    assert asker.ask("GET", "/").status == 303
+    for _ in range(50):
+        asker.log_in("wrong")
+    assert asker.log_in("9876543210").status == 429, "guessing waits here, too"
+
+
+def test_the_code_is_another_at_each_start_and_told_on_the_terminal_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start, "home", lambda: tmp_path)
+    codes = [start._code("1"), start._code("1")]
+    told = capsys.readouterr()
+    assert len(set(codes)) == 2
+    assert all(len(code) == 10 and code in told.err for code in codes)
+    assert told.out == ""
+    assert [start._code(no) for no in ("", "0", "false")] == ["", "", ""]

@@ -26,6 +26,17 @@ def test_every_package_of_a_lock_is_pinned_hashed_and_listed(lock: str) -> None:
     assert not re.search(r"(?m)^(-e|--(extra-)?index-url|--find-links|--trusted-host|.*@ (git|https?|file))", text)
 
 
+def test_every_action_is_named_by_the_commit_it_is_at() -> None:
+    used = [
+        line.split("uses:")[1].strip()
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in file.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", one)] == []
+
+
 def test_the_bill_names_each_once_and_is_the_same_each_time() -> None:
     text = (ROOT / "requirements.txt").read_text()
     made = bill(text)
