@@ -16,10 +16,20 @@ say() { echo "release: $*" >&2; }
 die() { say "$*"; exit 1; }
 running() { readlink "$current" 2>/dev/null || true; }
 
+server() { # the PostgreSQL address that the services are given, if any; never on a command line, where others could read it
+  cat "$root/etc/evenkeel/common.env" "$root/etc/evenkeel/engine.env" 2>/dev/null |
+    sed -n "s/^DATABASE_URL=//p" | tail -n 1 | sed "s/^[\"']//; s/[\"']\$//"
+}
+
+lived() { # whether there is a ledger: a file, or a server named to the services or in the configuration
+  [ -f "$home/data/evenkeel.db" ] || [ -n "$(server)" ] ||
+    grep -Eqs '^[[:space:]]*database_url[[:space:]]*=[[:space:]]*"postgresql' "$home/my/config.toml"
+}
+
 program() { # RELEASE COMMAND...: run_engine.py as the engine's user
   at=$1
   shift
-  (cd "$at" && runuser -u evenkeel -- env EVENKEEL_HOME="$home/my" EVENKEEL_DATA="$home/data" HOME=/tmp \
+  (cd "$at" && DATABASE_URL=$(server) && export DATABASE_URL && runuser -u evenkeel -- env EVENKEEL_HOME="$home/my" EVENKEEL_DATA="$home/data" HOME=/tmp \
     "$at/.venv/bin/python" run_engine.py "$@")
 }
 
@@ -71,7 +81,7 @@ install_release() {
     start "$release"
     return 0
   fi
-  if [ -n "$old" ] && [ -f "$home/data/evenkeel.db" ]; then
+  if [ -n "$old" ] && lived; then
     rm -rf "$home/before-$name"
     stop
     program "$old" backup --to "$home/before-$name" || { start "$old"; die "no backup could be made: $old runs on"; }

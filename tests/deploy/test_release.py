@@ -27,7 +27,7 @@ import pathlib
 program = pathlib.Path(".venv/bin/python")
 program.parent.mkdir(parents=True)
 program.write_text('''#!/bin/sh
-echo "$(cat version) $2 $3 $4" >> "$NOTED"
+echo "$(cat version) $2 $3 $4 ${DATABASE_URL:-}" >> "$NOTED"
 [ "$2" != backup ] || { [ ! -e "$NOTED.nobackup" ] && mkdir -p "$4/evenkeel-20260131-120000"; }
 ''')
 program.chmod(0o755)
@@ -136,3 +136,22 @@ def test_without_a_backup_there_is_no_upgrade(server: Server) -> None:
     assert (done.returncode, server.version) == (1, "one")
     assert "no backup could be made" in done.stderr
     assert any(line.startswith("systemctl start") for line in server.noted())
+
+
+@pytest.mark.parametrize(
+    "named", ["DATABASE_URL=postgresql://me:p&ss@db/x", "DATABASE_URL='postgresql://me:p&ss@db/x'", ""]
+)
+def test_a_ledger_on_a_server_is_backed_up_and_put_back_too(server: Server, named: str) -> None:
+    """Named to the services, or in the configuration, which the program reads by itself."""
+    server("install", str(server.release("one")))
+    (server.root / "etc/evenkeel").mkdir(parents=True)
+    (server.root / "etc/evenkeel/common.env").write_text(f"EVENKEEL_HOME=/x\n{named}\n")
+    (server.root / "var/lib/evenkeel/my").mkdir()
+    configuration = "" if named else '[storage]\ndatabase_url = "postgresql+psycopg://me@db/x"\n'
+    (server.root / "var/lib/evenkeel/my/config.toml").write_text(configuration)
+    done = server("install", str(server.release("two")))
+    assert (done.returncode, server.version) == (0, "two"), done.stderr
+    assert server("rollback").returncode == 0
+    asked = [line.split() for line in server.noted() if line.startswith("one ")]
+    assert [words[1] for words in asked] == ["backup", "restore"]
+    assert [words[-1] == "postgresql://me:p&ss@db/x" for words in asked] == [bool(named)] * 2

@@ -10,15 +10,18 @@ import shutil
 import signal
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from typer.testing import CliRunner, Result
 
 from db.errors import StorageError
+from db.models import Intent
 from db.session import FILE_NAME, migrate, open_engine, write_session
 from engine.cli.app import app
+from engine.ledger import portable
 from engine.runtime import crash
 from engine.runtime.lock import EngineLock
 from engine.runtime.move import bundle, latch
@@ -26,7 +29,8 @@ from engine.runtime.move.arriving import arrive, undo
 from engine.runtime.move.bundle import BundleError
 from engine.runtime.move.latch import Moved, refuse_moved
 from engine.runtime.move.leaving import Place, leave
-from tests.db.samples import insert_samples
+from engine.venues.live.ids import instance_of, tag_of
+from tests.db.samples import ROWS, insert_samples
 
 NOW = 1_767_600_000_000
 SECRET = "s3cret-value"
@@ -42,9 +46,11 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(engine)
     with write_session(engine) as session:
         insert_samples(session.connection(), {"run", "config_version", "slot"})
+        session.execute(insert(Intent), {**ROWS["intent"], "state": "acked"})
     engine.dispose()
     for name, words in {
         "data/runs/1/tape/2026-01-05.jsonl": '["clock",1,0]\n', "data/candles/coinbase/1m/BTC-USD.arrow": "candles",
+        "data/instance": "0123456789abcdef",
         "data/KILL": '{"source": "file", "flatten": false, "reason": ""}', "data/logs/engine.log": "log",
         "my/config.toml": f'[storage]\ndatabase_url = ""\n# proxy http://me:{SECRET}@proxy\n',
         "my/strategies/mine.py": "# mine\n", "my/.env": f"EVENKEEL_SLACK_WEBHOOK={SECRET}\n", "my/app-password": SECRET,
@@ -269,3 +275,42 @@ def test_the_command(old: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     back = _cli(monkeypatch, root, "--undo", given="undo\n")
     assert "may be started again" in back.output
     assert starts(old)
+
+
+def test_orders_at_the_exchange_are_told_and_stay_ours(old: Place, tmp_path: Path) -> None:
+    """The installation's name travels: fills of an order that stood there meanwhile are booked as its, not as a stranger's."""
+    new = place(tmp_path / "new")
+    manifest, _ = leave(old, tmp_path / "life.tar", {}, NOW)
+    assert any("1 order may stand at the exchange" in note for note in manifest.notes)
+    arrive(new, tmp_path / "life.tar", NOW)
+    assert tag_of(instance_of(new.data)) == tag_of(instance_of(old.data)) == tag_of("0123456789abcdef")
+
+
+@pytest.mark.postgres
+def test_a_ledger_on_a_server_moves_to_a_server_or_a_file(old: Place, tmp_path: Path, postgres: str) -> None:
+    admin = open_engine(postgres).execution_options(isolation_level="AUTOCOMMIT")
+    servers = []
+    with admin.connect() as connection:
+        for name in ("evenkeel_moved_from", "evenkeel_moved_to"):
+            connection.execute(text(f"CREATE DATABASE {name}"))
+            servers.append(open_engine(postgres.replace("/postgres?", f"/{name}?")))
+    assert isinstance(old.database, Path)
+    portable.into_server(old.database, servers[0])
+    old.database.unlink()
+    there, here = replace(old, database=servers[0]), place(tmp_path / "here")
+    manifest, _ = leave(there, tmp_path / "life.tar", {}, NOW)
+    assert (manifest.server, manifest.runs) == (True, ("main",))
+    assert any("still holds it" in note for note in manifest.notes)
+    with pytest.raises(StorageError, match="holds runs already"):
+        arrive(replace(place(tmp_path / "full"), database=servers[0]), tmp_path / "life.tar", NOW)
+    for new in (replace(place(tmp_path / "new"), database=servers[1]), here):
+        arrive(new, tmp_path / "life.tar", NOW)
+    with servers[1].connect() as connection:
+        moved = [str(row[0]) for row in connection.execute(text("SELECT name FROM run ORDER BY id"))]
+    assert (moved, starts(there)) == (names(here), False)
+    for server in servers:
+        server.dispose()
+    with admin.connect() as connection:
+        for name in ("evenkeel_moved_from", "evenkeel_moved_to"):
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 import engine as evenkeel
 from db.errors import StorageError
+from db.live import OPEN
 from db.session import FILE_NAME, head, open_engine
 from engine.config.secrets import masked
 from engine.ledger import portable
@@ -27,7 +28,8 @@ from engine.runtime.move.latch import ARRIVING, LEAVING, LEFT, Latch, Moved
 
 FOLDERS = ("runs", "candles", "sweeps", "walks", "reports")
 """What of a data folder travels beside the database; logs, backups and caches stay."""
-SINGLE = ("KILL",)
+SINGLE = ("KILL", "instance")
+"""The latch that kills, and the installation's name: by it orders that stand at the exchange are known as ours, there as here."""
 OURS = frozenset({"EVENKEEL_HOME", "EVENKEEL_DATA", "EVENKEEL_CONFIG", "EVENKEEL_KILL_AT", "EVENKEEL_CLOCK_MS"})
 KEYS = ("OPENROUTER_API_KEY", "DATABASE_URL")
 
@@ -99,7 +101,7 @@ def _bundled(place: Place, part: Path, env: dict[str, str], now_ms: int) -> tupl
     point("move.copied")
     members: dict[str, Path | bytes] = {f"data/{FILE_NAME}": place.stage / FILE_NAME}
     members |= {f"data/{path.relative_to(place.data).as_posix()}": path for path in _data(place.data)}
-    notes = _own(place, members)
+    notes = [*_own(place, members), *_standing(place)]
     manifest = Manifest(
         evenkeel.__version__, head(), now_ms, bundle.listed(members), place.named, isinstance(place.database, Engine),
         _runs(place), needs(env, place.home), tuple(notes),
@@ -157,9 +159,28 @@ def _own(place: Place, members: dict[str, Path | bytes]) -> list[str]:
     return notes
 
 
-def _runs(place: Place) -> tuple[str, ...]:
-    from sqlalchemy import text
+def _standing(place: Place) -> list[str]:
+    """Sentences about what the bundle cannot carry: orders at an exchange, and a server's database that stays behind."""
+    notes = []
+    opened = open_engine(f"sqlite:///{place.stage / FILE_NAME}", read_only=True)
+    try:
+        with opened.connect() as connection:
+            count = int(connection.execute(text(f"SELECT count(*) FROM intent WHERE {OPEN}")).scalar_one())
+    finally:
+        opened.dispose()
+    if count:
+        notes.append(
+            f"{count} order{'s' * (count > 1)} may stand at the exchange: stops there go on protecting, and the start on the "
+            "other machine takes them up by their ids. Until then nobody else looks after them: bring the keys, start it soon"
+        )
+    if isinstance(place.database, Engine):
+        notes.append(
+            "the server that this ledger was on still holds it: point no engine there again, and drop it in time"
+        )
+    return notes
 
+
+def _runs(place: Place) -> tuple[str, ...]:
     opened = open_engine(f"sqlite:///{place.stage / FILE_NAME}", read_only=True)
     try:
         with opened.connect() as connection:
