@@ -7,14 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from db.models import Breaker, ConfigVersion, Equity, Fill, Order, Position, Run, Signal, Slot
 from db.models import Instrument as InstrumentRow
 from engine.core.types import Instrument, SlotSpec
+from engine.ledger.statements import CLEAR_POSITIONS, insert_into, upsert
 
 BATCH = 500
 UPSERTED: dict[Any, tuple[str, ...]] = {
@@ -23,7 +23,7 @@ UPSERTED: dict[Any, tuple[str, ...]] = {
     Equity: ("run_id", "slot_id", "ts"),
 }
 """Tables whose rows may be written again, and the key that says so."""
-KEPT = {Order: ("config_version_id",)}
+KEPT: dict[Any, tuple[str, ...]] = {Order: ("config_version_id",)}
 """What a row says for good the first time it is written."""
 FIRST = (Signal, Order, Fill)
 
@@ -43,12 +43,10 @@ def _write(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> No
         return
     keys = UPSERTED.get(table)
     if keys is None:
-        connection.execute(insert(table), rows)
+        connection.execute(insert_into(table), rows)
         return
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *KEPT.get(table, ()))}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
+    statement = upsert(table, connection.dialect.name, tuple(rows[0]), keys, KEPT.get(table, ()))
+    connection.execute(statement, rows)
 
 
 def _set_slot_states(connection: Connection, rows: list[dict[str, Any]]) -> None:
@@ -60,9 +58,9 @@ def _set_slot_states(connection: Connection, rows: list[dict[str, Any]]) -> None
 
 def replace_positions(connection: Connection, run_id: int, rows: list[dict[str, Any]]) -> None:
     """The run's open positions are these and no others."""
-    connection.execute(delete(Position).where(col(Position.run_id) == run_id))
+    connection.execute(CLEAR_POSITIONS, {"mine": run_id})
     if rows:
-        connection.execute(insert(Position), rows)
+        connection.execute(insert_into(Position), rows)
 
 
 # ---- a run and what it is made of ------------------------------------------------------------------------------------------
@@ -93,11 +91,13 @@ def add_config_version(session: Session, run_id: int, text: str, source: str) ->
 
 def ensure_instruments(session: Session, exchange: str, instruments: Sequence[Instrument]) -> None:
     """The grid of every symbol as it is now; decimals as text."""
+    names = [instrument.symbol for instrument in instruments]
+    query = select(InstrumentRow).where(
+        col(InstrumentRow.exchange) == exchange, col(InstrumentRow.symbol).in_(sorted(names))
+    )
+    known = {row.symbol: row for row in session.scalars(query)}
     for instrument in instruments:
-        query = select(InstrumentRow).where(
-            col(InstrumentRow.exchange) == exchange, col(InstrumentRow.symbol) == instrument.symbol
-        )
-        row = session.scalars(query).first() or InstrumentRow(exchange=exchange, symbol=instrument.symbol)  # type: ignore[call-arg]
+        row = known.get(instrument.symbol) or InstrumentRow(exchange=exchange, symbol=instrument.symbol)  # type: ignore[call-arg]
         for name in ("base", "quote", "kind"):
             setattr(row, name, getattr(instrument, name))
         for name in ("tick", "lot", "quantum", "min_qty", "min_notional", "maker", "taker"):
@@ -116,18 +116,17 @@ def ensure_slots(
     config_version_id: int | None = None,
 ) -> tuple[int, ...]:
     """A row for every slot, by key, with its parameters and source text; their ids in order."""
-    ids = []
+    known = {row.key: row for row in session.scalars(select(Slot).where(col(Slot.run_id) == run_id))}
+    rows = []
     for position, (slot, values, (text, digest)) in enumerate(zip(slots, params, sources, strict=True)):
-        query = select(Slot).where(col(Slot.run_id) == run_id, col(Slot.key) == slot.key)
-        row = session.scalars(query).first() or Slot(run_id=run_id, key=slot.key, state="enabled")  # type: ignore[call-arg]
+        row = known.get(slot.key) or Slot(run_id=run_id, key=slot.key, state="enabled")  # type: ignore[call-arg]
         row.position, row.label, row.strategy, row.symbol = position, slot.label, slot.strategy, slot.symbol
         row.timeframe_ms, row.params = slot.timeframe_ms, dict(values)
         row.source_text, row.source_hash, row.config_version_id = text, digest, config_version_id
         session.add(row)
-        session.flush()
-        assert row.id is not None
-        ids.append(row.id)
-    return tuple(ids)
+        session.flush()  # one by one: a row's id follows the order of the slots
+        rows.append(row)
+    return tuple(int(row.id or 0) for row in rows)
 
 
 def _now() -> int:

@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import col
 
 from db.asked import WRONG, asked_words, words_of_row
 from db.control import ALERT_COMMANDS, LIVE_COMMANDS
 from db.models import Command
 from db.server import away
 from engine.ledger import steering
+from engine.ledger.statements import table_of
 from engine.ledger.steering_rows import words_of_version
 from engine.runtime.hold import is_locked
 
 MOST = 200
 """Commands that are taken at once; the rest a moment later."""
+
+_C = table_of(Command).c
+_MINE = _C.run_id == bindparam("mine")
+_NEW = (
+    select(_C.id, _C.kind, asked_words())
+    .where(_C.state == "new", _C.kind.not_in((*ALERT_COMMANDS, *LIVE_COMMANDS)))
+    .order_by(_C.id)
+    .limit(bindparam("most"))
+)
+BY_NAME = _NEW.where(_MINE)
+NEW = _NEW.where(_MINE | _C.run_id.is_(None))
 
 
 def waiting(
@@ -27,17 +38,10 @@ def waiting(
     """(row id, kind, args) of what is new for `run_id`, or for no run by name unless `by_name`, and not yet `taken`: MOST of
     them at once, none while somebody locks the database or its server is away. A row that nobody can use has the words of
     db.asked."""
-    mine = col(Command.run_id) == run_id
-    query = (
-        select(col(Command.id), col(Command.kind), asked_words())
-        .where(col(Command.state) == "new", mine if by_name else mine | (col(Command.run_id).is_(None)))
-        .where(col(Command.kind).not_in((*ALERT_COMMANDS, *LIVE_COMMANDS)))
-        .order_by(col(Command.id))
-        .limit(MOST + len(taken))
-    )
+    wanted = {"mine": run_id, "most": MOST + len(taken)}
     try:
         with engine.connect() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(BY_NAME if by_name else NEW, wanted).all()
         new = [(row_id, kind, words_of_row(args)) for row_id, kind, args in rows if row_id not in taken]
         return [(n, kind, _whole(engine, run_id, kind, args)) for n, kind, args in new]
     except DBAPIError as error:

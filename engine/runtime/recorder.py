@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlmodel import col
 
 import engine as evenkeel
@@ -27,6 +27,7 @@ from engine.ledger import rows as ledger_rows
 from engine.ledger import write as ledger_write
 from engine.ledger.newest import newest_rows
 from engine.ledger.rows import Context
+from engine.ledger.statements import BEAT, DROP_SNAPSHOTS, KNOWN_ALERTS, insert_into
 from engine.ledger.steering_rows import write_steered
 from engine.market.starts import Start, Starts
 from engine.market.tape import Tape
@@ -282,31 +283,27 @@ class Recorder:
         keys = list(wanted)
         for start in range(0, len(keys), ALERTS_AT_ONCE):
             part = keys[start : start + ALERTS_AT_ONCE]
-            known = select(col(Alert.dedupe_key)).where(col(Alert.dedupe_key).in_(part))
-            old = set(connection.execute(known).scalars())
+            old = set(connection.execute(KNOWN_ALERTS, {"keys": part}).scalars())
             common = {"run_id": self.context.run_id, "state": "new", "created_ts": self.clock.wall_ms()}
             if fresh := [{**wanted[key], **common} for key in part if key not in old]:
-                connection.execute(insert(Alert), fresh)
+                connection.execute(insert_into(Alert), fresh)
 
     def _write_snapshot(self, connection: Connection, trader: Trader) -> None:
         position = self.tape.position
-        connection.execute(
-            insert(Snapshot).values(
-                run_id=self.context.run_id,
-                created_ts=self.clock.wall_ms(),
-                exchange_ts=trader.now,
-                tape_day=position.day,
-                tape_offset=position.offset,
-                tape_seq=position.seq,
-                layout=trader.machine.layout(),
-                kernel_hash=evenkeel.KERNEL_HASH,
-                state=trader.machine.snapshot(),
-                extra=trader.extra(),
-            )
-        )
-        mine = col(Snapshot.run_id) == self.context.run_id
-        newest = select(col(Snapshot.id)).where(mine).order_by(col(Snapshot.id).desc()).limit(SNAPSHOTS_KEPT)
-        connection.execute(delete(Snapshot).where(mine, col(Snapshot.id).not_in(newest)))
+        row = {
+            "run_id": self.context.run_id,
+            "created_ts": self.clock.wall_ms(),
+            "exchange_ts": trader.now,
+            "tape_day": position.day,
+            "tape_offset": position.offset,
+            "tape_seq": position.seq,
+            "layout": trader.machine.layout(),
+            "kernel_hash": evenkeel.KERNEL_HASH,
+            "state": trader.machine.snapshot(),
+            "extra": trader.extra(),
+        }
+        connection.execute(insert_into(Snapshot), row)
+        connection.execute(DROP_SNAPSHOTS, {"mine": self.context.run_id, "kept": SNAPSHOTS_KEPT})
 
     # ---- the heartbeat ---------------------------------------------------------------------------------------------------
     def beat(self, trader: Trader | None, vitals: Vitals, doors: Doors | None = None) -> bool:
@@ -346,9 +343,8 @@ class Recorder:
             "message": vitals.message,
         }
         run_id = self.context.run_id
-        changed = connection.execute(update(EngineStatus).where(col(EngineStatus.run_id) == run_id).values(**values))
-        if changed.rowcount == 0:
-            connection.execute(insert(EngineStatus).values(run_id=run_id, **values))
+        if connection.execute(BEAT, {"mine": run_id, **values}).rowcount == 0:
+            connection.execute(insert_into(EngineStatus), {"run_id": run_id, **values})
 
     def set_run(self, **values: Any) -> bool:
         """Change the run's own row; False if it cannot land, as `held` says."""

@@ -13,6 +13,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ _loaded: dict[tuple[Path, str], type[Strategy]] = {}  # a person's files by path
 
 def available() -> dict[str, Path]:
     """Every strategy's name and file, in order of names. Files are listed, not opened."""
-    found = {path.stem: path for folder in (_HERE, user_folder()) for path in _files(folder)}
+    found = dict(_ours()) | {path.stem: path for path in _files(user_folder())}
     return dict(sorted(found.items()))
 
 
@@ -84,6 +85,12 @@ def anew(strategy: Strategy) -> Strategy:
 def user_folder() -> Path:
     """The person's own strategies: under EVENKEEL_HOME, or my/ beside the program."""
     return Path(os.environ.get("EVENKEEL_HOME") or _HERE.parents[1] / "my").resolve() / "strategies"
+
+
+@cache
+def _ours() -> dict[str, Path]:
+    """Those that came with the program; they do not change under it."""
+    return {path.stem: path for path in _files(_HERE)}
 
 
 def _files(folder: Path) -> Iterator[Path]:

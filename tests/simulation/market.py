@@ -137,10 +137,11 @@ class _Walk:
     def _edge(self, minute: int) -> int:
         """The price at the beginning of a minute: waves of several lengths, so that any minute can be made alone."""
         if minute not in self._edges:
-            dice = random.Random(f"{self.name}:{minute // (8 * MINUTE)}")
-            knots = [dice.gauss(0, self.swing * 25) for _ in range(8)]
-            here = minute // MINUTE % 8
-            self._edges[minute] = max(int(self.cents * (1 + knots[here])), 100)
+            group = minute // (8 * MINUTE)
+            dice = random.Random(f"{self.name}:{group}")
+            for here in range(8):
+                knot = dice.gauss(0, self.swing * 25)
+                self._edges[group * 8 * MINUTE + here * MINUTE] = max(int(self.cents * (1 + knot)), 100)
         return self._edges[minute]
 
     def _minute(self, minute: int) -> dict[int, list[Print]]:

@@ -9,14 +9,28 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlmodel import col
 
-from db.models import CashFlow, ExternalTrade, Fill, Intent, Order, Position, Protection, Watermark
+from db.models import CashFlow, ExternalTrade, Fill, Intent, Order, Watermark
+from engine.ledger.statements import LIVE_STOPS, OPEN_POSITIONS, table_of
 from engine.venues.live.amounts import ZERO, exact
 from engine.venues.live.states import RESTING, TERMINAL, UNSURE
 from engine.venues.port import Seen, Side, Trade
 
+_MINE: Any = bindparam("mine")
+_INTENT, _MARK = table_of(Intent), table_of(Watermark)
+OPEN_INTENTS = (
+    select(_INTENT).where(_INTENT.c.run_id == _MINE, _INTENT.c.state.not_in(sorted(TERMINAL))).order_by(_INTENT.c.id)
+)
+WATERMARKS = select(_MARK).where(_MARK.c.run_id == _MINE)
+STORED = [
+    select(c.venue_trade_id).where(
+        c.run_id == _MINE, c.symbol == bindparam("symbol"), c.venue_trade_id.in_(bindparam("ids", expanding=True))
+    )
+    for c in (table_of(Fill).c, table_of(ExternalTrade).c)
+]
+"""Of these trades of a symbol, those that are booked."""
 Key = tuple[str, str]
 """A trade: its symbol and the venue's id."""
 
@@ -147,18 +161,13 @@ class Mirror:
 
     def read(self) -> None:
         """One consistent state of the database."""
-        self.stale = False
+        self.stale, mine = False, {"mine": self.run_id}
         with self.engine.connect() as connection:
-            rows = connection.execute(
-                select(Intent.__table__)  # type: ignore[attr-defined]
-                .where(col(Intent.run_id) == self.run_id, col(Intent.state).not_in(sorted(TERMINAL)))
-                .order_by(col(Intent.id))
-            ).all()
+            rows = connection.execute(OPEN_INTENTS, mine).all()
             self._landed(connection)
-            held = connection.execute(select(Position.__table__).where(col(Position.run_id) == self.run_id)).all()  # type: ignore[attr-defined]
-            live = (col(Protection.run_id) == self.run_id, col(Protection.state) == "live")
-            self.stops = list(connection.execute(select(Protection.__table__).where(*live)))  # type: ignore[attr-defined]
-            marks = connection.execute(select(Watermark.__table__).where(col(Watermark.run_id) == self.run_id))  # type: ignore[attr-defined]
+            held = connection.execute(OPEN_POSITIONS, mine).all()
+            self.stops = list(connection.execute(LIVE_STOPS, mine))
+            marks = connection.execute(WATERMARKS, mine)
             self.marks = {(row.stream, row.symbol): int(row.ts) for row in marks}
         self.intents = {row.client_order_id: self._open(row) for row in rows}
         self.positions = {row.slot_id: _held(row) for row in held}
@@ -224,10 +233,8 @@ def _held(row: Any) -> Held:
 
 def _stored(connection: Any, run_id: int, symbol: str, ids: list[str]) -> set[str]:
     found: set[str] = set()
-    tables: tuple[Any, ...] = (Fill, ExternalTrade)
-    for table in tables:
-        mine = (table.run_id == run_id) & (table.symbol == symbol)
-        for start in range(0, len(ids), 500):
-            query = select(table.venue_trade_id).where(mine, table.venue_trade_id.in_(ids[start : start + 500]))
-            found |= set(connection.execute(query).scalars())
+    for start in range(0, len(ids), 500):
+        wanted = {"mine": run_id, "symbol": symbol, "ids": ids[start : start + 500]}
+        for query in STORED:
+            found |= set(connection.execute(query, wanted).scalars())
     return found

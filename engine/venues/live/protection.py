@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import col
 
-from db.models import Position, Protection
+from db.models import Protection
 from engine.ledger.names import Context
+from engine.ledger.statements import LIVE_STOPS, OPEN_POSITIONS
 from engine.venues.live import ids
 from engine.venues.live.amounts import exact, nearest_down, text
 from engine.venues.live.gate import Gate
@@ -33,9 +34,9 @@ def is_live(connection: Connection, run_id: int, slot_id: int) -> bool:
 
 def sync(connection: Connection, context: Context, gate: Gate, now: int) -> None:
     """Positions and stops as they stand in this transaction: what is missing is made, what has moved is noted."""
-    mine = col(Protection.run_id) == context.run_id, col(Protection.state) == "live"
-    live = {row.slot_id: row for row in connection.execute(select(Protection.__table__).where(*mine))}  # type: ignore[attr-defined]
-    held = connection.execute(select(Position.__table__).where(col(Position.run_id) == context.run_id)).all()  # type: ignore[attr-defined]
+    mine = {"mine": context.run_id}
+    live = {row.slot_id: row for row in connection.execute(LIVE_STOPS, mine)}
+    held = connection.execute(OPEN_POSITIONS, mine).all()
     there = {row.slot_id: row for row in held}
     for slot_id, row in live.items():
         position = there.get(slot_id)

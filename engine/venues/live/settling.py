@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from db.asked import asked_words, words_of_row
 from db.control import LIVE_COMMANDS
 from db.models import Command
+from engine.ledger.statements import table_of
 from engine.venues.live.booker import Booker
 from engine.venues.port import Port, Seen, Unknown
 
 READ_MS = 500
+_C = table_of(Command).c
+WAITING = (
+    select(_C.id, asked_words())
+    .where(_C.run_id == bindparam("mine"), _C.state == "new", _C.kind.in_(LIVE_COMMANDS))
+    .order_by(_C.id)
+)
 
 
 class Settler:
@@ -41,15 +48,12 @@ class Settler:
         return False
 
     def _waiting(self) -> list[tuple[int, dict[str, Any]]]:
-        query = (
-            select(col(Command.id), asked_words())
-            .where(col(Command.run_id) == self.run_id, col(Command.state) == "new")
-            .where(col(Command.kind).in_(LIVE_COMMANDS))
-            .order_by(col(Command.id))
-        )
         try:
             with self.engine.connect() as connection:
-                return [(int(number), words_of_row(args)) for number, args in connection.execute(query)]
+                return [
+                    (int(number), words_of_row(args))
+                    for number, args in connection.execute(WAITING, {"mine": self.run_id})
+                ]
         except SQLAlchemyError:
             return []  # locked: it is read again
 
