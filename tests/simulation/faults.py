@@ -20,6 +20,13 @@ INSERT = (
 )
 
 
+def fits(name: str, kind: str) -> bool:
+    """Whether a storage call of this name can fail so: only what writes needs room, only transactions wait for a lock."""
+    if kind == "full":
+        return name in WRITES or not name.startswith("sql")
+    return kind == "broken" or name in ("sql BEGIN", "sql COMMIT")
+
+
 class Faults:
     """The faults of one run; everything is drawn from its plan's chances."""
 
@@ -114,24 +121,24 @@ class Faults:
         if self.fail_at is not None:
             number, kind = self.fail_at
             if self.calls == number:
+                if kind == "full":  # it stays so for a while
+                    self.full_until = self.simulation.time.now + 8000
                 self._fail(name, kind)
-            return
         if self.simulation.time.now < self.full_until:
             self._fail(name, "full")
         elif self.dice.random() < self.chances.broken:
             self._fail(name, self.dice.choice(("broken", "busy")))
 
     def _fail(self, name: str, kind: str) -> None:
+        if not fits(name, kind):
+            return
         statement = name.startswith("sql")
-        if kind == "full" and (name in WRITES or not statement):
-            self._say("storage")
-            raise sqlite3.OperationalError("database or disk is full") if statement else full(name)
-        if kind == "broken":
-            self._say("storage")
-            raise sqlite3.OperationalError("disk I/O error") if statement else broken(name)
-        if kind == "busy" and name in ("sql BEGIN", "sql COMMIT"):
-            self._say("busy")
+        self._say("busy" if kind == "busy" else "storage")
+        if kind == "busy":
             raise sqlite3.OperationalError("database is locked")
+        if kind == "full":
+            raise sqlite3.OperationalError("database or disk is full") if statement else full(name)
+        raise sqlite3.OperationalError("disk I/O error") if statement else broken(name)
 
     # ---- ends ------------------------------------------------------------------------------------------------------
     def between_lives(self) -> None:
