@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,11 @@ def engine(tmp_path: Path, place: Market, monkeypatch: pytest.MonkeyPatch) -> Li
     return living(tmp_path / "data", place)
 
 
-def test_a_signal_stops_it_in_good_order(engine: Living, place: Market) -> None:
+def test_a_second_engine_is_refused_and_a_signal_stops_the_first_in_good_order(engine: Living, place: Market) -> None:
     with engine.running() as process:
+        engine.until("SELECT state = 'running' FROM engine_status", process)
+        refused(run(engine.folder, engine.config.read_text()), 74, f"process {process.pid}", "stop it first")
+        assert process.poll() is None, "the first one must not care"
         engine.until_end(process)
         engine.until(HOLDING, process)
         code = stopped(process)
@@ -45,33 +49,32 @@ def test_a_signal_stops_it_in_good_order(engine: Living, place: Market) -> None:
     prove(engine.folder, place.truth())
 
 
-def test_a_second_signal_ends_it_at_once_and_loses_nothing(engine: Living, place: Market) -> None:
-    """Its last commit is made to wait by a lock, so that there is something to interrupt."""
+def test_a_stop_while_the_database_is_locked_loses_nothing(engine: Living, place: Market) -> None:
+    """First by one signal, then by two: the second ends at once what waits for the lock. A third life proves both."""
     with engine.running() as process:
         engine.until(HOLDING, process)
-        with sqlite3.connect(engine.folder / "evenkeel.db", isolation_level=None) as held:
-            held.execute("BEGIN IMMEDIATE")
+        with locked(engine):
+            code = stopped(process)
+    assert code == 0, engine.last_words()
+    assert "on the tape" in engine.last_words()
+    with engine.running() as process:
+        engine.until(f"SELECT state = 'running' AND pid = {process.pid} FROM engine_status", process)
+        with locked(engine):
             process.send_signal(signal.SIGTERM)
             _until(lambda: "stopping:" in engine.last_words(), 20, "it did not notice the signal")
             code = stopped(process)
-            held.execute("ROLLBACK")
     assert code == 128 + signal.SIGTERM
     engine.finish()
     counts = prove(engine.folder, place.truth())
     assert counts["fills"] >= 1
 
 
-def test_a_stop_while_the_database_is_locked_loses_nothing(engine: Living, place: Market) -> None:
-    with engine.running() as process:
-        engine.until(HOLDING, process)
-        with sqlite3.connect(engine.folder / "evenkeel.db", isolation_level=None) as held:
-            held.execute("BEGIN IMMEDIATE")
-            code = stopped(process)
-            held.execute("ROLLBACK")
-    assert code == 0, engine.last_words()
-    assert "on the tape" in engine.last_words()
-    engine.finish()
-    prove(engine.folder, place.truth())
+@contextmanager
+def locked(engine: Living) -> Iterator[None]:
+    with closing(sqlite3.connect(engine.folder / "evenkeel.db", isolation_level=None)) as held:
+        held.execute("BEGIN IMMEDIATE")
+        yield
+        held.execute("ROLLBACK")
 
 
 def run(folder: Path, config: str, **words: str) -> subprocess.CompletedProcess[str]:
@@ -91,22 +94,17 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
         assert word in last, done.stderr
 
 
-def test_a_second_engine_is_refused(engine: Living) -> None:
-    with engine.running() as process:
-        engine.until("SELECT state = 'running' FROM engine_status", process)
-        config = engine.config.read_text()
-        refused(run(engine.folder, config), 74, f"process {process.pid}", "stop it first")
-        assert process.poll() is None, "the first one must not care"
-        assert stopped(process) == 0
-
-
-def test_a_database_of_another_program_is_refused_and_left_alone(engine: Living) -> None:
-    path = engine.folder / "evenkeel.db"
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "evenkeel.db"
     with sqlite3.connect(path) as raw:
         raw.execute("CREATE TABLE recipes (name TEXT)")
         raw.execute("INSERT INTO recipes VALUES ('bread')")
     before = path.read_bytes()
-    refused(run(engine.folder, engine.config.read_text()), 74, "evenkeel.db")
+    refused(
+        run(tmp_path, '[run]\nbase_url = "http://127.0.0.1:1"\nws_url = "ws://127.0.0.1:1/"\n[[slots]]\n'),
+        74,
+        "evenkeel.db",
+    )
     assert path.read_bytes() == before
 
 
