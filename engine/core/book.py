@@ -23,7 +23,7 @@ from engine.core.codes import (
     TRAIL,
 )
 from engine.core.costs import fee_of, level_above, level_below, notional_of
-from engine.core.jit import ZERO, helper
+from engine.core.jit import BY_RATE, ZERO, helper
 from engine.core.layout import FILL_LOG, K_FILL, K_TRADE, TRADE_LOG
 from engine.core.log import log_entry, log_exit, next_row
 from engine.core.money import mul_div
@@ -120,12 +120,12 @@ def _log_fill(account, log, i, order, side, purpose, maker, qty, price, base, no
 def book_fill(account, slot, symbol, log, i, entry, qty, price, base, venue_fee, purpose, maker, ts, kind_price):
     """Book `qty` lots at `price` for slot i's entry (1) or exit (0) order.
 
-    venue_fee >= 0 is the fee a venue reported; else it is notional x the instrument's maker or taker rate. kind_price: the
+    venue_fee is the fee a venue reported, below zero a rebate; BY_RATE: notional x the instrument's rate. kind_price: the
     price the kind assumption would have given an ambiguous exit, 0 if it is not ambiguous.
     """
     notional = notional_of(symbol, price, qty)
     fee = venue_fee
-    if fee < 0:
+    if fee == BY_RATE:
         fee = fee_of(notional, symbol["maker"] if maker == 1 else symbol["taker"])
     side = slot["q_entry"] if entry == 1 else -slot["direction"]
     account["cash"] -= side * notional + fee

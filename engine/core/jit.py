@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ZERO, ONE, MINUS_ONE = np.int64(0), np.int64(1), np.int64(-1)
 NO_VALUE = np.float64(0.0)
+BY_RATE = np.int64(-(2**62))
+"""In place of a fee: nobody has reported one, it is notional x rate."""
 
 
 def entry(function: F) -> F:

@@ -183,7 +183,7 @@ class Machine:
     def venue_fill(
         self, slot: int, entry: bool, qty: int, price: int, fee: int, ts: int, maker: bool = False
     ) -> Reports:
-        """A venue filled `qty` lots of the slot's entry or exit order at `price` ticks for `fee` quanta."""
+        """A venue filled `qty` lots of the slot's entry or exit order at `price` ticks for `fee` quanta (< 0: a rebate)."""
         kernel.venue_fill(*self._state, self._logs.words, slot, int(entry), qty, price, fee, int(maker), ts)
         return self._logs.take(self.account)
 

@@ -37,7 +37,7 @@ from engine.core.codes import (
 )
 from engine.core.costs import fee_of, notional_of, open_price, slipped
 from engine.core.decide import stop_distance_of
-from engine.core.jit import MINUS_ONE, NO_VALUE, ONE, ZERO, helper
+from engine.core.jit import BY_RATE, MINUS_ONE, NO_VALUE, ONE, ZERO, helper
 from engine.core.log import log_entry, log_event
 from engine.core.money import mul_div_floor
 from engine.core.protect import absorb_bar, move_stop, stop_touched
@@ -101,7 +101,7 @@ def _fill_exit(account, slot, symbol, log, i, ts):
         return
     base = open_price(symbol, -slot["direction"])
     price = slipped(base, -slot["direction"], symbol["slippage"])
-    book_fill(account, slot, symbol, log, i, ZERO, slot["qty"], price, base, MINUS_ONE, purpose, ZERO, ts, ZERO)
+    book_fill(account, slot, symbol, log, i, ZERO, slot["qty"], price, base, BY_RATE, purpose, ZERO, ts, ZERO)
 
 
 @helper
@@ -141,7 +141,7 @@ def _try_entry(account, slots, symbols, log, i, ts):
         cancel_entry(account, slot, log, i, R_MOVED, ts)
         return
     slot["fresh_limit"] = maker
-    book_fill(account, slot, symbol, log, i, ONE, slot["q_qty"], price, base, MINUS_ONE, ENTRY, maker, ts, ZERO)
+    book_fill(account, slot, symbol, log, i, ONE, slot["q_qty"], price, base, BY_RATE, ENTRY, maker, ts, ZERO)
 
 
 @helper
@@ -183,7 +183,7 @@ def exit_protected(account, slot, symbol, log, i, purpose, base, kind_price, ts)
     price = base
     if purpose != TARGET:
         price = slipped(base, -slot["direction"], symbol["slippage"])
-    book_fill(account, slot, symbol, log, i, ZERO, slot["qty"], price, base, MINUS_ONE, purpose, maker, ts, kind_price)
+    book_fill(account, slot, symbol, log, i, ZERO, slot["qty"], price, base, BY_RATE, purpose, maker, ts, kind_price)
     return True
 
 

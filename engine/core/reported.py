@@ -120,7 +120,7 @@ def _fill(machine: Machine, i: int, event: list[Any], ts: int) -> Told:
 
 
 Fill = tuple[int, int, int, int, bool]
-"""Lots, price in ticks, fee in quanta, ts, maker."""
+"""Lots, price in ticks, fee in quanta (below zero: a rebate), ts, maker."""
 
 
 def _may_enter(machine: Machine, i: int, side: int) -> bool:

@@ -51,6 +51,8 @@ class Product:
 
 def decimal(units: int, digits: int) -> str:
     """`units` of 10**-digits as exact decimal text without an exponent; trailing zeros are dropped."""
+    if units < 0:
+        return f"-{decimal(-units, digits)}"
     if not digits:
         return str(units)
     text = str(units).zfill(digits + 1)

@@ -113,7 +113,8 @@ class Seen:
 class Trade:
     """One execution. `trade_id` is unique for the venue, account and symbol. `fee` > 0 is paid, < 0 a rebate.
 
-    `client_id` is "" where the venue tells only `venue_id` with its trades.
+    `client_id` is "" where the venue tells only `venue_id` with its trades. `fee_value`: a fee in a coin that is neither side
+    of the market, in quote currency by the venue's own price of that coin at the trade; None where it names no price.
     """
 
     trade_id: str
@@ -127,6 +128,7 @@ class Trade:
     fee_currency: str
     maker: bool
     ts: int
+    fee_value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,12 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A market's precision and minimums, as the venue tells them. 0 = the venue names none (`max_qty`: no maximum)."""
+    """A market's precision and minimums, as the venue tells them. 0 = the venue names none (`max_qty`: no maximum).
+
+    `market_...` are those of orders at the market's price, as far as they are closer; `market_notional`: whether the least
+    notional holds for them too. `max_notional` holds for both. `max_orders` and `max_stops`: how many may be open at once.
+    `buy_band`, `sell_band`: (least, most) of a limit as multiples of the market's mean price.
+    """
 
     symbol: str
     base: str
@@ -161,6 +168,24 @@ class Rules:
     max_qty: Decimal
     min_notional: Decimal
     trading: bool
+    market_lot: Decimal = Decimal(0)
+    market_min: Decimal = Decimal(0)
+    market_max: Decimal = Decimal(0)
+    market_notional: bool = True
+    max_notional: Decimal = Decimal(0)
+    max_orders: int = 0
+    max_stops: int = 0
+    buy_band: tuple[Decimal, Decimal] | None = None
+    sell_band: tuple[Decimal, Decimal] | None = None
+
+    def lot_of(self, market: bool) -> Decimal:
+        """The step of a quantity, for orders at the market's price or others."""
+        return max(self.lot, self.market_lot) if market else self.lot
+
+    def most_of(self, market: bool) -> Decimal:
+        """The largest quantity of one order; 0: no maximum."""
+        known = [one for one in (self.max_qty, self.market_max if market else Decimal(0)) if one]
+        return min(known, default=Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)

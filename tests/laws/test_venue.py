@@ -144,7 +144,7 @@ def entering(**protection: Any) -> Machine:
 def test_an_entry_in_parts_is_one_position_at_the_average_price() -> None:
     machine = entering(stop=0.1)
     reserved = int(machine.account["reserved"][0])
-    first = machine.venue_fill(0, True, 2_000, 100, 200_000, DAY0 + MINUTE + 10)
+    first = machine.venue_fill(0, True, 2_000, 100, -20_000, DAY0 + MINUTE + 10)
     assert codes.ORDER_STATES[first.orders["state"][0]] == "partial"
     assert machine.slots["stop"][0] == 90
     assert codes.STATUSES[machine.slots["status"][0]] == "entering"
@@ -152,10 +152,10 @@ def test_an_entry_in_parts_is_one_position_at_the_average_price() -> None:
     last = machine.venue_fill(0, True, 3_000, 105, 315_000, DAY0 + MINUTE + 20)
     assert codes.ORDER_STATES[last.orders["state"][0]] == "filled"
     row = machine.slots[0]
-    assert (row["qty"], row["entry_price"], row["entry_notional"], row["fees"]) == (5_000, 103, 515_000_000, 515_000)
+    assert (row["qty"], row["entry_price"], row["entry_notional"], row["fees"]) == (5_000, 103, 515_000_000, 295_000)
     assert row["stop"] == 93  # 103 less ten per cent, to the nearest tick
     assert machine.account["reserved"][0] == 0
-    assert machine.account["cash"][0] == 1_000_000_000 - 515_000_000 - 515_000
+    assert machine.account["cash"][0] == 1_000_000_000 - 515_000_000 - 295_000  # the first part paid a rebate
 
 
 def test_while_an_order_is_out_the_slot_takes_no_decision() -> None:

@@ -107,13 +107,18 @@ class Public:
         step = STEPS.get(request.params.get("interval", ""))
         if step is None:
             raise Wrong(-1120, "Invalid interval.")
-        if not isinstance(prices, MarketPrices):
-            return []
         limit = min(int(request.params.get("limit", 500)), MOST_CANDLES)
-        end = min(int(request.params.get("endTime", request.now)) + 1, request.now)
+        end = min(int(request.params.get("endTime", request.now)), request.now) + 1
         begin = int(request.params.get("startTime", end - limit * step))
         end = min(end, -(-begin // step) * step + limit * step)
+        if not isinstance(prices, MarketPrices):
+            return [self._flat(one, step, ts) for ts in range(-(-begin // step) * step, end, step)]
         return Told(prices.market).klines(one, step, begin, end, request.now)
+
+    def _flat(self, one: Instrument, step: int, ts: int) -> list[Any]:
+        """Where somebody sets the prices nothing is printed: a candle is the price that stood when it opened."""
+        now = self.venue.standing(one, ts)
+        return [ts, *[words.price(one, now.price)] * 4, "0", ts + step - 1, "0", 0, "0", "0", "0"]
 
 
 def instrument(venue: Venue, request: Request) -> Instrument:
@@ -150,7 +155,10 @@ def _symbol(one: Instrument) -> dict[str, Any]:
             {"filterType": "MARKET_LOT_SIZE", **lot},
             {"filterType": "NOTIONAL", "minNotional": fixed(one.least_notional, 8), "applyMinToMarket": True,
              "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            {"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
+             "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 0},
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": words.MOST_ORDERS},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": words.MOST_STOPS},
         ],
         "permissions": [], "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": ["EXPIRE_MAKER"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.sandbox.trading import binance_words as words
 from engine.sandbox.trading.binance_market import instrument
-from engine.sandbox.trading.binance_words import Wrong
+from engine.sandbox.trading.binance_words import BAND, MOST_ORDERS, MOST_STOPS, Wrong
 from engine.sandbox.trading.matching import Matching
 from engine.sandbox.trading.orders import Seen, seen, shown
 from engine.sandbox.trading.terms import BUY, DIGITS, SELL, Ask, Instrument, Kind, Life, Order, Refusal, atoms, uuid
@@ -58,6 +58,7 @@ class Trading:
     def place(self, request: Request) -> Any:
         form = request.params.get("newOrderRespType", "")
         ask = self._ask(request)
+        self._filtered(ask)
         try:
             order = self.matching.place(ask)
         except Refusal as refusal:
@@ -118,6 +119,18 @@ class Trading:
             ask.stop, ask.stop_up = _ticks(one, "stopPrice", _needed(params, "stopPrice")), ask.side == BUY
         ask.life = _life(params, name)
         return ask
+
+    def _filtered(self, ask: Ask) -> None:
+        """The market's filters beyond its grid: how far a limit may be from the price, how many orders may be open."""
+        if ask.limit:
+            low, high = (self.venue.standing(ask.instrument, self.venue.now).price * share // 10 for share in BAND)
+            if not low <= ask.limit <= high:
+                raise Wrong(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
+        mine = [order for order in self.venue.orders.open.values() if order.instrument is ask.instrument]
+        if len(mine) >= MOST_ORDERS:
+            raise Wrong(-1013, "Filter failure: MAX_NUM_ORDERS")
+        if ask.stop and sum(order.ask.stop > 0 for order in mine) >= MOST_STOPS:
+            raise Wrong(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
 
     # --- look-ups ----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,11 @@ from engine.sandbox.trading.wire import Answer, answer
 TYPES = {"market": "MARKET", "limit": "LIMIT", "stop": "STOP_LOSS", "stop_limit": "STOP_LOSS_LIMIT"}
 STATES = {"filled": "FILLED", "cancelled": "CANCELED", "expired": "EXPIRED", "rejected": "REJECTED"}
 
+MOST_ORDERS, MOST_STOPS = 200, 5
+"""Open in one market at a time."""
+BAND = (2, 50)
+"""A limit is at least and at most so many tenths of the price."""
+
 
 class Wrong(Exception):
     """An error answer: code, HTTP status, words, and headers where it has any."""

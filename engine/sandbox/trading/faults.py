@@ -32,7 +32,8 @@ class TradeFault(BaseModel):
 
     `delay`: ms, the most; drawn down to `least` where that is given. `how` a request without an answer ends: in silence,
     or by a reset. `status` of `error` (ban: of its first answer); `done`: whether the exchange acted all the same (drawn
-    unless given). `pieces`: the most pieces of a fill. `maker`, `taker`: new fee rates (0.006). `asset`, `amount`: of a
+    unless given). `pieces`: the most pieces of a fill. `maker`, `taker`: new fee rates (0.006; a maker's may be a rebate, below
+    zero), with `asset` paid in that coin while there is any. `asset`, `amount`: of a
     person's deposit, withdrawal or market order; `market`: its market, the one that `halt` closes, and the one whose lot
     becomes `step` times as coarse by `grid`.
     """
@@ -53,7 +54,7 @@ class TradeFault(BaseModel):
     status: int = Field(503, ge=400, le=599)
     done: bool | None = None
     pieces: int = Field(5, ge=1, le=50)
-    maker: str = Field("0.006", pattern=r"^0(\.\d{1,6})?$")
+    maker: str = Field("0.006", pattern=r"^-?0(\.\d{1,6})?$")
     taker: str = Field("0.012", pattern=r"^0(\.\d{1,6})?$")
     asset: str = ""
     amount: str = Field("0", pattern=r"^\d{1,12}(\.\d{1,12})?$")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.sandbox.trading.books import Account
 from engine.sandbox.trading.orders import Orders
 from engine.sandbox.trading.prices import Standing
-from engine.sandbox.trading.terms import DIGITS, Ask, Fill, Order, Refusal
+from engine.sandbox.trading.terms import DIGITS, Ask, Fill, Instrument, Order, Refusal
 from engine.sandbox.trading.venue import MILLION, Venue, crosses
 
 Cut = Callable[[Order, int], tuple[list[int], int, bool]]
@@ -145,28 +146,46 @@ class Matching:
         value, coins = one.value(ticks, lots), one.coins(lots)
         share = venue.maker if maker else venue.taker
         in_base = ask.side > 0 and venue.rules.fee_on == "received"
-        fee = _rounded((coins if in_base else value) * share, venue.rules.fee_digits)
         words = f"fill {len(self.orders.fills) + 1}"
         move = venue.books.move
+        beside = self._fee_beside(one, value * share, ts)
+        paid_in = beside[0] if beside else one.base if in_base else one.quote
+        fee = beside[1] if beside else _rounded((coins if in_base else value) * share, venue.rules.fee_digits)
+        of_base, of_quote = (fee if not beside and paid_in == asset else 0 for asset in (one.base, one.quote))
         if ask.side > 0:
-            self._pay(order, value + (0 if in_base else fee), lots, ts)
+            self._pay(order, value + of_quote, lots, ts)
             move(ts, one.quote, "held", "market", value, words)
-            move(ts, one.base, "market", "free", coins - (fee if in_base else 0), words)
-            move(ts, one.base if in_base else one.quote, "market" if in_base else "held", "fees", fee, words)
+            move(ts, one.base, "market", "free", coins - of_base, words)
         else:
             move(ts, one.base, "held", "market", coins, words)
             order.hold -= coins
-            move(ts, one.quote, "market", "free", value - fee, words)
-            move(ts, one.quote, "market", "fees", fee, words)
+            move(ts, one.quote, "market", "free", value - of_quote, words)
+        source: Account = "free" if beside else "held" if ask.side > 0 and not in_base else "market"
+        if fee >= 0:
+            move(ts, paid_in, source, "fees", fee, words)
+        else:  # a rebate comes from there
+            move(ts, paid_in, "fees", source, -fee, words)
         number = len(self.orders.fills) + 1
         serial = len(self.orders.fills_in(one.name)) + 1
-        made = Fill(number, serial, order, ts, ticks, lots, value, fee, one.base if in_base else one.quote, maker)
+        made = Fill(number, serial, order, ts, ticks, lots, value, fee, paid_in, maker)
         order.fills.append(made)
         order.filled += lots
         self.orders.add_fill(made)
         if order.filled >= ask.lots:
             venue.close(order, "filled", ts)
         return made
+
+    def _fee_beside(self, one: Instrument, fee: int, ts: int) -> tuple[str, int] | None:
+        """(coin, atoms) of a fee of `fee` millionths of an atom of quote currency, where it is paid in a coin that is no side of
+        the market and of which there is enough."""
+        venue, coin = self.venue, self.venue.fee_coin
+        if not coin or fee <= 0 or coin in (one.base, one.quote):
+            return None
+        of = next((each for each in venue.instruments.values() if (each.base, each.quote) == (coin, one.quote)), None)
+        if of is None:
+            return None
+        amount = _rounded(fee * 10**of.price_digits // venue.standing(of, ts).price, venue.rules.fee_digits)
+        return (coin, amount) if venue.books.balance(coin, "free") >= amount else None
 
     def _pay(self, order: Order, cost: int, lots: int, ts: int) -> None:
         """Brings what a purchase costs to the held account: from its hold, else from what is free."""

@@ -25,8 +25,9 @@ class Trouble:
         made = self.faults.add(fault, self.venue.now)
         begin = made.at or 0
         if made.kind == "fee":
-            usual = (self.venue.rules.maker, self.venue.rules.taker)
-            self._between(made, lambda: self._charge(rate(made.maker), rate(made.taker)), lambda: self._charge(*usual))
+            usual = (self.venue.rules.maker, self.venue.rules.taker, "")
+            new = (rate(made.maker), rate(made.taker), made.asset)
+            self._between(made, lambda: self._charge(*new), lambda: self._charge(*usual))
         elif made.kind == "grid" and made.market in self.venue.instruments:
             self._between(made, lambda: self._grid(made.market, made.step), lambda: self._grid(made.market, 1))
         elif made.kind in PERSON and made.probability >= 1:
@@ -45,8 +46,8 @@ class Trouble:
         if fault.seconds is not None:
             self.venue.at(fault.end, lambda _ts: off())
 
-    def _charge(self, maker: int, taker: int) -> None:
-        self.venue.maker, self.venue.taker = maker, taker
+    def _charge(self, maker: int, taker: int, coin: str) -> None:
+        self.venue.maker, self.venue.taker, self.venue.fee_coin = maker, taker, coin
 
     def _grid(self, market: str, step: int) -> None:
         self.venue.instruments[market].step = step

@@ -46,6 +46,7 @@ class Venue:
         self.name, self.prices, self.rules, self.seed = name, prices, rules, seed
         self.instruments = {one.name: one for one in instruments}
         self.maker, self.taker = rules.maker, rules.taker
+        self.fee_coin = ""  # fees are paid in it while there is any
         self.books, self.orders = Books(), Orders()
         self.transfers: list[Transfer] = []
         self.now = 0

@@ -204,7 +204,10 @@ def whole(listed: list[Row]) -> None:
 def rules_of(market: Row, symbol: str) -> Rules:
     by_kind = {text(f, "filterType"): f for f in rows(market.get("filters"))}
     lot, tick = row(by_kind.get("LOT_SIZE")), row(by_kind.get("PRICE_FILTER"))
-    money = by_kind.get("NOTIONAL") or by_kind.get("MIN_NOTIONAL")
+    market_lot = by_kind.get("MARKET_LOT_SIZE", {})
+    money, band = by_kind.get("NOTIONAL") or by_kind.get("MIN_NOTIONAL") or {}, by_kind.get("PERCENT_PRICE_BY_SIDE", {})
+    both = by_kind.get("PERCENT_PRICE", {})
+    applies = money.get("applyMinToMarket", money.get("applyToMarket", True))
     return Rules(
         symbol,
         text(market, "baseAsset"),
@@ -213,6 +216,33 @@ def rules_of(market: Row, symbol: str) -> Rules:
         positive(lot, "stepSize"),
         amount(lot, "minQty"),
         amount(lot, "maxQty"),
-        amount(money, "minNotional") if money else Decimal(0),
+        _told(money, "minNotional"),
         market.get("status") == "TRADING" and market.get("isSpotTradingAllowed", True) is not False,
+        _told(market_lot, "stepSize"),
+        _told(market_lot, "minQty"),
+        _told(market_lot, "maxQty"),
+        applies is not False,
+        _told(money, "maxNotional"),
+        int(_told(by_kind.get("MAX_NUM_ORDERS", {}), "maxNumOrders")),
+        int(_told(by_kind.get("MAX_NUM_ALGO_ORDERS", {}), "maxNumAlgoOrders")),
+        _band(band, "bidMultiplier") or _band(both, "multiplier"),
+        _band(band, "askMultiplier") or _band(both, "multiplier"),
     )
+
+
+def _told(of: Row, key: str) -> Decimal:
+    """A filter's figure; 0 where the market has no such filter."""
+    return amount(of, key) if key in of else Decimal(0)
+
+
+def _band(of: Row, name: str) -> tuple[Decimal, Decimal] | None:
+    return (positive(of, f"{name}Down"), positive(of, f"{name}Up")) if f"{name}Up" in of else None
+
+
+def opening_of(klines: list[object]) -> Decimal | None:
+    """The opening price of a list of at most one kline; None of an empty one."""
+    if not klines:
+        return None
+    if len(klines) != 1 or not isinstance(klines[0], list) or len(klines[0]) < 5:
+        raise Garbled("not the one kline asked for")
+    return positive({"open": klines[0][1]}, "open")

@@ -10,11 +10,14 @@ No protocol of orders here, and no configuration.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import TypeVar
 
 from engine.venues.adapters._binance_table import (
     PAGE,
     market_of,
+    opening_of,
     order_id,
     order_of,
     refused,
@@ -65,6 +68,7 @@ EXPIRY_MS = 5000
 DAY_MS = 86_400_000
 FLOW_WINDOW_MS = 89 * DAY_MS
 PAGES = 400
+MINUTE_MS, KEPT_PRICES, TRIES = 60_000, 1000, 4
 
 Told = TypeVar("Told", bound=Seen | Trade)
 
@@ -95,6 +99,8 @@ class Adapter:
             pace_ms=0 if transport else PACE_MS,
             options={"recvWindow": EXPIRY_MS},
         )
+        self._prices: dict[tuple[str, str, int], Decimal | None] = {}
+        self._untold = 0
 
     # -- orders out
 
@@ -170,8 +176,51 @@ class Adapter:
 
     @told
     def trades_since(self, symbol: str, ts: int) -> list[Trade]:
-        found = self._windows("privateGetMyTrades", symbol, ts, lambda each: trade_of(each, symbol))
+        found = self._windows("privateGetMyTrades", symbol, ts, lambda each: self._valued(trade_of(each, symbol)))
         return sorted((t for t in found.values() if t.ts >= ts), key=lambda t: (t.ts, t.trade_id))
+
+    def _valued(self, trade: Trade) -> Trade:
+        """With a fee in a third coin (BNB) also in quote currency, by the opening price of the coin's minute of the trade: a
+        figure that is the same whenever it is asked for."""
+        base, _, quote = trade.symbol.partition("/")
+        if trade.fee_currency in (base, quote) or not trade.fee:
+            return trade
+        key = (trade.fee_currency, quote, trade.ts // MINUTE_MS)
+        if key not in self._prices:
+            if len(self._prices) > KEPT_PRICES:
+                self._prices.clear()
+            self._prices[key] = self._asked(trade.fee_currency, quote, trade.ts)
+        price = self._prices[key]
+        return trade if price is None else replace(trade, fee_value=trade.fee * price)
+
+    def _asked(self, coin: str, quote: str, ts: int) -> Decimal | None:
+        """The price; a venue that does not tell it keeps a trade out of the books for a few questions, not for ever."""
+        try:
+            found = self._price(coin, quote, ts)
+        except (Nothing, Garbled):
+            self._untold += 1
+            if self._untold < TRIES:
+                raise
+            found = None
+        self._untold = 0
+        return found
+
+    def _price(self, coin: str, quote: str, ts: int) -> Decimal | None:
+        """One coin in quote currency at `ts`, from the market of the two in either direction; None: there is none."""
+        straight = self._opening(coin + quote, ts)
+        if straight is not None:
+            return straight
+        turned = self._opening(quote + coin, ts)
+        return 1 / turned if turned else None
+
+    def _opening(self, market: str, ts: int) -> Decimal | None:
+        """The open of the minute of `ts`, or of the last one before it that has any; None: no such market, or nothing then."""
+        answer = self.client.ask("publicGetKlines", {"symbol": market, "interval": "1m", "endTime": ts, "limit": 1})
+        if answer.status == 400 and isinstance(answer.data, dict) and str(answer.data.get("code")) == "-1121":
+            return None
+        if not answer.good or not isinstance(answer.data, list):
+            raise Nothing(Unknown(answer.why, answer.wait_ms))
+        return opening_of(answer.data)
 
     def _windows(self, method: str, symbol: str, ts: int, read: Callable[[Row], Told]) -> dict[str, Told]:
         """All rows from `ts` to now, in windows of a day.

@@ -1,7 +1,8 @@
 """Quantities and money between the venue's decimals and the books' integers. Pure; what cannot be held is rounded down.
 
 A fee in the bought coin makes the position smaller, not the cash: what is booked is what can be sold again, and the cash is the
-venue's to the quantum.
+venue's to the quantum. A fee in any other coin is booked as money, by the venue's price of that coin at the trade; a rebate is a
+fee below zero.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from engine.core.types import Instrument
 from engine.venues.port import Rules, Trade
 
 ZERO = Decimal(0)
+LARGEST_FEE = Decimal("0.05")
+"""Of a trade's worth. More is a wrong price of the coin that it was paid in."""
 
 
 def text(value: Decimal) -> str:
@@ -44,30 +47,65 @@ def nearest_down(price: Decimal, step: Decimal, *, up: bool = False) -> Decimal:
     return (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step
 
 
-def too_small(qty: Decimal, price: Decimal, rules: Rules | None) -> str:
-    """Why the venue would not take `qty` at about `price`; "" if it would, or names no minimum."""
+def too_small(qty: Decimal, price: Decimal, rules: Rules | None, market: bool = False) -> str:
+    """Why the venue would not take `qty` at about `price`; "" if it would, or names no minimum. `market`: at its price."""
     if qty <= 0:
         return "nothing is left to send"
     if rules is None:
         return ""
-    if qty < rules.min_qty:
-        return f"{text(qty)} is below the venue's minimum of {text(rules.min_qty)}"
-    if price and qty * price < rules.min_notional:
+    least = max(rules.min_qty, rules.market_min) if market else rules.min_qty
+    if qty < least:
+        return f"{text(qty)} is below the venue's minimum of {text(least)}"
+    if price and qty * price < rules.min_notional and (rules.market_notional or not market):
         return f"{text(qty)} at {text(price)} is below the venue's minimum of {text(rules.min_notional)} {rules.quote}"
     return ""
+
+
+def fitted(qty: Decimal, rules: Rules, market: bool) -> Decimal:
+    """As much of a quantity as one order may have, on the venue's grid."""
+    most = rules.most_of(market)
+    return down(min(qty, most) if most else qty, rules.lot_of(market))
+
+
+def too_many(stops: int, rules: Rules | None) -> str:
+    """Why no position is opened where the venue would not keep one more stop in the market; "" where it would."""
+    most = rules.max_stops if rules is not None else 0
+    return f"the exchange keeps at most {most} stops in a market" if most and stops >= most else ""
 
 
 def booked(trade: Trade, instrument: Instrument) -> tuple[int, int, int]:
     """(lots, ticks, fee quanta) by which the trade is booked: its cash to the quantum, and of the coin what is left of it."""
     paid = trade.price * trade.qty
-    in_quote = trade.fee if trade.fee_currency == instrument.quote else ZERO
     in_base = trade.fee if trade.fee_currency == instrument.base and trade.side == "buy" else ZERO
+    in_quote = ZERO if in_base else fee_in_quote(trade, instrument)
     lots = int(((trade.qty - in_base) / instrument.lot).to_integral_value(ROUND_DOWN))
     ticks = int((trade.price / instrument.tick).to_integral_value(ROUND_HALF_EVEN))
     notional = _quanta(instrument, ticks, lots)
     sign = 1 if trade.side == "buy" else -1
     cash = int(((paid * sign + in_quote) / instrument.quantum).to_integral_value(ROUND_HALF_EVEN))
-    return lots, ticks, max(cash - sign * notional, 0)
+    return lots, ticks, cash - sign * notional
+
+
+def fee_in_quote(trade: Trade, instrument: Instrument) -> Decimal:
+    """The fee as money of the quote currency, whatever it was paid in.
+
+    A third coin goes by the venue's price of it at the trade. Where the venue has none, the market's whole fee rate stands for
+    it: coins that fees are paid with bring a discount, so that is never less.
+    """
+    if trade.fee_currency == instrument.quote or not trade.fee:
+        return trade.fee
+    if trade.fee_currency == instrument.base:  # of a sale: it leaves the account besides
+        return trade.fee * trade.price
+    if trade.fee_value is not None and not guessed(trade, instrument):
+        return trade.fee_value
+    return trade.price * trade.qty * (instrument.maker if trade.maker else instrument.taker)
+
+
+def guessed(trade: Trade, instrument: Instrument) -> bool:
+    """Whether a fee was paid in a coin that the venue names no price for, or one that makes it larger than a fee can be."""
+    if not trade.fee or trade.fee_currency in (instrument.quote, instrument.base):
+        return False
+    return trade.fee_value is None or abs(trade.fee_value) > trade.price * trade.qty * LARGEST_FEE
 
 
 def _quanta(instrument: Instrument, ticks: int, lots: int) -> int:

@@ -17,7 +17,7 @@ from sqlmodel import col
 from db.models import ExternalTrade
 from engine.core.types import Instrument
 from engine.venues.live import ids
-from engine.venues.live.amounts import ZERO, booked, text
+from engine.venues.live.amounts import ZERO, booked, guessed, text
 from engine.venues.live.belief import Asked, doubt
 from engine.venues.live.gate import Gate
 from engine.venues.live.mirror import Key, Mind, Mirror, Open
@@ -152,6 +152,12 @@ class Booker:
     def _fill(self, trade: Trade, client: str, slot: str, role: str, order: int, last: bool) -> None:
         instrument = self.instruments().get(trade.symbol)
         lots, ticks, fee = booked(trade, instrument) if instrument is not None else (0, 0, 0)
+        if instrument is not None and guessed(trade, instrument):
+            self.say(
+                trade.ts, f"{trade.symbol}: a fee in {trade.fee_currency} is booked at the market's rate",
+                f"the exchange names no price of {trade.fee_currency} in {instrument.quote}, so that {text(trade.fee)} of it "
+                "were booked as the whole fee rate of the trade", f"fee:{trade.fee_currency}:{instrument.quote}", "warning",
+            )  # fmt: skip
         side = 1 if trade.side == "buy" else -1
         self.doors.event(
             "venue_fill", slot, int(role == "entry"), lots, ticks, fee, int(trade.maker), trade.trade_id, client, side,

@@ -15,7 +15,7 @@ class Gate:
     """`clock` is the venue's time in ms; `level` the account's (RUNNING < PAUSED < ...), `killed` the kill latch, read right
     before each send; `mark` a symbol's price now and `cash` the account's money, None where there is none. `room` is how many
     more intents may be committed as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the
-    venue has just refused."""
+    venue has just refused. `unfunded` says why less money than `cash` is at the venue; entries are kept back while it does."""
 
     tag: str
     run: str
@@ -29,6 +29,7 @@ class Gate:
     dry: bool = False
     room: int = 0
     held_back: set[str] = field(default_factory=set)
+    unfunded: str = ""
 
     def take_room(self) -> bool:
         """Whether one more intent may go out as it is committed."""

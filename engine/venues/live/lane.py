@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from db.models import Protection
 from engine.venues.live import proof
-from engine.venues.live.amounts import ZERO, down, nearest_down, text, too_small
+from engine.venues.live.amounts import ZERO, fitted, nearest_down, text, too_many, too_small
 from engine.venues.live.booker import Booker, Doors, Facts
 from engine.venues.live.egress import AFTER_A_KILL, Egress
 from engine.venues.live.gate import ROOM, Gate
@@ -211,7 +211,8 @@ class Lane:
                 return "another order of this symbol is unresolved"
             if len(unsure) > MOST_UNSURE:
                 return f"{len(unsure)} orders are unresolved"
-            return self.egress.against(one.role, one.purpose)
+            stops = sum(other.role == "stop" and other.symbol == one.symbol for other in self._all())
+            return too_many(stops, self.rounds.rules.get(one.symbol)) or self.egress.against(one.role, one.purpose)
         if one.role == "stop":
             held = self.mirror.positions.get(one.slot_id)
             if held is None or held.stop != one.stop or held.qty != one.qty or held.status == "exiting":
@@ -252,7 +253,7 @@ class Lane:
         """Never more than the order still wants, on the venue's grid, rounded down."""
         qty = min(one.qty, self._left(one)) if one.role == "exit" and one.order_seq else one.qty
         rules = self.rounds.rules.get(one.symbol)
-        return down(qty, rules.lot) if rules is not None else qty
+        return fitted(qty, rules, one.at_market) if rules is not None else qty
 
     # ---- cancels -----------------------------------------------------------------------------------------------------------
     def _cancels(self, now: int) -> bool:
@@ -318,7 +319,7 @@ class Lane:
         at = one.limit or one.stop or ZERO
         mark = self.gate.mark(one.symbol) or at if one.kind == "market" else at
         qty = self._sized(one)
-        if why := too_small(qty, mark, rules):
+        if why := too_small(qty, mark, rules, one.at_market):
             self._refused(one, Refused("below_minimum", why, "filter"), now)
             return
         tick = rules.tick if rules is not None else ZERO

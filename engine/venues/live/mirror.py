@@ -120,6 +120,11 @@ class Open:
         return max(self.sent_ts - 60_000, 0)
 
     @property
+    def at_market(self) -> bool:
+        """Whether it goes out at whatever the market's price is; with a worst price it is a limit to the venue."""
+        return self.kind == "market" and self.limit is None
+
+    @property
     def resting(self) -> bool:
         return self.state in RESTING
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -33,6 +33,8 @@ MOST_TOLD = 200
 """Orders of ours that nobody knows and deposits that one process takes; what is beyond waits for a restart."""
 MOST_TIMES = 100
 """A deposit of more than so many times what the account has is asked about, not believed."""
+SPARE = Decimal("0.0001")
+"""Of the cash: what rounding may have taken from the venue's side and not from the ledger's."""
 Question = Callable[[int], bool]
 
 
@@ -49,6 +51,7 @@ class Rounds:
             0  # by how much the venue's clock was set back at most, ms: its times may be so much older than ours
         )
         self.short: dict[str, int] = {}
+        self.unfunded = 0
         self.told: set[str] = set()
         self._asked: deque[Question] = deque()
         self._next = 0
@@ -263,7 +266,37 @@ class Rounds:
             held = sum((p.qty for p in self.mirror.positions.values() if p.symbol == symbol and p.long), ZERO)
             total = answer.get(instrument.base, Balance(ZERO, ZERO)).total
             self._compare(symbol, held - total, instrument.lot, now)
+        self._funds(symbols, answer, now)
         return True
+
+    def _funds(self, symbols: Sequence[str], there: Mapping[str, Balance], now: int) -> None:
+        """Whether the venue has the money that the ledger would spend. The balance may be larger than the capital, never smaller:
+        then entries are kept back until it is there, and a person is told; exits and stops need none."""
+        gate, cash = self.booker.gate, self.booker.gate.cash()
+        instruments = list(self.booker.instruments().values())
+        if cash is None or not instruments or any(self._moving(symbol) for symbol in symbols):
+            return
+        quote = instruments[0].quote
+        missing = cash - there.get(quote, Balance(ZERO, ZERO)).free
+        if missing <= cash * SPARE:
+            if gate.unfunded:
+                gate.unfunded = ""
+                self.booker.say(
+                    now, f"{quote}: the exchange has the money again", "entries go on", f"funded:{self.done}", "info"
+                )
+            self.unfunded = 0
+            return
+        self.unfunded += 1
+        if self.unfunded < 2:
+            return
+        words = f"{text(missing)} {quote} of what the ledger would spend are not free at the exchange"
+        if not gate.unfunded:
+            self.booker.say(
+                now, f"{quote}: the exchange has less than the ledger takes for granted",
+                f"{words}: no entry is sent until they are. Deposit them, free what other orders hold, or lower the capital",
+                f"unfunded:{self.done}",
+            )  # fmt: skip
+        gate.unfunded = f"{words}: no entries"
 
     def _moving(self, symbol: str) -> bool:
         """Orders under way: what the account holds cannot be said to the step now."""

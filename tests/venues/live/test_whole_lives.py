@@ -312,6 +312,24 @@ def test_a_shortfall_that_nobody_explains_leaves_the_account_reducing(life: Live
     assert life.trader.machine.level == "running"
 
 
+def test_money_that_is_not_there_keeps_entries_back_until_it_is(life: LiveLife) -> None:
+    there, life.port.quote = life.port.quote, Decimal(9_990)  # the ledger trades 10,000
+    life.settle(2)
+    assert "of what the ledger would spend" in life.live.gate.unfunded
+    assert life.trader.machine.level == "running"
+    life.enter()
+    life.pump(10, 200)
+    assert [one.state for one in life.rows("SELECT state FROM intent")] == ["canceled"]
+    assert not life.port.orders
+    life.port.quote = there
+    life.settle(1)
+    assert not life.live.gate.unfunded
+    titles = [one.title for one in life.rows("SELECT title FROM alert ORDER BY id") if one.title.startswith("USD")]
+    assert titles == [
+        "USD: the exchange has less than the ledger takes for granted", "USD: the exchange has the money again"
+    ]  # fmt: skip
+
+
 def test_money_that_comes_moves_capital_and_peak_and_is_no_return(life: LiveLife) -> None:
     account = life.trader.machine.account
     equity, peak = float(account["equity"][0]) or 10_000.0, float(account["peak"][0])
