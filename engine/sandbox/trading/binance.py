@@ -25,6 +25,7 @@ from engine.sandbox.trading.wire import Answer, Request, answer, pairs
 
 MINUTE_MS, RECV_WINDOW_MS, LONGEST_WINDOW_MS, AHEAD_MS = 60_000, 5_000, 60_000, 1_000
 WEIGHT_A_MINUTE = 6_000
+TIME = "/api/v3/time"
 Handler = Callable[[Request], Any]
 
 
@@ -39,6 +40,7 @@ class Binance:
         self.weight = weight
         self._used: deque[tuple[int, int]] = deque()
         self._spent, self._over = 0, 0
+        self._ahead = 0  # of the machine's clock, when the time was asked last
         public, trading = Public(matching.venue), Trading(matching, view)
         self._open = public.routes()
         self._signed: dict[tuple[str, str], tuple[Handler, int]] = {**trading.routes(), **self._wallet()}
@@ -90,6 +92,8 @@ class Binance:
             handler, weight = self._signed[where]
         else:
             raise Wrong(-1, f"{request.path} is not served by the sandbox", 404)
+        if request.path == TIME:
+            self._ahead = request.now - request.clocks[-1]
         spent = self._count(request.now, weight)
         if where in self._signed:
             self._check(request, where)
@@ -122,7 +126,7 @@ class Binance:
         body = request.body.decode("latin-1")
         if body:
             request.params.update(pairs(body))
-        _timely(request)
+        _timely(request, (*request.clocks, request.clocks[-1] + self._ahead))
         signature = request.params.get("signature", "")
         if not signature:
             raise Wrong(-1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.")
@@ -185,15 +189,16 @@ def _none(_request: Request) -> Any:
     return []
 
 
-def _timely(request: Request) -> None:
-    """recvWindow as documented: not more than a second ahead, not older than the window."""
+def _timely(request: Request, clocks: tuple[int, ...]) -> None:
+    """recvWindow as documented: not more than a second ahead, not older than the window. By any of `clocks`: a client that has
+    asked for the time goes on from there by its machine's, however fast the exchange's runs."""
     window, stamp = request.params.get("recvWindow", str(RECV_WINDOW_MS)), request.params.get("timestamp", "")
     if not window.isdigit() or int(window) > LONGEST_WINDOW_MS:
         raise Wrong(-1131, "recvWindow must be less than 60000.")
     if not stamp.isdigit():
         raise Wrong(-1102, "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.")
     sent = int(stamp)
-    if any(sent < now + AHEAD_MS and now - sent <= int(window) for now in request.clocks):
+    if any(sent < now + AHEAD_MS and now - sent <= int(window) for now in clocks):
         return
     if sent >= request.now + AHEAD_MS:
         raise Wrong(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")

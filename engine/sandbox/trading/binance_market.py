@@ -15,6 +15,8 @@ from engine.sandbox.trading.wire import Request
 STEPS = {"1s": 1000, "1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000,
          "2h": 7_200_000, "4h": 14_400_000, "6h": 21_600_000, "8h": 28_800_000, "12h": 43_200_000, "1d": 86_400_000,
          "3d": 259_200_000}  # fmt: skip
+LONG = {"1w": 604_800_000, "1M": 2_678_400_000}
+"""Weeks from Monday on, calendar months; the longest."""
 MOST_CANDLES = 1000
 KINDS = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"]
 
@@ -86,7 +88,10 @@ class Public:
 
     def depth(self, request: Request) -> Any:
         one = instrument(self.venue, request)
-        now = self.venue.standing(one, request.now)
+        now, prices = self.venue.standing(one, request.now), self.venue.prices
+        top = Told(prices.market).top(one, request.now + 1) if isinstance(prices, MarketPrices) else None
+        if top is not None:
+            return {"lastUpdateId": top[0], "bids": [top[1]], "asks": [top[2]]}
         bid, ask = ([[words.price(one, ticks), "1.00000000"]] for ticks in (now.bid, now.ask))
         return {"lastUpdateId": request.now, "bids": bid, "asks": ask}
 
@@ -104,7 +109,8 @@ class Public:
     def candles(self, request: Request) -> Any:
         """At most 1,000, oldest first; without `startTime` the last ones."""
         one, prices = instrument(self.venue, request), self.venue.prices
-        step = STEPS.get(request.params.get("interval", ""))
+        interval = request.params.get("interval", "")
+        step = LONG.get(interval) or STEPS.get(interval)
         if step is None:
             raise Wrong(-1120, "Invalid interval.")
         limit = min(int(request.params.get("limit", 500)), MOST_CANDLES)
@@ -113,6 +119,8 @@ class Public:
         end = min(end, -(-begin // step) * step + limit * step)
         if not isinstance(prices, MarketPrices):
             return [self._flat(one, step, ts) for ts in range(-(-begin // step) * step, end, step)]
+        if interval in LONG:
+            return Told(prices.market).long(one, interval == "1M", begin, end, limit, request.now)
         return Told(prices.market).klines(one, step, begin, end, request.now)
 
     def _flat(self, one: Instrument, step: int, ts: int) -> list[Any]:

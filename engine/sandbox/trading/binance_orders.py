@@ -110,7 +110,7 @@ class Trading:
                                "'^[\\.A-Z\\:/a-z0-9_-]{1,36}$'.")  # fmt: skip
         ask = Ask(one, client_id, BUY if side == "BUY" else SELL, KINDS[name], post_only=name == "LIMIT_MAKER")
         if name == "MARKET" and "quoteOrderQty" in params and "quantity" not in params:
-            _spending(ask, params["quoteOrderQty"])
+            self._by_money(ask, params["quoteOrderQty"])
         else:
             ask.lots = _lots(one, _needed(params, "quantity"))
         if name in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT"):
@@ -119,6 +119,15 @@ class Trading:
             ask.stop, ask.stop_up = _ticks(one, "stopPrice", _needed(params, "stopPrice")), ask.side == BUY
         ask.life = _life(params, name)
         return ask
+
+    def _by_money(self, ask: Ask, value: str) -> None:
+        """A market order for an amount of quote currency: a buyer spends it, a seller sells what brings it at the quote."""
+        money = _amount("quoteOrderQty", value)
+        if ask.side == BUY:
+            ask.spend = money
+            return
+        one = ask.instrument
+        ask.lots = money // one.value(self.venue.standing(one, self.venue.now).bid, 1) // one.step * one.step
 
     def _filtered(self, ask: Ask) -> None:
         """The market's filters beyond its grid: how far a limit may be from the price, how many orders may be open."""
@@ -249,12 +258,6 @@ def _ticks(one: Instrument, name: str, value: str) -> int:
     if rest or not ticks:
         raise Wrong(-1013, "Filter failure: PRICE_FILTER")
     return ticks
-
-
-def _spending(ask: Ask, value: str) -> None:
-    if ask.side != BUY:
-        raise Wrong(-1106, "Parameter 'quoteOrderQty' sent when not required: the sandbox takes it to buy only.")
-    ask.spend = _amount("quoteOrderQty", value)
 
 
 def _life(params: dict[str, str], name: str) -> Life:

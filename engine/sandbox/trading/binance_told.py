@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from engine.sandbox.market import Market
 from engine.sandbox.paths import Prints
 from engine.sandbox.trading import binance_words as words
@@ -15,6 +17,9 @@ from engine.sandbox.trading.terms import DIGITS, TEN, Instrument, fixed
 Level = list[str]
 """[price, quantity]."""
 FLAT = "0.00000000"
+DAY_MS = 86_400_000
+MONDAY = 4 * DAY_MS
+"""The first one after 1970-01-01."""
 
 
 class Told:
@@ -74,6 +79,19 @@ class Told:
         rows = self.market.candles(one.product, step, begin, end, now)
         return [self._kline(one, step, *row) for row in zip(*(column.tolist() for column in rows), strict=True)]
 
+    def long(self, one: Instrument, months: bool, begin: int, end: int, most: int, now: int) -> list[list[Any]]:
+        """Klines of weeks or calendar months that open in [begin, end), `most` of them, out of days."""
+        rows: dict[int, list[int]] = {}
+        days = self.market.candles(one.product, DAY_MS, _opens(begin, months), end, now)
+        for ts, open_, high, low, close, volume in zip(*(column.tolist() for column in days), strict=True):
+            row = rows.setdefault(_opens(ts, months), [open_, high, low, close, 0])
+            row[1], row[2], row[3], row[4] = max(row[1], high), min(row[2], low), close, row[4] + volume
+        found = sorted(at for at in rows if begin <= at < end)[:most]
+        return [
+            self._kline(one, _opens(at + 32 * DAY_MS if months else at + 8 * DAY_MS, months) - at, at, *rows[at])
+            for at in found
+        ]
+
     def kline(self, one: Instrument, step: int, begin: int, now: int) -> list[Any] | None:
         """The one that opened at `begin`, as of `now`: flat at the last price where nothing was printed."""
         if found := self.klines(one, step, begin, begin + step, now):
@@ -128,3 +146,11 @@ class Told:
             "volume": self.size(one, volume), "quoteVolume": fixed(paid, 8), "openTime": now - 86_400_000, "closeTime": now,
             "firstId": -1, "lastId": quote.id, "count": 0,
         }  # fmt: skip
+
+
+def _opens(ts: int, months: bool) -> int:
+    """The start of the calendar month, or of the week, of `ts`."""
+    if not months:
+        return (ts - MONDAY) // (7 * DAY_MS) * (7 * DAY_MS) + MONDAY
+    month = np.datetime64(ts, "ms").astype("datetime64[M]")
+    return int(month.astype("datetime64[ms]").astype(np.int64))
