@@ -75,7 +75,7 @@ def equity(
         )  # fmt: skip
         figure.add_annotation(
             x=str(x[-1]), y=float(benchmark[-1]), text="buy and hold", showarrow=False, xanchor="right", yanchor="bottom",
-            font={"size": 11, "color": colors.muted},
+            yshift=9, font={"size": 11, "color": colors.muted},
         )  # fmt: skip
     figure.add_hline(y=start, line={"color": colors.border, "width": 1, "dash": "dot"}, yref="y")
     _exits(figure, curve, marks, colors)
@@ -106,7 +106,7 @@ def equity(
 def _unknown(figure: go.Figure, since: str, until: str, colors: Palette) -> None:
     _band(figure, since, until, colors)
     figure.add_annotation(
-        x=since, y=1, yref="paper", text="engine down", showarrow=False, xanchor="left", yanchor="top", xshift=4,
+        x=until, y=1, yref="paper", text="engine down", showarrow=False, xanchor="right", yanchor="top", xshift=-3,
         font={"size": 11, "color": colors.loss},
     )  # fmt: skip
 
