@@ -74,9 +74,12 @@ def migrate(engine: Engine, to: str = "head") -> None:
                 with connection.begin():
                     _upgrade(connection, to)
     except OperationalError as error:
-        raise StorageError(
-            f"the database cannot be migrated: {error.orig}. Stop what uses it and start again"
-        ) from error
+        remedy = (
+            "Check the rights of it and its folder"
+            if "readonly" in str(error.orig)
+            else "Stop what uses it and start again"
+        )
+        raise StorageError(f"the database cannot be migrated: {error.orig}. {remedy}") from error
     except DatabaseError as error:
         raise _unreadable(error) from error
 

@@ -2,7 +2,7 @@
 
     python3 tools/install.py [user|dev] [--venv FOLDER]
 
-Runs on a bare Python 3.11 or newer, standard library only. uv does the work where it can be had (on the path, or from PyPI
+Runs on a bare Python, standard library only. uv does the work where it can be had (on the path, or from PyPI
 into the environment itself); pip does it otherwise. The lock files carry a hash for every package, so that what is
 installed is what was tested. Nothing about Evenkeel itself may be imported here.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {"user": ROOT / "requirements.txt", "dev": ROOT / "requirements-dev.txt"}
 UV = "uv==0.13.8"
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 13)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,9 +30,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("kind", nargs="?", choices=sorted(LOCKS), default="user")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     options = parser.parse_args(argv)
-    if sys.version_info < OLDEST:
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
         return _fail(
-            f"Evenkeel needs Python 3.11 or newer, this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ..."
+            f"Evenkeel needs Python 3.11, 3.12 or 3.13, this is {sys.version.split()[0]}. Install one beside it, and it is found "
+            "by itself; or name it: make PYTHON=/usr/bin/python3.12 demo"
         )
     if _is_installed(options.venv, options.kind):
         return 0

@@ -54,7 +54,8 @@ def _guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(check())
     except Exception as error:  # a check that fails is itself a finding, and the others must still run
-        return [Finding(name, False, f"could not be looked at: {type(error).__name__}: {error}")]
+        words = str(error).strip().partition("\n")[0]
+        return [Finding(name, False, f"could not be looked at: {type(error).__name__}: {words}")]
 
 
 def _python() -> Iterator[Finding]:
