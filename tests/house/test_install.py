@@ -130,3 +130,17 @@ def test_make_prefers_a_supported_python() -> None:
         [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True
     ).stdout
     assert (3, 11) <= tuple(map(int, version.split())) <= (3, 13), sys.version
+
+
+@pytest.mark.parametrize("bounds", [((3, 0), (3, 9)), ((4, 0), (4, 1))])
+def test_a_python_that_nothing_is_locked_for_is_named(
+    calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    bounds: tuple[tuple[int, int], ...],
+) -> None:
+    monkeypatch.setattr(install, "OLDEST", bounds[0])
+    monkeypatch.setattr(install, "NEWEST", bounds[1])
+    assert install.main(["user"]) == 1
+    assert f"this is {sys.version.split()[0]}" in capsys.readouterr().err
+    assert calls == []
