@@ -35,7 +35,8 @@ tmux: install ## engine, app and log side by side in a tmux session
 	@sh tools/tmux.sh
 
 test: install-dev ## the whole test suite
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+	@$(PY) -m tests.warm
+	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 long: install-dev ## what takes hours: the long tests, ten thousand kills, two thousand seeds, every seeded bug
 	@$(PY) -m pytest -m long -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
