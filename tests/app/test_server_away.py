@@ -36,6 +36,7 @@ def gone(engine: Engine, run_id: int) -> None:
     raise OperationalError("SELECT 1", {}, psycopg.OperationalError("server closed the connection unexpectedly"))
 
 
+@pytest.mark.long
 def test_one_that_goes_while_a_page_is_drawn_leaves_words_in_its_place(
     open_page: Open, database: Engine, monkeypatch: pytest.MonkeyPatch, data_folder: Path
 ) -> None:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -142,36 +143,41 @@ def test_a_container_asks_the_engine_where_it_answers() -> None:
     assert f"http://127.0.0.1:{ApiSection().port}/readyz" in ready
 
 
-def _entry(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(tmp_path), "EVENKEEL_HOME": str(tmp_path / "my"),
-        "EVENKEEL_DATA": str(tmp_path / "data"), "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
-    }  # fmt: skip
-    command = ["sh", str(DEPLOY / "docker" / "entry.sh"), *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-
-
 def test_the_entry_point_does_what_it_is_told(tmp_path: Path) -> None:
-    assert _entry(tmp_path, "--version").stdout.startswith("evenkeel ")
-    unset = _entry(tmp_path, "engine")
-    assert (unset.returncode, "config.toml does not exist" in unset.stderr) == (78, True)
-    opened = _entry(tmp_path, "app")
-    assert (opened.returncode, "there is no password" in opened.stderr) == (78, True)
+    """What it would run, and as what; that this runs is tests/deploy/test_container.py's."""
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$(umask) $*"\n')
+    (tmp_path / "python").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "EVENKEEL_APP_HOSTS": "a.example b.example"}
+
+    def told(*words: str) -> str:
+        command = ["sh", str(DEPLOY / "docker" / "entry.sh"), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert told() == told("engine") == "0007 run_engine.py run\n"
+    assert told("engine", "--new", "x") == "0007 run_engine.py run --new x\n"
+    assert told("worker") == "0007 run_engine.py work\n"
+    assert told("status", "--json") == "0007 run_engine.py status --json\n"
+    app = told("app").split()
+    assert app[1:7] == ["-m", "streamlit", "run", "Home.py", "--server.address", "0.0.0.0"]
+    hosts = [word for name, word in pairwise(app) if name == "--server.allowedHosts"]
+    assert hosts == ["localhost", "127.0.0.1", "a.example", "b.example"]
 
 
 def test_files_are_kept_from_other_users(tmp_path: Path) -> None:
     script = (
-        "from engine.access.files import keep_from_others; keep_from_others()\n"
+        "import os\n"
+        "from engine.access.files import keep_from_others\n"
         "from db.session import migrate, open_engine, write_session\n"
-        "engine = open_engine(); migrate(engine)\n"
-        "with write_session(engine): pass\n"
-        "import os; print(*sorted(f'{p.name} {p.stat().st_mode & 0o777:o}' for p in os.scandir('data')), sep='\\n')\n"
+        "for mask in (0o022, 0o007, 0o077):\n"
+        "    os.umask(mask); keep_from_others()\n"
+        "    os.environ['EVENKEEL_DATA'] = f'{mask:o}'\n"
+        "    engine = open_engine(); migrate(engine)\n"
+        "    with write_session(engine): pass\n"
+        "    print(f'{mask:o}', *sorted({f'{p.stat().st_mode & 0o777:o}' for p in os.scandir(f'{mask:o}')}))\n"
+        "    engine.dispose()\n"
     )
-    for umask, mode in ((0o022, "640"), (0o007, "660"), (0o077, "600")):
-        folder = tmp_path / f"{umask:o}"
-        folder.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "EVENKEEL_DATA": "data"},
-            capture_output=True, text=True, umask=umask, timeout=60,
-        )  # fmt: skip
-        assert {line.rpartition(" ")[2] for line in done.stdout.splitlines()} == {mode}, done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["22 640", "7 660", "77 600"], done.stdout + done.stderr

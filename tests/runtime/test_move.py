@@ -287,6 +287,7 @@ def test_orders_at_the_exchange_are_told_and_stay_ours(old: Place, tmp_path: Pat
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_a_ledger_on_a_server_moves_to_a_server_or_a_file(old: Place, tmp_path: Path, postgres: str) -> None:
     admin = open_engine(postgres).execution_options(isolation_level="AUTOCOMMIT")
     servers = []
