@@ -38,11 +38,13 @@ test: install-dev ## the whole test suite
 	@$(PY) -m tests.warm
 	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
-long: install-dev ## what takes hours: the long tests, ten thousand kills, two thousand seeds, every seeded bug
+long: install-dev ## what takes hours: the long tests, ten thousand kills, two thousand seeds, every seeded bug, every storage call, a day in one process
 	@$(PY) -m pytest -m long -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 	@$(PY) -m tests.crash --kills 10000
 	@$(PY) -m tests.simulation --seeds 2000
 	@$(PY) -m tests.simulation --bugs
+	@$(PY) -m tests.simulation --every-storage-call
+	@$(PY) -m tests.simulation --soak
 
 check: install-dev ## lint, format, types, layers
 	@$(PY) -m ruff check .

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 from sqlalchemy.exc import DBAPIError
@@ -45,7 +45,7 @@ HOME = Path(__file__).parent / "home"
 SHORT = (50, 100, 100, 250, 400)
 STEPS = (250, 1000, 1000, 2000, 3000, 5000)
 AWAY = (0, 0, 0, 1000, 1000, 20_000, 20_000, 150_000, 1_000_000)
-LIVES, TURNS = 80, 20_000
+LIVES = 80
 COMMANDS_S = 5.0
 MIGRATE = session.migrate
 RARE = frozenset(crash.POINTS) - {"event.taken", "tape.appended", "machine.stepped"}
@@ -73,6 +73,7 @@ class Outcome:
 class Simulation:
     """One seed. `live` runs it; what is violated raises AssertionError."""
 
+    most_turns: ClassVar[int] = 20_000
     plan: Plan
     folder: Path
     struck: Counter[str] = field(default_factory=Counter)
@@ -178,7 +179,7 @@ class Simulation:
     def turn(self) -> bool:
         """Once a turn of the loop: what holds is checked, then the world goes on. True to end this life in good order."""
         self.turns += 1
-        assert self.turns < TURNS, "the run does not end"
+        assert self.turns < self.most_turns, "the run does not end"
         self.invariants.after_turn()
         if self.ending:
             return True
