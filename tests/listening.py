@@ -39,7 +39,8 @@ def heard(kinds: tuple[str, ...] = READS) -> Iterator[Asked]:
 
     def note(_c: Any, _u: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         if statement not in seen and statement.lstrip().upper().startswith(kinds):
-            seen[statement] = (parameters[0] if many else parameters, _whose())
+            rows = many and isinstance(parameters[0], (tuple, list, dict))  # many rows in one statement come flat
+            seen[statement] = (parameters[0] if rows else parameters, _whose())
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

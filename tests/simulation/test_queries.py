@@ -13,7 +13,7 @@ from tests.simulation.many import template
 from tests.simulation.plan import is_live, plan_of
 from tests.simulation.run import Simulation
 
-PAPER, LIVE = 8, 3
+PAPER, LIVE = 4, 6
 WRITTEN = ("fill", "orders", "trade", "signal", "equity", "snapshot")
 
 
