@@ -36,7 +36,7 @@ def words_of_row(text: str | None) -> dict[str, Any]:
     if not isinstance(found, dict) or len(found) > MOST_NAMES or not all(map(str.isidentifier, found)):
         return _wrong("it is no list of a few words")
     return (
-        _wrong("its words are none")
+        _wrong("a word of it is too long, or none")
         if not all(map(_plain, found.values()))
         else {k: _line(v) for k, v in found.items()}
     )
