@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ PARTS: dict[str, Part] = {
 }  # fmt: skip
 
 
-def run(names: list[str], quick: bool) -> dict[str, Any]:
-    """Every part by name, in folders that are gone afterwards; one that fails says so in its place."""
+def run(names: list[str], quick: bool, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Every part by name, in folders that are gone afterwards; one that fails says so in its place. `keep` is given what there is
+    after every part: a run that is ended early leaves what it found."""
     begun, before = time.time(), os.getloadavg()[0]
     found: dict[str, Any] = {"taken": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "cores": os.cpu_count()}
     for name in dict.fromkeys(["machine", *names]):  # without the machine's own limits a figure says little
@@ -58,8 +60,19 @@ def run(names: list[str], quick: bool) -> dict[str, Any]:
             shutil.rmtree(folder, ignore_errors=True)
         found[name]["part_seconds"] = time.perf_counter() - at
         print(f"{name}: {found[name]['part_seconds']:.0f} s", flush=True)
-    found["seconds"], found["load"] = time.time() - begun, [before, os.getloadavg()[0]]
+        found["seconds"], found["load"] = time.time() - begun, [before, os.getloadavg()[0]]
+        keep(dict(figures.plain(found)))
     return dict(figures.plain(found))
+
+
+def write(out: Path, shared: bool, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """load.json and load.html of what there is; the verdicts on it."""
+    told = {**result, "shared": shared}
+    told["verdicts"] = verdicts.verdicts(told)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "load.json").write_text(json.dumps(told, indent=1))
+    (out / "load.html").write_text(report.page(told))
+    return list(told["verdicts"])
 
 
 def main() -> int:
@@ -71,17 +84,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(".cache/load"), help="folder for load.html and load.json")
     parser.add_argument("--shared", action="store_true", help="say that others were using the machine")
     asked = parser.parse_args()
-    result = run(asked.only, asked.quick)
-    result["shared"] = asked.shared
-    result["verdicts"] = verdicts.verdicts(result)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "load.json").write_text(json.dumps(result, indent=1))
-    (asked.out / "load.html").write_text(report.page(result))
-    for one in result["verdicts"]:
+    result = run(asked.only, asked.quick, partial(write, asked.out, asked.shared))
+    said = write(asked.out, asked.shared, result)
+    for one in said:
         print(f"{'kept' if one['kept'] else 'WARN, missed'}: {one['words']}")
     print(f"written to {asked.out / 'load.html'} and load.json, after {result['seconds']:.0f} s")
     failed = [name for name in asked.only if "failed" in result[name]]
-    return 0 if not failed and all(one["kept"] for one in result["verdicts"]) else 1
+    return 0 if not failed and all(one["kept"] for one in said) else 1
 
 
 if __name__ == "__main__":
