@@ -34,7 +34,7 @@ ROLES = ("entry", "exit", "stop", "recovered")
 KINDS = ("market", "limit", "stop", "stop_limit")
 SOURCES = ("engine", "ack", "look_up", "poll", "trade", "reconcile", "person")
 PROTECTION_STATES = ("live", "ended")
-STREAMS = ("trades", "flows")
+STREAMS = ("trades", "flows", "silence")
 OPEN = " AND ".join(f"state <> '{state}'" for state in TERMINAL_STATES)
 
 
@@ -184,7 +184,8 @@ class CashFlow(Table, table=True):
 
 
 class Watermark(Table, table=True):
-    """Up to when everything of a stream of the venue has been taken, ms of its clock; symbol '' is the whole account."""
+    """Up to when everything of a stream of the venue has been taken, ms of its clock; symbol '' is the whole account. Of
+    `silence`: until when the venue wants no requests."""
 
     __table_args__ = (one_of("stream", STREAMS),)
 

@@ -742,23 +742,23 @@ CREATE TABLE "signal" (
 	model TEXT DEFAULT '' NOT NULL, 
 	prompt TEXT DEFAULT '' NOT NULL, 
 	CONSTRAINT pk_signal PRIMARY KEY (id), 
-	CONSTRAINT ck_signal_kind CHECK (kind IN ('entry', 'exit', 'flip')), 
-	CONSTRAINT ck_signal_known_ts_after_decided_ts CHECK (known_ts >= decided_ts), 
-	CONSTRAINT uq_signal_run_id_seq UNIQUE (run_id, seq), 
-	CONSTRAINT fk_signal_config_version_id FOREIGN KEY(config_version_id) REFERENCES config_version (id) ON DELETE CASCADE, 
 	CONSTRAINT fk_signal_slot_id FOREIGN KEY(slot_id) REFERENCES slot (id) ON DELETE CASCADE, 
+	CONSTRAINT ck_signal_known_ts_after_decided_ts CHECK (known_ts >= decided_ts), 
 	CONSTRAINT ck_signal_price_not_negative CHECK (price >= 0 AND price < 1e300), 
-	CONSTRAINT ck_signal_stop_distance_not_negative CHECK (stop_distance >= 0 AND stop_distance < 1e300), 
+	CONSTRAINT ck_signal_kind CHECK (kind IN ('entry', 'exit', 'flip')), 
 	CONSTRAINT ck_signal_target_distance_not_negative CHECK (target_distance >= 0 AND target_distance < 1e300), 
-	CONSTRAINT ck_signal_trail_distance_not_negative CHECK (trail_distance >= 0 AND trail_distance < 1e300), 
-	CONSTRAINT fk_signal_run_id FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE, 
-	CONSTRAINT ck_signal_status CHECK (status IN ('taken', 'refused', 'missed', 'ignored')), 
-	CONSTRAINT ck_signal_direction CHECK (direction IN (-1, 0, 1)), 
 	CONSTRAINT ck_signal_limit_offset_not_negative CHECK (limit_offset >= 0 AND limit_offset < 1e300), 
+	CONSTRAINT ck_signal_status CHECK (status IN ('taken', 'refused', 'missed', 'ignored')), 
+	CONSTRAINT uq_signal_run_id_seq UNIQUE (run_id, seq), 
+	CONSTRAINT ck_signal_trail_distance_not_negative CHECK (trail_distance >= 0 AND trail_distance < 1e300), 
+	CONSTRAINT ck_signal_direction CHECK (direction IN (-1, 0, 1)), 
+	CONSTRAINT ck_signal_stop_distance_not_negative CHECK (stop_distance >= 0 AND stop_distance < 1e300), 
+	CONSTRAINT fk_signal_config_version_id FOREIGN KEY(config_version_id) REFERENCES config_version (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_signal_run_id FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE, 
 	CONSTRAINT ck_signal_source CHECK (source IN ('rule', 'ai'))
 );
-CREATE INDEX ix_signal_run_id_tag ON signal (run_id, tag);
 CREATE INDEX ix_signal_run_id_decided_ts ON signal (run_id, decided_ts);
+CREATE INDEX ix_signal_run_id_tag ON signal (run_id, tag);
 CREATE INDEX ix_signal_model ON signal (run_id, seq) WHERE source = 'ai';
 CREATE INDEX ix_run_twin_of ON run (twin_of);
 CREATE TABLE "engine_status" (
@@ -935,18 +935,18 @@ CREATE TABLE cash_flow (
 	CONSTRAINT fk_cash_flow_run_id FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE, 
 	CONSTRAINT uq_cash_flow_run_id_flow_id UNIQUE (run_id, flow_id)
 );
-CREATE TABLE watermark (
-	run_id INTEGER NOT NULL, 
-	stream TEXT NOT NULL, 
-	symbol TEXT NOT NULL, 
-	ts BIGINT NOT NULL, 
-	CONSTRAINT pk_watermark PRIMARY KEY (run_id, stream, symbol), 
-	CONSTRAINT ck_watermark_stream CHECK (stream IN ('trades', 'flows')), 
-	CONSTRAINT fk_watermark_run_id FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE
-);
 CREATE UNIQUE INDEX uq_fill_venue_trade ON fill (run_id, symbol, venue_trade_id);
 CREATE TRIGGER intent_stays_over BEFORE UPDATE OF state ON intent WHEN OLD.state IN ('denied', 'filled', 'canceled', 'expired', 'rejected', 'not_placed') AND NEW.state <> OLD.state BEGIN SELECT RAISE(ABORT, 'an intent never leaves a terminal state'); END;
 CREATE TRIGGER order_event_stays BEFORE UPDATE ON order_event BEGIN SELECT RAISE(ABORT, 'order events are only ever added'); END;
 CREATE INDEX ix_alert_run_id_ts ON alert (run_id, ts);
 CREATE INDEX ix_alert_kind_id ON alert (kind, id);
-INSERT INTO alembic_version VALUES ('0017');
+CREATE TABLE "watermark" (
+	run_id INTEGER NOT NULL, 
+	stream TEXT NOT NULL, 
+	symbol TEXT NOT NULL, 
+	ts BIGINT NOT NULL, 
+	CONSTRAINT pk_watermark PRIMARY KEY (run_id, stream, symbol), 
+	CONSTRAINT ck_watermark_stream CHECK (stream IN ('trades', 'flows', 'silence')), 
+	CONSTRAINT fk_watermark_run_id FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE
+);
+INSERT INTO alembic_version VALUES ('0018');

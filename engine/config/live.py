@@ -34,6 +34,12 @@ class LiveSection(Section):
     first_trades: int = Field(
         10, ge=0, le=1000, description="so many trades of a run have the venue's smallest size before sizes are whole"
     )
+    bare_exit_s: int = Field(
+        30,
+        ge=0,
+        le=86_400,
+        description="a position whose stop the exchange has not confirmed for so long is closed at market; 0 = never",
+    )
     paper_days: int = Field(
         30, ge=0, le=3650, description="days on paper that the page Go live wants to have seen; advice, no lock"
     )

@@ -22,7 +22,7 @@ EXTERNAL = """SELECT ts, symbol, side, qty, price, touched, reason, venue_trade_
 FLOWS = "SELECT ts, amount, currency, taken, text FROM cash_flow WHERE run_id = :run ORDER BY ts DESC LIMIT 500"
 STOPS = """SELECT p.symbol, p.qty, p.stop, p.wanted, p.state, p.reason, p.bare_ts, p.since_ts, k.strategy, k.label
     FROM protection p JOIN slot k ON k.id = p.slot_id WHERE p.run_id = :run AND p.state = 'live' ORDER BY p.id"""
-MARKS = "SELECT stream, symbol, ts FROM watermark WHERE run_id = :run ORDER BY stream, symbol"
+MARKS = "SELECT stream, symbol, ts FROM watermark WHERE run_id = :run AND stream <> 'silence' ORDER BY stream, symbol"
 OPENED = """SELECT (SELECT count(*) FROM trade WHERE run_id = :run)
     + (SELECT count(*) FROM position WHERE run_id = :run AND qty > 0)"""
 

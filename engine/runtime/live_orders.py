@@ -32,7 +32,8 @@ def live_orders(config: Config, session: Session, doors: Doors, put: Spawn = spa
     def machine() -> Machine:
         return session.trader.machine
 
-    gate = gate_of(session.port, folder, config.run.name, machine, doors.killed)
+    bare_ms = config.live.bare_exit_s * 1000
+    gate = gate_of(session.port, folder, config.run.name, machine, doors.killed, bare_ms=bare_ms)
     session.recorder.live = LiveBooks(gate)
     live = Live(
         gate, session.port, open_engine(config.database_url(), read_only=True), session.run_id, doors, machine, put

@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from db.errors import StorageError
+from db.models import Run, Watermark
+from db.session import open_engine
 from engine.access.files import keep_memory
 from engine.config.errors import ConfigError
 from engine.config.going_live import check_live, keys_of
@@ -69,7 +77,28 @@ def private_client(config: Config, env: Mapping[str, str]) -> Port:
     from engine.venues import adapters  # not before a person has asked for it
 
     base_url = config.run.base_url
-    return adapters.make(exchange, key, secret, base_url=base_url, by_machine=pace_of(base_url) != 1.0)
+    silent = silent_ms(config.database_url(), exchange, time.time_ns() // 1_000_000)
+    return adapters.make(
+        exchange, key, secret, base_url=base_url, by_machine=pace_of(base_url) != 1.0, silent_ms=silent
+    )
+
+
+def silent_ms(url: str, exchange: str, now: int) -> int:
+    """How long `exchange` still wants no requests at `now` (ms UTC), as former processes have kept it; 0 where nothing is."""
+    query = select(func.max(col(Watermark.ts))).join(Run, col(Run.id) == col(Watermark.run_id))
+    mine = (col(Watermark.stream) == "silence", col(Run.exchange) == exchange)
+    try:
+        engine = open_engine(url, read_only=True)
+        try:
+            with engine.connect() as connection:
+                until = connection.execute(query.where(*mine)).scalar()
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, StorageError):
+        return 0  # no database yet, or one of another version: its own door says so
+    if until and until > now:
+        log.warning("%s has asked for silence: nothing is sent to it for %.0f s", exchange, (until - now) / 1000)
+    return max(int(until or 0) - now, 0)
 
 
 def venues() -> list[str]:

@@ -36,13 +36,14 @@ def make(
     clock: Callable[[], int] | None = None,
     steady: Callable[[], int] | None = None,
     by_machine: bool = False,
+    silent_ms: int = 0,
 ) -> Port:
     """A private client of one account. Asks nothing yet.
 
     `base_url` aims at a server that speaks the exchange's protocol (https, or this machine). `transport` (`_wire.Transport`)
     replaces the network; `clock` (wall, ms UTC) and `steady` (ms, never set back) replace the machine's. With a transport
     nothing is paced by sleeping. `by_machine`: requests are signed with the wall clock's time instead of the venue's, for a
-    sandbox whose time runs faster than life and which takes either.
+    sandbox whose time runs faster than life and which takes either. `silent_ms`: how long the venue still wants no requests.
     """
     if not key.strip() or not secret.strip():
         raise ValueError(f"{exchange} needs an API key and its secret; both come from the environment")
@@ -51,5 +52,6 @@ def make(
         file.Keys(key.strip(), secret), base_url=base_url, transport=transport, clock=clock, steady=steady
     )
     made.client.by_machine = by_machine
+    made.client.be_silent(silent_ms)
     port: Port = made
     return port

@@ -270,6 +270,10 @@ class Client:
         self._silent_until = max(self._silent_until, self.steady() + wait)
         return wait
 
+    def be_silent(self, ms: int) -> None:
+        """Nothing is sent for `ms`: the venue has asked a former process for it."""
+        self._silent_until = max(self._silent_until, self.steady() + min(max(ms, 0), LONGEST_WAIT_MS))
+
     def _retry_after(self, heard: Incoming) -> int:
         told = next((value for key, value in heard.headers.items() if key.lower() == "retry-after"), "").strip()
         if told.isascii() and told.isdigit() and len(told) < 9:

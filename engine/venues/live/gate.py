@@ -15,7 +15,8 @@ class Gate:
     """`clock` is the venue's time in ms; `level` the account's (RUNNING < PAUSED < ...), `killed` the kill latch, read right
     before each send; `mark` a symbol's price now and `cash` the account's money, None where there is none. `room` is how many
     more intents may be committed as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the
-    venue has just refused. `unfunded` says why less money than `cash` is at the venue; entries are kept back while it does."""
+    venue has just refused. `bare_ms`: how long a position may be without the stop it should have at the venue, 0 for ever.
+    `unfunded` says why less money than `cash` is at the venue; entries are kept back while it does."""
 
     tag: str
     run: str
@@ -27,6 +28,7 @@ class Gate:
     mark: Callable[[str], Decimal | None] = lambda symbol: None
     cash: Callable[[], Decimal | None] = lambda: None
     dry: bool = False
+    bare_ms: int = 30_000
     room: int = 0
     held_back: set[str] = field(default_factory=set)
     unfunded: str = ""

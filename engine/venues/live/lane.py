@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col
 
-from db.models import Protection
 from engine.venues.live import proof
 from engine.venues.live.amounts import ZERO, fitted, nearest_down, text, too_many, too_small
 from engine.venues.live.booker import Booker, Doors, Facts
@@ -38,7 +36,7 @@ REPLACE_MS = 5_000
 MOST_UNSURE = 3
 BACK_MS = 5_000
 """A clock that goes back by more was set; by less it was only measured better."""
-LONG_MS = 60_000
+LONG_MS, SAME_MS = 60_000, 2_000
 HOLD_MS = (5_000, 30_000, 300_000)
 """How long an exit waits that the venue has refused once, twice, more often."""
 
@@ -67,6 +65,7 @@ class Lane:
         self.former: set[str] | None = None  # waiting and being sent as this process found them: a former one's
         self.quiet_until = self.latest = 0
         self.turn = False
+        self.untimed: set[str] = set()
         self.held: dict[str, Held] = {}
         self.requests = 0
 
@@ -108,7 +107,9 @@ class Lane:
             self._hear(self.rounds.waits, now)
         if self.rounds.timed:
             self.quiet_until = self.latest = 0
+            self.untimed = {one.client for one in self._all() if one.role == "entry"}  # nobody knows how old they are
             self._forget_times()
+            self.rounds.turned_back(0)
         return asked
 
     def _forget_times(self) -> None:
@@ -145,6 +146,8 @@ class Lane:
         self.settler.waits = self.resolver.waits = self.rounds.waits = 0
         if wait_ms:
             self.quiet_until = now + wait_ms
+            if abs(self.quiet_until - self.mirror.marks.get(("silence", ""), 0)) > SAME_MS:
+                self.rounds.mark("silence", "", self.quiet_until)  # a restart is no reason to ask during a ban
             if wait_ms > LONG_MS:
                 words = f"it asked for silence of {wait_ms / 60_000:.0f} min, or has banned this address: until then orders can "
                 words += "be neither sent nor cancelled from here; stops kept at the exchange stay"
@@ -206,6 +209,8 @@ class Lane:
         if one.role == "entry":
             if abs(now - one.created_ts) > STALE_ENTRY_MS:
                 return "late: it waited too long to be sent"
+            if one.client in self.untimed:
+                return "late: it was decided before the exchange had told its time"
             unsure = [other for other in self._all() if other.state in ("unknown", "quarantined")]
             if any(other.symbol == one.symbol for other in unsure):
                 return "another order of this symbol is unresolved"
@@ -349,10 +354,6 @@ class Lane:
             self.held.pop(one.symbol, None)
             self.gate.held_back.discard(one.symbol)
         self.booker.advise(one, "acked", now, "ack", _words(answer), venue_order_id=answer.venue_id)
-        if one.role == "stop":
-            number, stop = one.id, float(one.stop or 0)
-            values = {"stop": stop, "bare_ts": None}
-            self.booker.doors.write(lambda c: _told_stop(c, number, values))
 
     def _refused(self, one: Open, answer: Refused, now: int) -> None:
         """Beyond doubt not placed. A refused stop takes the position out; a refused exit waits before it is tried anew."""
@@ -385,10 +386,6 @@ class Lane:
             "live_requests": self.requests, "live_unanswered": self.heard.unanswered,
             "live_reconciled": self.rounds.last,
         }  # fmt: skip
-
-
-def _told_stop(connection: Connection, intent_id: int, values: Mapping[str, Any]) -> None:
-    connection.execute(update(Protection).where(col(Protection.intent_id) == intent_id).values(**values))
 
 
 def _words(answer: Placed) -> str:

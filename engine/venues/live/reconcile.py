@@ -150,7 +150,7 @@ class Rounds:
             if one.mind.ending is not None and one.symbol == symbol and not one.mind.over and one.ended:
                 self.booker.seen(one, one.mind.ending, now, "trade")
         if now - self.mirror.marks.get(("trades", symbol), 0) > OVERLAP_MS + EVERY_MS // 2:
-            self._mark("trades", symbol, now - OVERLAP_MS)
+            self.mark("trades", symbol, now - OVERLAP_MS)
         return True
 
     def _since(self, symbol: str, now: int) -> int:
@@ -158,7 +158,7 @@ class Rounds:
         of before the run began: what the account did then is nobody's business here."""
         begun = self.mirror.marks.get(("trades", ""))
         if begun is None:
-            self._mark("trades", "", now)
+            self.mark("trades", "", now)
             begun = now
         known = min(self.mirror.marks.get(("trades", symbol), begun), now)
         waiting = (one.sent_ts for one in self.mirror.intents.values() if one.symbol == symbol and one.sent_ts)
@@ -214,7 +214,7 @@ class Rounds:
     def _flows(self, now: int) -> bool:
         mark = self.mirror.marks.get(("flows", ""))
         if mark is None:
-            self._mark("flows", "", now)
+            self.mark("flows", "", now)
             return True
         quotes = sorted({one.quote for one in self.booker.instruments().values()})
         answer = self.port.flows_since(mark - OVERLAP_MS, quotes)
@@ -224,7 +224,7 @@ class Rounds:
         for flow in answer:
             self._flow(flow, mark)
         if now - mark > OVERLAP_MS + 10 * EVERY_MS:
-            self._mark("flows", "", now - OVERLAP_MS)
+            self.mark("flows", "", now - OVERLAP_MS)
         return True
 
     def _flow(self, flow: Flow, mark: int) -> None:
@@ -335,7 +335,7 @@ class Rounds:
         self.booker.doors.write(work)
         return True
 
-    def _mark(self, stream: str, symbol: str, ts: int) -> None:
+    def mark(self, stream: str, symbol: str, ts: int) -> None:
         run_id = self.booker.run_id
         self.mirror.marks[(stream, symbol)] = ts
 

@@ -53,9 +53,19 @@ def advise(connection: Connection, intent_id: int, to: str, *, ts: int, source: 
         return
     if to in TABLE[state] or to == state:
         move(connection, intent_id, to, ts=ts, source=source, said=said, **values)
+        if to == "acked":
+            _protects(connection, intent_id)
         return
     connection.execute(update(Intent).where(col(Intent.id) == intent_id).values(rev=rev + 1, **values))
     note(connection, intent_id, ts=ts, source=source, said=said)
+
+
+def _protects(connection: Connection, intent_id: int) -> None:
+    """The venue has the stop, however that came out: the position behind it is not bare."""
+    stop = connection.execute(select(col(Intent.stop_price)).where(col(Intent.id) == intent_id)).scalar()
+    bare = (col(Protection.intent_id) == intent_id) & col(Protection.bare_ts).is_not(None)
+    if stop:
+        connection.execute(update(Protection).where(bare).values(stop=float(stop), bare_ts=None))
 
 
 def adopt(connection: Connection, run_id: int, seen: Seen, now: int) -> None:

@@ -30,7 +30,13 @@ IDLE_S, BUSY_S = 0.2, 0.0
 
 
 def gate_of(
-    port: Port, folder: Path, run: str, machine: Callable[[], Machine], killed: Callable[[], bool], dry: bool = False
+    port: Port,
+    folder: Path,
+    run: str,
+    machine: Callable[[], Machine],
+    killed: Callable[[], bool],
+    dry: bool = False,
+    bare_ms: int = 30_000,
 ) -> Gate:
     """What the loop's side and the lane of run `run` share; `folder` is the data folder, where the installation's name lies.
     `machine` gives the one in force: its level and prices are read, nothing else."""
@@ -46,7 +52,9 @@ def gate_of(
         found = machine()
         return found.instruments[0].quantum * int(found.account["cash"][0]) if found.instruments else None
 
-    return Gate(tag, run, port.expiry_ms, port.native_stop, port.now, lambda: machine().level, killed, mark, cash, dry)
+    return Gate(
+        tag, run, port.expiry_ms, port.native_stop, port.now, lambda: machine().level, killed, mark, cash, dry, bare_ms
+    )
 
 
 class Live:

@@ -5,6 +5,8 @@ The price is the run's own feed's. What follows goes over the tape; nothing is a
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.venues.live.amounts import ZERO, text
 from engine.venues.live.booker import Booker
 from engine.venues.live.gate import Gate
@@ -12,7 +14,10 @@ from engine.venues.live.mirror import Open
 from engine.venues.live.reconcile import Rounds
 
 EMERGENCY_MS = 5_000
-BARE_MS = 10_000
+BARE_MS, MOST_STEP_MS = 10_000, 5_000
+"""A step of a clock that was set is no time that has passed."""
+Bare = tuple[int, int | None]
+"""A slot and its trade."""
 
 
 class Watch:
@@ -20,6 +25,8 @@ class Watch:
 
     def __init__(self, gate: Gate, booker: Booker, rounds: Rounds) -> None:
         self.gate, self.booker, self.rounds = gate, booker, rounds
+        self.bare_for: dict[Bare, tuple[int, int, int]] = {}  # for so long, ms, as looked at last, and since when
+        self.left: set[str] = set()
 
     def stop(self, one: Open, now: int) -> None:
         """A stop whose price has come and that has not filled in five seconds is no protection: the engine leaves at market."""
@@ -46,10 +53,40 @@ class Watch:
             )  # fmt: skip
 
     def bare(self, now: int) -> None:
-        """A position whose stop the exchange has not confirmed."""
-        for row in self.booker.mirror.stops:
-            if row.bare_ts is not None and now - row.bare_ts > BARE_MS:
-                self.booker.say(
-                    now, f"{row.symbol}: a position is without its stop", "the exchange has not confirmed the stop for 10 s",
-                    f"bare:{row.slot_id}:{row.trade_seq}:{row.bare_ts}",
-                )  # fmt: skip
+        """Positions whose stop the exchange has not confirmed: a person is told, then they leave at market."""
+        mirror = self.booker.mirror
+        rows = {(row.slot_id, row.trade_seq): row for row in mirror.stops}
+        there = {key for key, row in rows.items() if row.bare_ts is None}
+        waiting = {*self.bare_for, *rows} - there  # one that has ended counts on until the next is confirmed
+        self.bare_for = {key: self.bare_for.get(key, (0, now, now)) for key in waiting if key[0] in mirror.positions}
+        for key, (spent, last, since) in list(self.bare_for.items()):
+            spent += min(max(now - last, 0), MOST_STEP_MS)
+            self.bare_for[key] = spent, now, since
+            if key in rows:
+                self._bare(key, rows[key], spent, now)
+
+    def _bare(self, key: Bare, row: Any, spent: int, now: int) -> None:
+        which = f"{row.slot_id}:{row.trade_seq}:{self.bare_for[key][2]}"
+        if spent > BARE_MS:
+            self.booker.say(
+                now, f"{row.symbol}: a position is without its stop", "the exchange has not confirmed the stop for 10 s",
+                f"bare:{which}",
+            )  # fmt: skip
+        if 0 < self.gate.bare_ms < spent and self.rounds.done and which not in self.left:
+            self._leave(which, row, now)
+
+    def _leave(self, which: str, row: Any, now: int) -> None:
+        """At market, by the way of a stop that was refused: the exit waits until the stop is known not to be there."""
+        held = self.booker.mirror.positions.get(row.slot_id)
+        stop = next((one for one in self.booker.mirror.intents.values() if one.id == row.intent_id), None)
+        if held is None or stop is None or held.status == "exiting" or self.gate.level() == "killed":
+            return
+        self.left.add(which)
+        self.booker.doors.event("venue_stop", stop.slot_key, "")
+        self.booker.halt(row.symbol)
+        seconds = self.gate.bare_ms // 1000
+        self.booker.say(
+            now, f"{row.symbol}: leaving, the stop is not there",
+            f"the exchange has not confirmed the stop for {seconds} s: the position is closed at market, and no entry is made on "
+            f"{row.symbol} until you switch its slots on again", f"left:{which}",
+        )  # fmt: skip
