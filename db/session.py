@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 BUSY_MS = 5_000
+WAL_BYTES = 64 * 1024 * 1024
+"""To so much the write-ahead log's file is cut when it begins anew. While long reads overlap it cannot begin, and grows."""
 FILE_NAME = "evenkeel.db"
 CONNECTION: type[sqlite3.Connection] = sqlite3.Connection
 """What SQLite connections are made of; a test of bad disks gives another."""
@@ -121,6 +123,8 @@ def _set_pragmas(raw: Any, read_only: bool, busy_ms: int) -> None:
     pragmas = [f"busy_timeout={busy_ms}", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"]
     if read_only:
         pragmas += ["query_only=ON", "mmap_size=268435456"]
+    else:
+        pragmas += [f"journal_size_limit={WAL_BYTES}"]
     try:
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")

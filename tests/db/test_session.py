@@ -44,6 +44,27 @@ def test_pragmas(file: str) -> None:
     assert _pragma(open_engine(file, read_only=True), "query_only") == 1
 
 
+def test_a_log_that_long_reads_have_let_grow_is_cut_again(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.session.WAL_BYTES", 100_000)
+    engine, log = open_engine(file), tmp_path / "evenkeel.db-wal"
+
+    def write(times: int) -> None:
+        for k in range(times):
+            with engine.execution_options(write=True).begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA user_version={k}")
+                connection.exec_driver_sql("CREATE TABLE x AS SELECT zeroblob(400000)")
+                connection.exec_driver_sql("DROP TABLE x")
+
+    with open_engine(file, read_only=True).connect() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM run").scalar()
+        write(12)
+        grown = log.stat().st_size
+    write(3)
+    assert log.stat().st_size < grown / 4
+
+
 def test_a_reader_cannot_write(filled: Engine, url: str) -> None:
     reader = open_engine(url, read_only=True)
     check_schema(reader)
