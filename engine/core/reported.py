@@ -76,6 +76,8 @@ def _done(machine: Machine, i: int, entry: bool, order: int, state: str, ts: int
         out = row["q_entry"] != 0 and row["q_sent"] == 1 and row["q_order"] == order
     else:
         out = row["x_purpose"] > 0 and row["x_sent"] == 1 and order in (0, row["x_order"])
+        if state == "cancelled" and row["x_filled"] >= row["x_qty"] > 0:
+            state = "filled"  # it got all it asked for: late pieces of the entry have made the position larger since
     return machine.venue_done(i, entry, state, ts) if out else Reports.concatenate([])
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.core import codes
+from engine.core import codes, reported
 from engine.core.machine import Machine, Reports
 from engine.core.types import DECISION, EXEC_BAR, Protection
 from tests.core.picture import ACCOUNT, DAY0, MINUTE, SLOT, X
@@ -212,6 +212,23 @@ def test_an_exit_the_venue_gave_up_is_asked_for_again_with_a_new_number() -> Non
     assert codes.ORDER_STATES[again["state"][-1]] == "sent"
     assert again["seq"][-1] > first
     assert again["qty"][-1] == 4_000
+
+
+def test_an_exit_that_got_all_it_asked_for_is_filled_though_the_position_grew_meanwhile() -> None:
+    machine = entering(stop=0.1)
+    key, entry = SLOT.key, int(machine.slots["q_order"][0])
+
+    def told(is_entry: int, lots: int, last: int) -> list[Any]:
+        side, order = (1, entry) if is_entry else (-1, int(machine.slots["x_order"][0]))
+        event = ["venue_fill", DAY0 + MINUTE + 9, key, is_entry, lots, 100, 0, 0, "t", "c", side, order, last, ""]
+        reports = reported.take(machine, event).reports
+        return [codes.ORDER_STATES[row["state"]] for row in reports.orders if row["seq"] == order]
+
+    assert told(1, 2_000, 0) == ["partial"]
+    reported.take(machine, ["venue_stop", DAY0 + MINUTE + 9, key, "s"])
+    assert told(1, 3_000, 0)[-1] == "filled"
+    assert told(0, 2_000, 1)[-1] == "filled"
+    assert (machine.slots["qty"][0], machine.slots["x_qty"][0], machine.slots["x_filled"][0]) == (3_000, 3_000, 0)
 
 
 def test_a_stop_kept_at_the_venue_is_the_venues_to_fill() -> None:
