@@ -36,7 +36,7 @@ tmux: install ## engine, app and log side by side in a tmux session
 
 test: install-dev ## the whole test suite
 	@$(PY) -m tests.warm
-	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 long: install-dev ## what takes hours: the long tests, ten thousand kills, two thousand seeds, every seeded bug, every storage call, a day in one process
 	@$(PY) -m pytest -m long -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)

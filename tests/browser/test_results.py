@@ -37,19 +37,19 @@ def walker(person: Any, address: str) -> tuple[Any, list[str]]:
     return opened(person, f"{address}/journal?run=test-data", errors), errors
 
 
-PAGES = (
-    ("review", "segments", "review_pick", "30 d", "range=30"),
-    ("performance", "segments", "period_pick", "7 d", "range=7"),
-    ("trades", "select", "pick_side", "short", "side=short"),
-    ("strategies", "select", "by_pick", "by symbol", "by=symbol"),
-    ("signals", "select", "pick_measure", "4 bars", "measure=r4"),
-    ("portfolio", "segments", "unit_pick", "%", "unit=percent"),
-    ("journal", "segments", "journal_view", "Calendar", "view=calendar"),
+PAGES = (  # three go in every run of the suite: each new page costs a browser ten seconds
+    pytest.param("review", "segments", "review_pick", "30 d", "range=30", id="review"),
+    pytest.param("performance", "segments", "period_pick", "7 d", "range=7", id="performance", marks=pytest.mark.long),
+    pytest.param("trades", "select", "pick_side", "short", "side=short", id="trades"),
+    pytest.param("strategies", "select", "by_pick", "by symbol", "by=symbol", id="strategies", marks=pytest.mark.long),
+    pytest.param("signals", "select", "pick_measure", "4 bars", "measure=r4", id="signals", marks=pytest.mark.long),
+    pytest.param("portfolio", "segments", "unit_pick", "%", "unit=percent", id="portfolio", marks=pytest.mark.long),
+    pytest.param("journal", "segments", "journal_view", "Calendar", "view=calendar", id="journal"),
 )
 """Page, kind of choice, its key, what is chosen, and what the address has then."""
 
 
-@pytest.mark.parametrize(("page", "kind", "key", "word", "said"), PAGES, ids=[one[0] for one in PAGES])
+@pytest.mark.parametrize(("page", "kind", "key", "word", "said"), PAGES)
 def test_an_address_shows_what_its_sender_saw(
     person: Any, walker: tuple[Any, list[str]], tmp_path: Path, page: str, kind: str, key: str, word: str, said: str
 ) -> None:

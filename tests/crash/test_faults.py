@@ -63,6 +63,7 @@ def test_faults_of(tmp_path: Path, kind: str) -> None:
         assert told(tmp_path, "SELECT count(*) FROM alert WHERE kind = 'outage'") == [(len(outages),)]
 
 
+@pytest.mark.long  # the simulation shuffles in every seed; here are the real sockets
 def test_a_stream_out_of_order_is_no_outage(tmp_path: Path) -> None:
     """Not one message is missing: hundreds change places, and hardly ever is the exchange asked for one."""
     with market(300, seed=SEED, rate=3.0) as place:

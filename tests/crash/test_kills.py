@@ -17,6 +17,7 @@ FRESH = (("event.taken", 1), ("tape.appended", 3), ("commit.begun", 1), ("commit
 WARM = [point for point in POINTS if point not in NEVER_REACHED_TWICE]
 
 
+@pytest.mark.long  # the sessions of test_faults.py are without a kill too
 def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
     with market(900) as place:
         engine = Engine(tmp_path, place)
@@ -40,7 +41,7 @@ def _kill(folder: Path, points: list[str], seconds: int) -> None:
     assert counts["fills"] > 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_kills_in_real_starts(tmp_path: Path) -> None:
     _kill(tmp_path, [*WARM, "", "", ""], 2700)
 

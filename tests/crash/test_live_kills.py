@@ -160,7 +160,7 @@ class LiveEngine(Engine):
             self.until(process, self._settled, "settled")
         finally:
             process.terminate()
-            code = process.wait(20)
+            code = process.wait(60)
         assert code == 0, self.last_words()
 
     def _settled(self) -> bool:

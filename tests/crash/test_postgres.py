@@ -32,12 +32,12 @@ class OnPostgres(Engine):
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_kills_on_postgres(tmp_path: Path, postgres: str) -> None:
     with market(1500) as place:
         engine = OnPostgres(tmp_path, place, url=postgres)
         for point in ("commit.written:3", "event.taken:90"):
-            assert engine.spawn(point).wait(60) == -9, engine.last_words()
+            assert engine.spawn(point).wait(200) == -9, engine.last_words()
         engine.finish()
     read = open_engine(postgres, read_only=True)
     books = audit(read, 1)

@@ -198,7 +198,7 @@ def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
         found.finish()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 @pytest.mark.parametrize(
     "hand", [False, pytest.param(True, marks=pytest.mark.long)], ids=["here", "shell"], indirect=True
