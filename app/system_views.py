@@ -27,6 +27,10 @@ COUNTED = {
     "api_port": "API's port",
     "disk_free_mb": "Disk free, MB",
     "disk_reserve_mb": "Kept for a full disk, MB",
+    "ai_calls": "AI calls",
+    "ai_budget_used": "AI budget, part used",
+    "limits_marked": "Limits near or over",
+    "limit_worst": "Most used limit, part",
     "pings": "Pings sent",
     "pings_failed": "Pings failed",
 }
