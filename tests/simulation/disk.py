@@ -12,7 +12,8 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -22,7 +23,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from db import session as database
-from engine.market import tape
+from engine.market import barbook, tape
 
 WAL_HEADER, FRAME_HEADER = 32, 24
 COMPILED: dict[Any, Any] = {}
@@ -91,24 +92,37 @@ class Disk:
     @contextmanager
     def doors(self) -> Iterator[None]:
         """Within, every file and every statement of the engine passes here."""
-        former = database.CONNECTION, tape.FileIO, os.fsync, database.create_engine
+        former = database.CONNECTION, tape.FileIO, os.fsync, barbook.sync_all, database.create_engine
         database.create_engine = _compiled_once
         database.CONNECTION = _connections(self)
         tape.FileIO = _files(self)  # type: ignore[misc,assignment]
         os.fsync = self._fsync(former[2])
+        barbook.sync_all = _one_by_one
         try:
             yield
         finally:
-            database.CONNECTION, tape.FileIO, os.fsync, database.create_engine = former  # type: ignore[misc]
+            database.CONNECTION, tape.FileIO, os.fsync, barbook.sync_all, database.create_engine = former  # type: ignore[misc]
 
     def _fsync(self, real: Callable[[int], None]) -> Callable[[int], None]:
+        thread = threading.get_ident()
+
         def fsync(number: int) -> None:
-            self.call("fsync")
             path = Path(os.readlink(f"/proc/self/fd/{number}"))
-            if self.folder in path.parents:
-                self.synced[str(path.relative_to(self.folder))] = os.fstat(number).st_size
+            if self.folder not in path.parents:
+                return real(number)
+            assert threading.get_ident() == thread, (
+                "the order of two threads' calls is nobody's: let the simulation have one"
+            )
+            self.call("fsync")
+            self.synced[str(path.relative_to(self.folder))] = os.fstat(number).st_size
 
         return fsync
+
+
+def _one_by_one(files: Sequence[int]) -> None:
+    """What the engine asks of several threads at once, in an order that a seed can repeat."""
+    for file in files:
+        os.fsync(file)
 
 
 def _scribble(path: Path, start: int, dice: random.Random) -> None:
