@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 VENV := .venv
 PY := $(VENV)/bin/python
 N ?= 1000
+# Where Python may not keep what it compiled, each of the suite's hundred processes compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test long check bench load oracles clouds crash simulate shots app engine stop tmux lock audit sbom format

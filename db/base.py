@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -37,8 +38,10 @@ LEVELS = ("running", "paused", "reduce_only", "halted", "killed")
 
 
 class Table(SQLModel):
-    """Base of all tables; a class's table is its name in snake case."""
+    """Base of all tables; a class's table is its name in snake case. Validators nobody calls are not built: every start would
+    pay for them."""
 
+    model_config = SQLModelConfig(defer_build=True)
     metadata = MetaData(naming_convention=NAMING)
 
     @declared_attr.directive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -93,8 +94,14 @@ def _door(
         trade.run_with_defaults()
 
 
+YOUNG_OBJECTS = 20_000
+"""How many new objects make Python look for cycles. At its own 700 a start looks thousands of times among what it imports, all
+of which stays."""
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    gc.set_threshold(YOUNG_OBJECTS)
     keep_from_others()
     mask_tracebacks()
     try:
