@@ -50,5 +50,5 @@ def _import_all() -> None:
     for name in modules():
         try:
             importlib.import_module(name)
-        except Exception as error:
-            log.debug("%s could not be imported ahead: %s", name, error)
+        except Exception:  # a page's file may raise anything; a thread has nobody to tell, the page itself has
+            log.debug("%s could not be imported ahead", name, exc_info=True)

@@ -20,6 +20,7 @@ from engine.config.reading import from_environment, tables_of
 from engine.config.secrets import masked, unmasked
 from engine.config.text import toml
 from engine.strategies import catalog
+from engine.strategies.base import StrategyError
 
 AS_TABLE = "as in [account]"
 YES_NO = {True: "yes", False: "no"}
@@ -244,7 +245,7 @@ def _declared(strategy: str) -> list[Key]:
     """A strategy's parameters as settings; none where its file fails, which is said elsewhere."""
     try:
         model = catalog.load(strategy).Params
-    except Exception:  # a person's own file
+    except StrategyError:
         return []
     kinds = {"float": "number"}
     return [

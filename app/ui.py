@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app import data, formats
 from app.clock import now_ms
@@ -214,7 +214,10 @@ def _strip(engine: Engine, row: Mapping[str, Any]) -> None:
     try:
         status = runs.status(engine, row["id"])
         command = runs.last_command(engine, row["id"])
-    except Exception:  # the file may vanish under an open page: the next full run says so in words
+    except (
+        SQLAlchemyError,
+        StorageError,
+    ):  # the file may vanish under an open page: the next full run says so in words
         st.html('<div class="ek-strip"><span class="bad">database out of reach</span></div>')
         return
     now = now_ms()

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from db import patience
@@ -73,7 +74,7 @@ def open_engine(
     address = url or database_url()
     try:
         backend = make_url(address).get_backend_name()
-    except Exception as error:
+    except (ArgumentError, ValueError) as error:
         raise StorageError(
             "DATABASE_URL is no database address: write sqlite:///FILE or postgresql://USER@HOST/NAME"
         ) from error

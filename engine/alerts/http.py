@@ -10,9 +10,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from engine.access import outbound_http
 from engine.access.outbound import Forbidden
@@ -76,9 +78,8 @@ def _body(answer: requests.Response, end: float) -> str:
             got += part
             if time.monotonic() > end:
                 raise Unreached("the answer did not end in time")
-    except Unreached:
-        raise
-    except Exception as error:
+    except (HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
+        # The last two: a connection that is cut by its clock, on another thread, is None or closed where it was being read.
         raise Unreached(f"the answer broke off ({type(error).__name__})") from None
     return got[:MOST_BYTES].decode("utf-8", "replace")
 

@@ -210,7 +210,7 @@ class Router:
         try:
             text = self.place.summary(since, until)
         except Exception as error:  # a day that cannot be reckoned is told all the same
-            log.warning("the daily summary could not be made: %s: %s", type(error).__name__, error)
+            log.exception("the daily summary could not be made")
             text = f"the day could not be summed up: {type(error).__name__}"
         title, _, body = text.strip().partition("\n")
         key = f"daily:{self.place.run_id}:{self._told}"
@@ -288,5 +288,6 @@ def attempt(channel: Channel, message: Message) -> Receipt:
     message = replace(message, title=said(message.title, secrets), body=said(message.body, secrets))
     try:
         return channel.send(message)
-    except Exception as error:
+    except Exception as error:  # a channel is one file, anybody's: its defect is this message's receipt
+        log.exception("the channel %s failed", channel.name)
         return Receipt("retry", f"the channel failed: {type(error).__name__}")

@@ -90,7 +90,7 @@ class Sender:
         try:
             return self.channel.send(delivery.message)
         except Exception as error:  # a channel's own defect costs its message a try, and nobody else anything
-            log.warning("the channel %s failed with %s", self.channel.name, type(error).__name__)
+            log.exception("the channel %s failed", self.channel.name)
             return Receipt("retry", f"the channel failed: {type(error).__name__}")
 
     def _settle(self, delivery: Delivery, receipt: Receipt) -> None:

@@ -76,7 +76,7 @@ class Alerts:
         self._feed = FeedWatch()
         self._errors = ErrorLog(self._error, lambda: [self.env.get(name, "") for name in secret_names()])
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
-        self._troubled = False
+        self._trouble = ""
         self._first: int | None = None
 
     # ---- the loop's thread -------------------------------------------------------------------------------------------
@@ -133,15 +133,20 @@ class Alerts:
             self._take_over()
             self._hear()
             self.router.tick()
-            self._troubled = False
+            self._trouble = ""
         except (SQLAlchemyError, StorageError, OSError) as error:
-            if not self._troubled:
-                log.warning("alerts wait until the database can be read: %s", type(error).__name__)
-            self._troubled = True
-        except Exception:  # whatever is wrong here, the next turn tries again
-            if not self._troubled:
-                log.exception("alerts could not be routed")
-            self._troubled = True
+            self._say(error, "alerts wait until the database can be read")
+        except Exception as error:  # our thread's edge: the next turn tries again
+            self._say(error, "alerts could not be routed", trace=True)
+
+    def _say(self, error: Exception, words: str, trace: bool = False) -> None:
+        """Once until a turn goes well or another kind of error comes: a turn is tried twice a second."""
+        kind, former = type(error).__name__, self._trouble
+        self._trouble = kind
+        if kind != former:
+            log.log(
+                logging.ERROR if trace else logging.WARNING, "%s: %s", words, kind, exc_info=error if trace else None
+            )
 
     def _take_over(self) -> None:
         config, self._next = self._next, None

@@ -15,6 +15,7 @@ from typing import Any, cast
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.errors import StorageError
 from db.queries import rows
 from engine.alerts import outbox, summary
 from engine.alerts.channels.telegram import TOKEN, Channel
@@ -69,8 +70,11 @@ class TelegramBot:
                 self.offset = self.offset or outbox.cursor_of(self.engine, "telegram")
                 pause = self.step(POLL_S)
                 wait = FIRST_WAIT_S if pause == 0 else wait
-            except Exception as error:  # whatever a chat or the network does, the thread goes on
-                log.warning("listening to Telegram failed: %s", self.channel.mask(type(error).__name__))
+            except (SQLAlchemyError, StorageError) as error:
+                log.warning("Telegram waits until the database can be read: %s", type(error).__name__)
+                pause = wait
+            except Exception:  # our thread's edge: whatever a chat or the network does, it goes on
+                log.exception("listening to Telegram failed")
                 pause = wait
             if pause:
                 self._over.wait(max(pause, wait))
@@ -105,8 +109,8 @@ class TelegramBot:
                 self._button(update["callback_query"])
             elif isinstance(update.get("message"), dict):
                 self._message(number, update["message"])
-        except (SQLAlchemyError, ValueError, TypeError, KeyError) as error:
-            log.warning("update %d could not be obeyed: %s", number, type(error).__name__)
+        except Exception:  # strangers choose its shape: asked for again and again, it would keep out all that follow
+            log.exception("update %d could not be obeyed", number)
         self.offset = number + 1
         self.write(outbox.remember("telegram", self.offset))
 

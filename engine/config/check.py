@@ -37,6 +37,6 @@ def check_slot(slot: SlotSection, where: str) -> None:
         raise ConfigError(f"{where}: no strategy {slot.strategy!r} in engine/strategies or my/strategies; {hint}")
     strategy = catalog.load(slot.strategy)
     try:
-        strategy.Params.model_validate(slot.params)
+        catalog.parameters(strategy, slot.params)
     except ValidationError as error:
         raise ConfigError(explain(error, strategy.Params, f"{where} params of {slot.strategy}")) from None

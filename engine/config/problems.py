@@ -15,6 +15,7 @@ from engine.config.errors import ConfigError, findings
 from engine.config.model import Config
 from engine.config.network import check_addresses
 from engine.config.reading import overlay, tables_of
+from engine.strategies.base import StrategyError
 
 Place = tuple[str | int, ...]
 
@@ -45,7 +46,7 @@ def problems(text: str, source: str, env: Mapping[str, str]) -> tuple[Config | N
     for number, slot in enumerate(config.slots):
         try:
             check_slot(slot, f"[[slots]] {number + 1}")
-        except Exception as error:  # a strategy's file is a person's own: whatever it does is said, not suffered
+        except (ConfigError, StrategyError) as error:
             place = ("slots", number, "params" if "params" in str(error) else "strategy")
-            found.append(Problem(place, str(error) or type(error).__name__))
+            found.append(Problem(place, str(error)))
     return (None if found else config), found

@@ -214,7 +214,7 @@ def _head(file: Path, lines: int = 40) -> list[str]:
         return []
     try:
         return text_bytes(file, [])[:65_536].decode("utf-8-sig", "replace").splitlines()[:lines]
-    except Exception:  # whatever is wrong with the archive, the reader says it better
+    except (OSError, DataError):  # what is wrong with the archive, the reader says better
         return []
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
@@ -85,7 +86,7 @@ def read_table(path: Path, rows: int | None = None) -> Table:
             table = feather.read_table(path)
         else:
             table = _read_csv(path, notes)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = f"give Parquet, Feather or CSV with columns {WANTED}"
         raise DataError(f"{path.name} cannot be read as a candle file ({reason}); {remedy}") from error
@@ -108,18 +109,27 @@ def _read_csv(path: Path, notes: list[str]) -> pa.Table:
 
 
 def text_bytes(path: Path, notes: list[str]) -> bytes:
-    """A text file's bytes, taken out of .gz or .zip; what was taken out is told in `notes`."""
+    """A text file's bytes, taken out of .gz or .zip; what was taken out is told in `notes`. DataError where it cannot be."""
     data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        return gzip.decompress(data)
-    if data[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [name for name in archive.namelist() if not name.endswith("/")]
-            if len(members) != 1:
-                raise DataError(f"{path.name} holds {len(members)} files; unpack it and name one candle file")
-            notes.append(f"read {members[0]} in the archive")
-            return archive.read(members[0])
-    return data
+    try:
+        if data[:2] == b"\x1f\x8b":
+            return gzip.decompress(data)
+        return _member(data, path.name, notes) if data[:4] == b"PK\x03\x04" else data
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # zipfile says with a RuntimeError that a password is wanted, or a compression that Python has not.
+        reason = str(error).strip() or type(error).__name__
+        raise DataError(
+            f"{path.name} cannot be unpacked ({reason}): unpack it and give the file that is in it"
+        ) from error
+
+
+def _member(data: bytes, place: str, notes: list[str]) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [name for name in archive.namelist() if not name.endswith("/")]
+        if len(members) != 1:
+            raise DataError(f"{place} holds {len(members)} files; unpack it and name one candle file")
+        notes.append(f"read {members[0]} in the archive")
+        return archive.read(members[0])
 
 
 def _delimiter(lines: Sequence[str], place: str) -> str:

@@ -129,7 +129,7 @@ class Cluster:
                 else:
                     yield None
         finally:
-            with suppress(Exception):
+            with suppress(Exception):  # a courtesy to workers that go on; why we leave is on its way up already
                 self._client.cancel([given.future for given in waiting.values()])
 
     def _next(self, ended: Any) -> tuple[int, Made | None]:

@@ -24,7 +24,7 @@ from engine.research.outcomes_market import told_of
 from engine.research.play import signals_of
 from engine.research.trade_bars import FROM_RUN, FROM_STORE
 from engine.strategies import catalog
-from engine.strategies.base import Bars, Strategy
+from engine.strategies.base import Bars, StrategyError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -140,21 +140,12 @@ def evaluate(
     try:
         strategy = catalog.make(name, params)
         changed = bool(source_hash) and catalog.source(name)[1] != source_hash
-        warm = _warmup(strategy)
+        warm = strategy.warmup()
         if not rows.size:
             return Evaluated(warmup=warm, changed=changed)
         signals = signals_of(strategy, Bars.from_ticks(grid, timeframe_ms, rows))
         plot = {str(key): np.asarray(values, np.float64).view(np.ndarray) for key, values in signals.plot.items()}
         checks = {str(key): np.asarray(values).astype(np.bool_) for key, values in signals.checks.items()}
         return Evaluated(plot, checks, np.asarray(signals.entry).astype(np.int8), warm, "", changed)
-    except (
-        Exception
-    ) as error:  # a person's code may raise anything; it takes its own lines off the chart and nothing else
-        return Evaluated(problem=str(error) or type(error).__name__)
-
-
-def _warmup(strategy: Strategy) -> int:
-    try:
-        return int(strategy.warmup())
-    except Exception:  # what is wrong with it shows at its signals
-        return 1
+    except StrategyError as error:  # it takes its own lines off the chart and nothing else
+        return Evaluated(problem=str(error))

@@ -77,7 +77,7 @@ class Sets:
             if not simple(said, len(bars)):
                 check_signals(bars, said)
             return said
-        except Exception:
+        except Exception:  # asked once more below, where whatever it raises comes through in words
             return signals_of(strategy, self.ground.own_bars(symbol, timeframe_ms))
 
     # ---- the kernel ------------------------------------------------------------------------------------------------------

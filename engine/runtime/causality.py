@@ -5,10 +5,14 @@ Only their files: those that came with the engine are proven by its tests. What 
 
 from __future__ import annotations
 
+import logging
+
 from engine.research.lookahead import check
 from engine.runtime.trader import Trader
 from engine.strategies import catalog
 from engine.strategies.base import Bars
+
+log = logging.getLogger("evenkeel.causality")
 
 DECISIONS, OTHERS = 30, 15
 """At how many bars it is looked at; `run_engine.py check` takes longer and looks closer."""
@@ -33,6 +37,7 @@ def _fault(trader: Trader, i: int) -> str:
     try:
         violations = check(trader.strategies[i], bars, instrument, most_decisions=DECISIONS, others=OTHERS, starts=0)
     except Exception as error:  # a person's code may raise anything
+        log.warning("%s could not be looked at", slot.strategy, exc_info=True)
         return f"{type(error).__name__}: {error}"
     worst = [violation for violation in violations if violation.kind in ("looks ahead", "not repeatable")]
     return f"{worst[0]}; `run_engine.py check {slot.strategy}` says more" if worst else ""

@@ -119,13 +119,14 @@ def _config() -> Iterator[Finding]:
 
 def _strategies() -> Iterator[Finding]:
     from engine.strategies import catalog
+    from engine.strategies.base import StrategyError
 
     names, bad = sorted(catalog.available()), []
     for name in names:
         try:
             catalog.load(name)
-        except Exception as error:  # any error a person's own file may raise
-            bad.append(f"{name}: {type(error).__name__}: {error}")
+        except StrategyError as error:
+            bad.append(str(error))
     yield Finding("strategies", not bad, "; ".join(bad) if bad else ", ".join(names))
 
 
@@ -184,6 +185,7 @@ def _kernel_cache() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
+    from db.errors import StorageError
     from db.session import check_schema, database_url, open_engine
 
     os.environ.setdefault("EVENKEEL_DATA", str(_data_dir()))
@@ -195,7 +197,7 @@ def _database() -> Iterator[Finding]:
     try:
         check_schema(engine)
         yield Finding("database", True, "opened, schema as this version knows it")
-    except Exception as error:  # the schema's own words are the finding, whatever their type
+    except StorageError as error:
         yield Finding("database", False, str(error))
     finally:
         engine.dispose()

@@ -20,8 +20,10 @@ from engine.config.errors import ConfigError
 from engine.config.model import Config
 from engine.config.reading import parse
 from engine.core.types import Instrument
+from engine.market.venue import VenueError
 from engine.runtime.build import symbols_of
 from engine.runtime.watch import FileWatch
+from engine.strategies.base import StrategyError
 
 log = logging.getLogger("evenkeel.reload")
 
@@ -82,8 +84,12 @@ class Reloader:
         """Another text stands in the file."""
         try:
             edit = self._read(text)
-        except Exception as error:  # whatever is wrong with an edit, the engine trades on
-            self._refuse(str(error) or type(error).__name__)
+        except (ConfigError, StrategyError, VenueError) as error:
+            self._refuse(str(error))
+            return
+        except Exception as error:  # the watcher's thread must hear of the next edit, whatever this one did to us
+            log.exception("an edit of %s could not be looked at", self.path)
+            self._refuse(f"{type(error).__name__}: {error}")
             return
         with self._lock:
             try:

@@ -8,7 +8,7 @@ from engine.strategies.base import Strategy
 
 
 def warmup_of(strategy: Strategy) -> int:
-    """A person's code may raise here as anywhere; what is wrong with it shows, and stops its slot, at its first signals."""
+    """1 where it fails: a person's code may raise anything, and `signals`, which asks for it first, then stops the slot."""
     try:
         return int(strategy.warmup())
     except Exception:

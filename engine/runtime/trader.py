@@ -6,6 +6,7 @@ database here (the bar book writes its files only when the recorder says so).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -27,14 +28,17 @@ from engine.ledger.steering import Steered
 from engine.market.barbook import BarBook, Key
 from engine.market.candles import iso
 from engine.market.tape import Event
+from engine.research.play import signals_of
 from engine.runtime.asking import question
 from engine.runtime.spoken import checks_of, tag_of, warmup_of
 from engine.runtime.step import Step
 from engine.strategies import catalog
-from engine.strategies.base import Bars, Signals
-from engine.strategies.decisions import check_signals, last_decision
+from engine.strategies.base import Bars, Signals, StrategyError
+from engine.strategies.decisions import last_decision
 
 __all__ = ["Step", "Trader", "frame_rows"]
+
+log = logging.getLogger("evenkeel.trader")
 
 LEAST_KEPT, WARMUPS_KEPT = 20_000, 20
 """How many bars a strategy sees at least once a long run leaves its oldest behind: so many, or its warm-up so many times."""
@@ -197,7 +201,7 @@ class Trader:
                 if wants:
                     step.asks.append(question(self, i, advised, bars, signals))
         except Exception as error:  # a person's code may raise anything; it stops its own slot and nothing else
-            self.fail(i, end, f"{type(error).__name__}: {error}", step)
+            self.fail(i, end, error, step)
             return _NO_DECISION_ROWS
         self.spent[slot.key] = self.stopwatch() - begun
         warm = warmup_of(self.strategies[i])
@@ -214,15 +218,12 @@ class Trader:
         if advised is not None:
             bars = replace(bars, given=advised.beside(bars.end))
         bars = replace(bars, known=self.known.get(slot.strategy, ()))
-        signals = self.strategies[i].signals(bars)
-        check_signals(bars, signals)
-        return bars, signals
+        return bars, signals_of(self.strategies[i], bars)
 
     def rehearse(self) -> None:
-        """Every strategy once on the bars there are, for nothing: what it compiles is compiled before the market waits for it.
-        What fails here fails again at its bar, and is told there."""
+        """Every strategy once on the bars there are, for nothing: what it compiles is compiled before the market waits for it."""
         for i, slot in enumerate(self.setup.slots):
-            with suppress(Exception):
+            with suppress(Exception):  # a person's code: it is asked again at its bar, and told there
                 if self.advised[slot.key] is None and slot.key not in self.errors:
                     self._evaluate(i, None)
 
@@ -250,17 +251,20 @@ class Trader:
         try:
             bars, signals = self._evaluate(i, advised)
             said = advised.arrived(bars, signals, len(bars) - 1, given)
-        except Exception as error:
-            self.fail(i, ts + 1, f"{type(error).__name__}: {error}", step)
+        except Exception as error:  # as in _ask
+            self.fail(i, ts + 1, error, step)
             return
         rows = self._number(said, ts + self.setup.latency_ms, False, step)
         if rows.size:
             self._report(self.machine.decide(rows), step)
 
-    def fail(self, i: int, bar_end: int, why: str, step: Step) -> None:
+    def fail(self, i: int, bar_end: int, error: Exception | str, step: Step) -> None:
         """Slot i decides no more, from the bar that ends at `bar_end` on; what it holds is managed. The loop puts the machine's
         part of it on the tape (`unsaid`), so that a replay does it at the same place."""
         key = self.setup.slots[i].key
+        why = str(error) if isinstance(error, StrategyError | str) else f"{type(error).__name__}: {error}"
+        if isinstance(error, Exception):
+            log.warning("the strategy of %s failed", key, exc_info=error)
         self.errors[key] = why
         step.failures[i] = why
         self.unsaid.append((key, bar_end, why))

@@ -138,11 +138,13 @@ class Strategy:
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Signals]:
-    """`signals` with the strategy's name on its result, and no turn of `long_while` within the warm-up."""
+    """`signals` with the strategy's name on its result, and no turn of `long_while` within the warm-up. A `warmup` that fails,
+    fails here: elsewhere it only says how many bars to fetch."""
 
     @functools.wraps(function)
     def signals(self: Strategy, bars: Bars) -> Signals:
         try:
+            warm = _bars(self.warmup())
             found = function(self, bars)
         except StrategyError as error:
             words = str(error)
@@ -151,10 +153,17 @@ def _named(function: Callable[..., Any]) -> Callable[..., Signals]:
             raise StrategyError(f"{self.name}: signals(bars) must return Signals, got {type(found).__name__}")
         found.strategy = self.name
         if found.after_warmup:
-            found.entry[: self.warmup()] = 0
+            found.entry[:warm] = 0
         return found
 
     return signals
+
+
+def _bars(warm: Any) -> int:
+    try:
+        return int(warm)
+    except (TypeError, ValueError, OverflowError):
+        raise StrategyError(f"warmup() must return a number of bars, got {warm!r}") from None
 
 
 def _sides(long: Array, short: Array) -> npt.NDArray[np.int8]:

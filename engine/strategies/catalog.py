@@ -59,9 +59,22 @@ def make(name: str, params: Mapping[str, Any] | None = None) -> Strategy:
     """The strategy `name` with these parameters, the others at their defaults. StrategyError in a sentence."""
     cls = load(name)
     try:
-        return cls(cls.Params.model_validate(dict(params or {})))
+        return cls(parameters(cls, params or {}))
     except ValidationError as error:
         raise StrategyError(f"{name}: {'; '.join(_sentences(error, cls.Params))}") from None
+
+
+def parameters(cls: type[Strategy], values: Mapping[str, Any]) -> StrategyParams:
+    """`values` as the class's parameters. pydantic's ValidationError where it refuses them; whatever else its own checks raise
+    becomes one sentence, a StrategyError."""
+    try:
+        return cls.Params.model_validate(dict(values))
+    except ValidationError:
+        raise
+    except Exception as error:
+        path = _path(cls.name)
+        told = f"{type(error).__name__}: {error}"
+        raise StrategyError(f"{cls.name}: its parameters failed in {path.name}{_line(error, path)}: {told}") from error
 
 
 def anew(strategy: Strategy) -> Strategy:

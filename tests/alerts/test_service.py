@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, text
 
+from db.errors import StorageError
 from db.models import Alert, Command
 from engine.alerts import outbox
 from engine.alerts.service import Alerts, Where
@@ -267,6 +268,28 @@ def test_a_secret_is_nowhere(
     assert SECRET not in "\n".join(mine)
     out = capfd.readouterr()
     assert SECRET not in out.out + out.err
+
+
+def test_another_kind_of_trouble_is_said_though_the_first_is_not_over(
+    database: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Alerts(config(), Where(str(database.url), 1), Loop(database).doors, {}, lambda: NOW)
+    troubles: list[Exception] = [StorageError("away"), StorageError("away"), KeyError("defect"), KeyError("defect")]
+
+    def tick() -> None:
+        raise troubles.pop(0)
+
+    monkeypatch.setattr(service.router, "tick", tick)
+    while troubles:
+        service._turn()
+    said = [
+        (record.levelname, record.getMessage()) for record in caplog.records if record.name == "evenkeel.alerts.service"
+    ]
+    assert said == [
+        ("WARNING", "alerts wait until the database can be read: StorageError"),
+        ("ERROR", "alerts could not be routed: KeyError"),
+    ]
+    assert "Traceback" in caplog.text
 
 
 def test_no_row_of_ours_breaks_the_ledgers_transaction(database: Engine, caplog: pytest.LogCaptureFixture) -> None:

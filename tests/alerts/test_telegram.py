@@ -185,6 +185,18 @@ def test_nonsense_is_survived(chat: Chat) -> None:
     assert chat.says("/pause", number=800)
 
 
+def test_an_update_that_fails_is_told_and_never_asked_for_again(
+    chat: Chat, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it does to us: left in front, it would keep out the /kill behind it."""
+    monkeypatch.setattr(chat.bot, "_button", lambda query: query.nothing)
+    chat.hear({"update_id": 900, "callback_query": {"id": 1}})
+    assert "AttributeError" in caplog.text
+    assert "Traceback" in caplog.text
+    assert outbox.cursor_of(chat.office.engine, "telegram") == 901
+    assert chat.says("/kill", number=901)
+
+
 def test_data_is_never_markup(chat: Chat, database: Engine) -> None:
     with database.execution_options(write=True).begin() as connection:
         connection.execute(text("UPDATE run SET name = '*b* <b>x</b> [l](tg://user?id=1)'"))

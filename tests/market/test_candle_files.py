@@ -65,6 +65,18 @@ def test_packed_files(tmp_path):
         archive.write(plain, "inner.csv")
     assert equal(read_candles(tmp_path / "c.csv.gz"), GOOD)
     assert equal(read_candles(tmp_path / "c.zip"), GOOD)
+    packed = (tmp_path / "c.zip").read_bytes()
+    flag = packed.index(b"PK\x01\x02") + 8
+    broken = {
+        "torn.csv.gz": gzip.compress(plain.read_bytes())[:-40],
+        "bitten.csv.gz": b"\x1f\x8b\x08" + b"\0" * 6 + b"\xffnonsense",
+        "torn.zip": packed[:-30],
+        "locked.zip": packed[:flag] + b"\x01" + packed[flag + 1 :],
+    }
+    for name, data in broken.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(DataError, match=f"{name} cannot be unpacked .*: unpack it and give the file"):
+            read_candles(tmp_path / name)
 
 
 def test_rows_are_the_first_ones(tmp_path):

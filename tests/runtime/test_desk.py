@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -100,17 +101,18 @@ def test_a_snapshot_tells_what_each_strategy_made_of_its_newest_bar_and_who_cool
 
 
 @pytest.mark.usefixtures("moody")
-def test_a_strategy_that_fails_is_stopped_alone_and_replayed(tmp_path: Path) -> None:
+def test_a_strategy_that_fails_is_stopped_alone_and_replayed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     setup = setup_of(slot("moody"), slot("sma_cross", label="steady"), params=({}, FAST))
     life = Life.begin(tmp_path, setup)
     market = frames(3, 1200 * 3, 1)
     life.go(islice(market, 550 * 3))
     key = setup.slots[0].key
-    assert life.desk.trader.errors == {key: "RuntimeError: bar 500 is not to my taste"}
+    (why,) = life.desk.trader.errors.values()
+    assert re.fullmatch(r"moody: .* in \w+\.py, line \d+: RuntimeError: bar 500 is not to my taste, in `.*`", why), why
+    assert "Traceback" in caplog.text
+    assert "bar 500 is not to my taste" in caplog.text
     told = [event for event in life.tape("command") if event[3].get("state") == "failed"]
-    assert [(event[3]["slot"], event[3]["why"]) for event in told] == [
-        (key, "RuntimeError: bar 500 is not to my taste")
-    ]
+    assert [(event[3]["slot"], event[3]["why"]) for event in told] == [(key, why)]
     life.die_and_recover()
     life.go(islice(market, 300 * 3))
     life.command("slot_on", slot=key)

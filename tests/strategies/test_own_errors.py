@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.check import check_slot
+from engine.config.sections import SlotSection
 from engine.research.play import signals_of
 from engine.strategies import catalog
 from engine.strategies.base import StrategyError
@@ -62,6 +64,33 @@ def test_signals_that_cannot_be_used(file: Path, line: str, words: list[str]) ->
     with pytest.raises(StrategyError) as told:
         signals_of(catalog.make("broken"), bars(1_000, sparse=False))
     assert [word for word in ("broken", "broken.py", *words) if word not in str(told.value)] == [], str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("return 1 // 0", ["ZeroDivisionError", "line 7"]), ("return None", ["must return a number of bars, got None"])],
+)
+def test_a_warm_up_that_fails_fails_with_the_signals(file: Path, line: str, words: list[str]) -> None:
+    """Before, its slot took one bar for enough and traded on."""
+    always = HEAD.replace("    def signals", f"    def warmup(self):\n        {line}\n\n    def signals").replace(
+        "n = len(bars)", "return Signals(np.ones(len(bars), np.int8), np.zeros(len(bars), bool))"
+    )
+    file.write_text(always)
+    with pytest.raises(StrategyError) as told:
+        signals_of(catalog.make("broken"), bars(100))
+    assert [word for word in ("broken.py", *words) if word not in str(told.value)] == [], str(told.value)
+
+
+def test_parameters_whose_own_check_fails(file: Path) -> None:
+    """pydantic lets pass what is no ValueError; it is the person's file all the same."""
+    head = "    class Params(StrategyParams):\n        n: int = 0\n"
+    check = f"{head}        def model_post_init(self, _):\n            1 // self.n\n"
+    text = HEAD.replace("Signals, Strategy", "Signals, Strategy, StrategyParams")
+    file.write_text(text.replace("    def signals", f"{check}    def signals"))
+    with pytest.raises(StrategyError, match=r"broken: its parameters failed in broken\.py line 9: ZeroDivisionError"):
+        catalog.make("broken")
+    with pytest.raises(StrategyError, match=r"line 9: ZeroDivisionError"):
+        check_slot(SlotSection(strategy="broken", symbols=["BTC/USD"], timeframe="1m"), "slot 1")
 
 
 def test_a_file_put_right_is_read_again(file: Path) -> None:

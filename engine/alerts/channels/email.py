@@ -43,7 +43,7 @@ class Channel(message.Channel):
                 if self.env[USER]:
                     server.login(self.env[USER], self.env[PASSWORD])
                 left_out = server.send_message(self._mail(message))
-        except Exception as error:
+        except (OSError, Forbidden, UnicodeError) as error:  # smtplib's own errors are OSErrors
             return self._failed(error)
         words = f"taken by {self.settings.email_host}"
         return Receipt("sent", f"{words}, but not for {', '.join(sorted(left_out))}" if left_out else words)
@@ -56,7 +56,7 @@ class Channel(message.Channel):
         if self.settings.email_security == "starttls":
             try:
                 server.starttls(context=ssl.create_default_context())
-            except BaseException:
+            except BaseException:  # nobody else knows the connection yet
                 server.close()
                 raise
         return server

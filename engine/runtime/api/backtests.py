@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.setup import Setup
 from engine.core.types import AccountSpec, Instrument, Protection, Sizing, SlotSpec
+from engine.market.candles import DataError
 from engine.market.store import Store
 from engine.market.symbols import canonical, timeframe_ms
 from engine.research import jobs
@@ -133,11 +134,7 @@ def study_of(asked: Asked, store: Store) -> Study:
     except ValidationError as error:
         words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
         raise Refused(422, f"parameters of {asked.strategy}: {words}") from None
-    except Refused:
-        raise
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "engine" and not isinstance(error, (ValueError, OSError)):
-            raise
+    except (ValueError, DataError, OSError) as error:
         raise Refused(422, str(error)) from None
     return study
 

@@ -22,6 +22,7 @@ from engine.access.outbound import current
 from engine.access.outbound_http import guard
 from engine.venues.adapters._reading import BIGGEST, Garbled, parse
 from engine.venues.adapters._wire import Incoming, Internet, Transport, Wire
+from engine.venues.defects import tell
 from engine.venues.port import Clock, Refused, Request, Rules, Unknown
 
 Ms = Callable[[], int]
@@ -93,7 +94,8 @@ def told(method: Callable[P, T]) -> Callable[P, T | Unknown]:
             return nothing.unknown
         except Garbled as error:
             return Unknown(f"an answer that is not as documented: {error}")
-        except Exception as error:
+        except Exception as error:  # nor is what nobody foresaw a fact about an order
+            tell(method.__qualname__, error)
             return Unknown(f"{type(error).__name__} while reading an answer")
 
     return safe

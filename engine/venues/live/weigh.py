@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast, get_args
 
+from engine.venues.defects import tell
 from engine.venues.port import (
     Accepted,
     Balance,
@@ -119,6 +120,7 @@ def _weigh(ask: Callable[[], Any], check: Callable[[Any], T]) -> T | Unknown:
     except Impossible as error:
         return Unknown(f"an answer that cannot be: {error}")
     except Exception as error:  # a fault in an adapter is no fact about an order
+        tell("the exchange's adapter", error)
         return Unknown(f"{type(error).__name__} where an answer was expected")
 
 
