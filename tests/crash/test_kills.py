@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engine.runtime.crash import POINTS
 from tests.crash.proofs import prove
 from tests.crash.session import Engine, market
+from tests.runtime.processes import at_binance
 
 NEVER_REACHED_TWICE = {"recovery.loaded", "recovery.replayed", "command.read"}
 FRESH = (("event.taken", 1), ("tape.appended", 3), ("commit.begun", 1), ("commit.written", 1), ("bars.saved", 1))
@@ -27,11 +29,13 @@ def test_a_session_without_a_kill_is_whole(tmp_path: Path) -> None:
     assert counts["trades"] > 0, "a session without trades proves nothing"
 
 
-def _kill(folder: Path, points: list[str], seconds: int) -> None:
+def _kill(folder: Path, points: list[str], seconds: int, prepare: Callable[[Engine], None] | None = None) -> None:
     """One life for each point ("": a random instant), the market going on for `seconds`, and everything proven at the end."""
     dice = random.Random(20260101)
     with market(seconds) as place:  # more than the lives can use up: the last one must have a market to come back to
         engine = Engine(folder, place)
+        if prepare is not None:
+            prepare(engine)
         for point in points:
             engine.die_cold(dice, point)
         assert place.end_ms - place.now() > 60_000, "nothing is left for the last life: give the market more seconds"
@@ -44,6 +48,13 @@ def _kill(folder: Path, points: list[str], seconds: int) -> None:
 @pytest.mark.timeout(600)
 def test_kills_in_real_starts(tmp_path: Path) -> None:
     _kill(tmp_path, [*WARM, "", "", ""], 2700)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_kills_on_binances_stream(tmp_path: Path) -> None:
+    """What was missed comes from its aggregated prints, and is the market's to the last print."""
+    _kill(tmp_path, [*WARM, *[""] * 6], 3600, at_binance)
 
 
 @pytest.mark.long

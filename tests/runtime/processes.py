@@ -79,6 +79,12 @@ class Living(Engine):
                 process.wait()
 
 
+def at_binance(engine: Engine) -> None:
+    """The same slots on the same market, as Binance lists and tells it: coins against USDT, other streams, coarser lots."""
+    text = engine.config.read_text().replace('"coinbase"', '"binance"').replace('/USD"', '/USDT"')
+    engine.config.write_text(text.replace("[account]", '[account]\nquote = "USDT"'))
+
+
 def stopped(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
     """Its exit code; one that does not stop on a signal is a failure after half a minute."""
     process.send_signal(number)

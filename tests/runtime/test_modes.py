@@ -17,7 +17,7 @@ from engine.venues.port import Clock, Permissions, Unknown
 from tests.crash.proofs import prove
 from tests.crash.session import Market, market
 from tests.house.test_going_live import KEYS, LIVE, config
-from tests.runtime.processes import Living, stopped
+from tests.runtime.processes import Living, at_binance, stopped
 
 SECRET = "c2VjcmV0LW9mLWEtcGVyc29u"
 SPY = """
@@ -59,21 +59,27 @@ class Spied(Living):
 
 @pytest.fixture
 def place() -> Iterator[Market]:
-    with market(6 * 60 + 30) as served:
+    with market(10 * 60 + 30) as served:
         yield served
 
 
-def test_a_paper_run_with_live_keys_signs_nothing(
-    tmp_path: Path, place: Market, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("exchange", ["binance", pytest.param("coinbase", marks=pytest.mark.long)])
+def test_a_paper_run_with_live_keys_trades_and_signs_nothing(
+    exchange: str, tmp_path: Path, place: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On the exchange's own stream it buys and sells, and its tape, second for second the market's, replays to the same."""
     monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "data" / "my"))
     engine = Spied(tmp_path / "data", place)
     engine.prepare()
+    if exchange == "binance":
+        at_binance(engine)
     (engine.folder / "sitecustomize.py").write_text(SPY)
     with engine.running() as process:
         engine.until_end(process)
         assert stopped(process) == 0, engine.last_words()
-    prove(engine.folder, place.truth())
+    counts = prove(engine.folder, place.truth())
+    assert counts["trades"] >= 1, "it bought and sold"
+    assert engine.row("SELECT exchange FROM run WHERE name = 'crash'") == (exchange,)
     heard = (engine.folder / "spy").read_text().splitlines()
     sent = [line for line in heard if line.startswith("http.client.send")]
     assert len(sent) >= 3, "it asked for candles and products at least"
