@@ -192,6 +192,7 @@ def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
         "side",
         "kind",
         "qty",
+        "at",
         "filled",
         "state",
         "took",
@@ -199,7 +200,13 @@ def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
         "venue_order_id",
     ]
     made = [
-        {**row, "state": formats.words(row["state"]), "took": _took(row), "reason": row["anomaly"] or row["reason"]}
+        {
+            **row,
+            "state": formats.words(row["state"]),
+            "took": _took(row),
+            "reason": row["anomaly"] or row["reason"],
+            "at": row["stop_price"] or row["limit_price"] or formats.DASH,
+        }
         for row in rows
     ]
     frame = tables.frame_of(made, names)
@@ -207,6 +214,7 @@ def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
     columns = {
         "created_ts": tables.moment("Decided", seconds=True), "symbol": tables.text("Symbol"), "role": tables.text("For"),
         "side": tables.text("Side"), "kind": tables.text("Kind"), "qty": tables.figure("Quantity"),
+        "at": tables.figure("At", "a stop's trigger, else the worst price it may have; none: at the market's"),
         "filled": tables.figure("Filled"), "state": tables.text("State"),
         "took": tables.figure("Took", "from sending to its end"), "reason": tables.text("Why", width="medium"),
         "venue_order_id": tables.text("At the exchange"),

@@ -15,8 +15,9 @@ STATES = """SELECT state, count(*) AS n, sum(reserved) AS reserved, max(created_
 OPEN = """SELECT id, client_order_id, symbol, role, side, qty, filled, reserved, state, reason, anomaly, sent_ts, created_ts,
     look_ups, not_found, venue_order_id FROM intent
     WHERE run_id = :run AND (state IN ('unknown', 'quarantined', 'sending') OR anomaly <> '') ORDER BY id DESC LIMIT 200"""
-NEWEST = """SELECT i.created_ts, i.symbol, i.role, i.side, i.kind, i.qty, i.filled, i.state, i.reason, i.sent_ts, i.done_ts,
-    i.client_order_id, i.venue_order_id, i.anomaly FROM intent i WHERE i.run_id = :run ORDER BY i.id DESC LIMIT :most"""
+NEWEST = """SELECT i.created_ts, i.symbol, i.role, i.side, i.kind, i.qty, i.stop_price, i.limit_price, i.filled, i.state,
+    i.reason, i.sent_ts, i.done_ts, i.client_order_id, i.venue_order_id, i.anomaly
+    FROM intent i WHERE i.run_id = :run ORDER BY i.id DESC LIMIT :most"""
 EXTERNAL = """SELECT ts, symbol, side, qty, price, touched, reason, venue_trade_id FROM external_trade WHERE run_id = :run
     ORDER BY ts DESC LIMIT 500"""
 FLOWS = "SELECT ts, amount, currency, taken, text FROM cash_flow WHERE run_id = :run ORDER BY ts DESC LIMIT 500"

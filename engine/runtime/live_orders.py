@@ -17,6 +17,7 @@ from engine.venues.live import ids
 from engine.venues.live.gate import Gate
 from engine.venues.live.ledger import LiveBooks
 from engine.venues.live.service import Live, gate_of
+from engine.venues.opening import NATIVE_STOPS
 
 
 def live_orders(config: Config, session: Session, doors: Doors, put: Spawn = spawn) -> list[Live]:
@@ -25,7 +26,8 @@ def live_orders(config: Config, session: Session, doors: Doors, put: Spawn = spa
     if session.port is None:
         if config.run.mode == "dry":
             tag = ids.tag_of(ids.instance_of(folder))
-            gate = Gate(tag, config.run.name, 0, "", lambda: session.trader.now, dry=True)
+            stops, level = NATIVE_STOPS.get(config.run.exchange, ""), lambda: session.trader.machine.level
+            gate = Gate(tag, config.run.name, 0, stops, lambda: session.trader.now, level, doors.killed, dry=True)
             session.recorder.live = LiveBooks(gate)
         return []
 

@@ -27,9 +27,12 @@ from engine.config.going_live import check_live, keys_of
 from engine.config.model import Config
 from engine.market.pace import pace_of
 from engine.venues.key_lock import key_lock
-from engine.venues.port import Permissions, Port, Unknown
+from engine.venues.port import NativeStop, Permissions, Port, Unknown
 
 log = logging.getLogger("evenkeel.venues")
+
+NATIVE_STOPS: Mapping[str, NativeStop] = {"binance": "stop", "coinbase": "stop_limit"}
+"""The stops that each exchange keeps, as its adapter has it: a dry run writes them without importing one."""
 
 
 @contextmanager

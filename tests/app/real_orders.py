@@ -30,7 +30,7 @@ def seed_live(engine: Engine, *, now: int = NOW, trades: int = 14, dry: bool = F
             for n in range(trades):
                 if not (run == LIVE and n == 4 and not dry):  # the fill that was missed
                     _trade(put, run, n, now)
-        put("intent", [_intent(n, now) for n in range(trades)] + _unsure(now))
+        put("intent", [_intent(n, now) for n in range(trades)] + [_kept(now)] + _unsure(now))
         put("external_trade", [_external(now)])
         put("cash_flow", [_flow(now)])
         put("protection", [_stop(now)])
@@ -94,9 +94,24 @@ def _intent(n: int, now: int) -> dict[str, Any]:
         "symbol": "BTC/USD", "role": "entry", "purpose": "entry", "side": "buy", "kind": "market",
         "qty": "0.0002" if n < 10 else "0.0008", "filled": "0" if missed else "0.0002" if n < 10 else "0.0008", "reserved": 0.0,
         "state": "expired" if missed else "filled", "reason": "not filled in time" if missed else "",
+        "stop_price": None, "limit_price": None,
         "venue_order_id": f"v-{n:04d}", "created_ts": at, "sent_ts": at + 4, "done_ts": at + 700,
         "look_ups": 1, "not_found": 0,
     }  # fmt: skip
+
+
+def _kept(now: int) -> dict[str, Any]:
+    """The stop behind `_stop`'s row."""
+    more = {
+        "role": "stop",
+        "purpose": "stop",
+        "side": "sell",
+        "kind": "stop_limit",
+        "stop_price": "59100",
+        "limit_price": "58804.5",
+    }
+    own = {"client_order_id": "d" * 32, "decision_key": "s1", "state": "acked", "filled": "0", "done_ts": None}
+    return {**_intent(13, now), "created_ts": now - HOUR, **more, **own}
 
 
 def _unsure(now: int) -> list[dict[str, Any]]:

@@ -95,6 +95,8 @@ def test_unsure_orders_come_first_with_the_way_to_settle_them(database: Engine, 
     assert "last compared at 2026-01-05 07:59:40 UTC" in words
     first = tables(page)[0]
     assert list(first["state"]) == ["unknown", "quarantined"]
+    orders = next(one for one in tables(page) if "role" in one)
+    assert list(orders[orders["role"] == "stop"]["at"]) == ["59100"], "a stop is told with its trigger"
     assert "Smallest size: over" in words
     assert "10 of 10" not in words
 

@@ -39,6 +39,7 @@ QUOTE_EVERY = 4
 HEAD = """\
 [run]
 name = "parity"
+mode = "{mode}"
 exchange = "coinbase"
 base_url = "{rest}"
 
@@ -194,6 +195,7 @@ class Life:
     quote: str = "USD"
     short: bool = False
     history: int = 120
+    mode: str = "paper"
     now: int = 0
     starts: int = 0
     answers: list[str] = field(default_factory=list)
@@ -202,7 +204,12 @@ class Life:
         self.now = self.now or self.sandbox.now()
 
     def text(self) -> str:
-        words = {"rest": self.sandbox.rest_url, "quote": self.quote, "short": str(self.short).lower()}
+        words = {
+            "rest": self.sandbox.rest_url,
+            "quote": self.quote,
+            "short": str(self.short).lower(),
+            "mode": self.mode,
+        }
         return HEAD.format(folder=self.folder, limits=self.limits, history=self.history, **words) + self.slots
 
     def live(self, minutes: float, *deeds: tuple[float, Deed]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from db.models import Intent
-from engine.venues.live.gate import Gate
+from engine.venues.live.gate import DRY, Gate
 from engine.venues.port import Placed, Port, Refused, Request
 
 AFTER_A_KILL = ("flatten", "manual", "wiped_out")
@@ -39,7 +39,7 @@ class Egress:
         if committed is None:
             return _kept("it is not committed as being sent")
         if self._gate.dry:
-            return _kept("dry: everything but the send")
+            return _kept(DRY)
         before()
         role, purpose = committed
         if why := self.against(role, purpose):  # right before the socket, after everything that takes time

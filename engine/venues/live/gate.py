@@ -8,6 +8,9 @@ from decimal import Decimal
 
 ROOM = 4
 """Intents that one commit may hold as being sent: the lane gets through so many before their lease is over."""
+REPLACE_MS = 5_000
+"""How long a stop at the venue stays at least before one that has moved takes its place."""
+DRY = "dry: everything but the send"
 
 
 @dataclass

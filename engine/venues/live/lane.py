@@ -19,7 +19,7 @@ from engine.venues.live import proof
 from engine.venues.live.amounts import ZERO, fitted, nearest_down, text, too_many, too_small
 from engine.venues.live.booker import Booker, Doors, Facts
 from engine.venues.live.egress import AFTER_A_KILL, Egress
-from engine.venues.live.gate import ROOM, Gate
+from engine.venues.live.gate import DRY, REPLACE_MS, ROOM, Gate
 from engine.venues.live.listening import heard
 from engine.venues.live.mirror import Mirror, Open
 from engine.venues.live.reconcile import Rounds
@@ -32,7 +32,6 @@ log = logging.getLogger("evenkeel.live")
 
 STALE_ENTRY_MS = 10_000
 CANCEL_AGAIN_MS = 2_000
-REPLACE_MS = 5_000
 MOST_UNSURE = 3
 BACK_MS = 5_000
 """A clock that goes back by more was set; by less it was only measured better."""
@@ -196,7 +195,7 @@ class Lane:
     def _ready(self, one: Open, now: int) -> None:
         """From READY to SENDING by a commit of its own, or back to nothing; neither asks the venue."""
         if self.gate.dry:
-            self.booker.end(one, "canceled", "dry: everything but the send")
+            self.booker.end(one, "canceled", DRY)
         elif one.role == "entry" and self._inherited(one):
             self.booker.end(one, "canceled", "crash_before_send: it was never sent")
         elif self.started and (why := self._against(one, now)):

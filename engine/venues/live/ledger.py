@@ -21,7 +21,7 @@ from engine.core.types import RATE, Rows
 from engine.ledger.names import Context
 from engine.venues.live import ids, protection
 from engine.venues.live.amounts import lots_of, price_of, text
-from engine.venues.live.gate import Gate
+from engine.venues.live.gate import DRY, Gate
 from engine.venues.live.rows import finish, insert_intent, warn
 from engine.venues.live.states import TERMINAL, may, move, note
 
@@ -60,8 +60,9 @@ class LiveBooks:
             self._take(connection, context, one, now)
         if orders.size or told:
             self._ask(connection, context, machine, orders, now)
-        if self.gate.native_stop and not self.gate.dry:
-            protection.sync(connection, context, self.gate, now)
+        if self.gate.native_stop:
+            follow = protection.rehearse if self.gate.dry else protection.sync
+            follow(connection, context, self.gate, now)
 
     # ---- what was told ---------------------------------------------------------------------------------------------------
     def _take(self, connection: Connection, context: Context, one: Told, now: int) -> None:
@@ -108,11 +109,15 @@ class LiveBooks:
         """An intent for every order that is out and has none yet."""
         latest = {row["seq"]: row for row in _plain(orders)}
         out = ("queued", "sent", "partial", "filled") if self.gate.dry else ("sent", "partial")
-        asked = [row for row in latest.values() if codes.ORDER_STATES[row["state"]] in out]
+        asked = [row for row in latest.values() if codes.ORDER_STATES[row["state"]] in out and not self._venues(row)]
         known = _orders_known(connection, context.run_id, [row["seq"] for row in asked])
         for row in asked:
             if row["seq"] not in known and (row["qty"] > row["filled"] or self.gate.dry):
                 self._write(connection, context, machine, row, now)
+
+    def _venues(self, row: dict[str, Any]) -> bool:
+        """Whether the model has filled here what a stop at the venue would have: with real orders nothing is sent then."""
+        return self.gate.dry and bool(self.gate.native_stop) and codes.PURPOSES[row["purpose"]] in protection.PURPOSES
 
     def _write(self, connection: Connection, context: Context, machine: Machine, row: dict[str, Any], now: int) -> None:
         i, gate = row["slot"], self.gate
@@ -137,7 +142,7 @@ class LiveBooks:
             reserved=grid.money(row["reserved"]), risk=risk, good_till_ts=good_till,
         )  # fmt: skip
         if gate.dry:
-            finish(connection, number, "canceled", ts=now, source="engine", said="dry: everything but the send")
+            finish(connection, number, "canceled", ts=now, source="engine", said=DRY)
 
     def _worst(self, connection: Connection, context: Context, machine: Machine, row: dict[str, Any], i: int) -> int:
         """The worst price in ticks of an order at market, 0 for none: it is filled at once within the collar or not at all."""

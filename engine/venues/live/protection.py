@@ -5,20 +5,23 @@ Rows only: which stop should be there, and which one is. The lane sends, replace
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import col
 
-from db.models import Protection
+from db.models import Intent, Protection
 from engine.ledger.names import Context
 from engine.ledger.statements import LIVE_STOPS, OPEN_POSITIONS
 from engine.venues.live import ids
 from engine.venues.live.amounts import exact, nearest_down, text
-from engine.venues.live.gate import Gate
-from engine.venues.live.rows import insert_intent
+from engine.venues.live.gate import DRY, REPLACE_MS, Gate
+from engine.venues.live.rows import finish, insert_intent
 
+PURPOSES = ("stop", "trail", "breakeven", "outage")
+"""Why a slot leaves where its stop at the venue would have filled."""
 GAP = Decimal("0.005")
 """How far beyond its trigger a stop-limit's limit stands: far enough to fill at once in all but a collapse, for which the engine
 leaves at market."""
@@ -49,9 +52,38 @@ def sync(connection: Connection, context: Context, gate: Gate, now: int) -> None
             _protect(connection, context, gate, position, now)
 
 
+def rehearse(connection: Connection, context: Context, gate: Gate, now: int) -> None:
+    """What `sync` and the lane would have sent by now, of a dry run: the stop of a position that has none, and the one that
+    takes its place where it has moved. Each is over as it is written; no row says that the venue keeps anything."""
+    for position in connection.execute(OPEN_POSITIONS, {"mine": context.run_id}).all():
+        if not position.stop or position.slot_id not in context.slot_ids or _leaves(position, gate):
+            continue
+        former = _former(connection, context.run_id, position)
+        if former:
+            last = former[-1]
+            stands = (last.stop_price, last.qty) == (text(exact(position.stop)), text(exact(position.qty)))
+            if stands or now < last.created_ts + REPLACE_MS:
+                continue
+        number = _stop_intent(connection, context, gate, position, len(former), now)
+        finish(connection, number, "canceled", ts=now, source="engine", said=DRY)
+
+
+def _former(connection: Connection, run_id: int, position: Any) -> Sequence[Any]:
+    """The stops that were written for a position so far, oldest first."""
+    columns = (col(Intent.stop_price), col(Intent.qty), col(Intent.created_ts))
+    since = (col(Intent.run_id) == run_id) & (col(Intent.created_ts) >= position.entry_ts)
+    mine = (col(Intent.slot_id) == position.slot_id) & (col(Intent.trade_seq) == position.trade_seq)
+    query = select(*columns).where(since, mine, col(Intent.role) == "stop").order_by(col(Intent.id))
+    return connection.execute(query).all()
+
+
+def _leaves(position: Any, gate: Gate) -> bool:
+    return position.status == "exiting" or gate.killed() or gate.level() == "killed"
+
+
 def _protect(connection: Connection, context: Context, gate: Gate, position: Any, now: int) -> None:
     """A stop for a position that has none; while it is leaving, or after a kill, it gets none."""
-    if position.status == "exiting" or gate.killed() or gate.level() == "killed":
+    if _leaves(position, gate):
         return
     mine = (col(Protection.run_id) == context.run_id) & (col(Protection.slot_id) == position.slot_id)
     of_trade = mine & (col(Protection.trade_seq) == position.trade_seq)
