@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +24,15 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from db import stranger
 from db.errors import OlderSchema, StorageError
 from db.session import FILE_NAME, check_schema, head, migrate, open_engine
 from engine.ledger import portable
 from engine.ledger.audit import audit
 
 LIST = "backup.json"
+MOST_LISTED = 256_000_000
+"""Bytes of a list: a million files."""
 PAGES = 2_000
 """Of the database at once: the engine's writes come between."""
 
@@ -140,10 +144,13 @@ def verify(folder: Path, *, books: bool = True) -> Verified:
     if not (folder / LIST).is_file() or not file.is_file():
         raise StorageError(f"{folder} is no backup: it has no {LIST if file.is_file() else FILE_NAME}")
     listed = _listed(folder)
+    found.problems += _strange(folder, listed["files"])
     for name, digest in listed["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not path.exists():
             found.problems.append(f"{name} is missing")
+        elif not path.is_file():
+            found.problems.append(f"{name} is no file")
         elif hash_of(path) != digest:
             found.problems.append(f"{name} is not what was written")
     if not found.problems:
@@ -151,27 +158,35 @@ def verify(folder: Path, *, books: bool = True) -> Verified:
     return found
 
 
+def _strange(folder: Path, listed: dict[str, str]) -> Iterator[str]:
+    """What lies in a backup and is none of its files: links lead elsewhere, pipes never end, and all would be put in place."""
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        kind = path.lstat().st_mode
+        if stat.S_ISLNK(kind) or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            yield f"{name} is a {'link' if stat.S_ISLNK(kind) else 'special file'}, which no backup holds"
+        elif stat.S_ISREG(kind) and name != LIST and name not in listed:
+            yield f"{name} is not of this backup"
+
+
 def _listed(folder: Path) -> dict[str, Any]:
     try:
-        listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        with (folder / LIST).open("rb") as file:
+            listed = json.loads(file.read(MOST_LISTED))
         files = listed["files"]
         assert isinstance(files, dict)
         assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in files)
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         raise StorageError(f"{folder / LIST} cannot be read: the backup is damaged") from error
     return dict(listed)
 
 
 def examine(file: Path, found: Verified, books: bool = True) -> None:
-    """Open a copied database and say in `found` what it holds and what is wrong with it."""
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as raw:
-        sound = raw.execute("PRAGMA integrity_check(10)").fetchall()
-        broken = raw.execute("PRAGMA foreign_key_check").fetchall()
-    if sound != [("ok",)]:
-        found.problems += [str(row[0]) for row in sound]
+    """Open a copied database and say in `found` what it holds and what is wrong with it. It may be a stranger's: nothing in it
+    runs before its structure is known to be ours."""
+    if wrong := stranger.problems(file):
+        found.problems += wrong
         return
-    if broken:
-        found.problems.append(f"{len(broken)} rows of {broken[0][0]} point nowhere")
     with tempfile.TemporaryDirectory(prefix="evenkeel-verify-") as place:
         engine = _readable(file, Path(place))
         try:
@@ -223,14 +238,15 @@ def restore(folder: Path, database: Path, now_ms: int) -> list[Path]:
     home.mkdir(parents=True, exist_ok=True)
     fresh, kept = database.with_name(f"{database.name}.restoring"), list[Path]()
     try:
-        shutil.copyfile(folder / FILE_NAME, fresh)
+        fresh.unlink(missing_ok=True)
+        shutil.copyfile(folder / FILE_NAME, fresh, follow_symlinks=False)
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         runs = _runs_beside(folder, home)
         if database.exists():
             _fold(database)
             kept.append(_aside(database, mark))
-        for ending in ("-wal", "-shm"):
+        for ending in stranger.BESIDE:  # an old journal would be played into the new file
             database.with_name(database.name + ending).unlink(missing_ok=True)
         kept += _runs_in_place(runs, home, mark)
         os.replace(fresh, database)
@@ -258,7 +274,7 @@ def _runs_beside(folder: Path, home: Path) -> Path:
     fresh = home / "runs.restoring"
     shutil.rmtree(fresh, ignore_errors=True)
     if (folder / "runs").is_dir():
-        shutil.copytree(folder / "runs", fresh)
+        shutil.copytree(folder / "runs", fresh, symlinks=True)
     return fresh
 
 
@@ -282,7 +298,7 @@ def _fold(database: Path) -> None:
         with closing(sqlite3.connect(database, timeout=10)) as raw:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error:
-        for ending in ("-wal", "-shm"):
+        for ending in stranger.BESIDE:
             beside = database.with_name(database.name + ending)
             if beside.exists():
                 shutil.copyfile(beside, database.with_name(f"{database.name}.damaged-{time.time_ns()}{ending}"))

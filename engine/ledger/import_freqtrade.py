@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,10 +17,12 @@ from typing import Any
 
 import orjson
 
+from db import stranger
 from engine.ledger.import_rows import ImportFailed, Read
 
 KNOWN = {"pair", "open_rate", "close_rate", "amount"}
 MARK = "freqtrade"
+MOST_TRADES, LONGEST_CELL = 1_000_000, 1_000_000
 MOST_BYTES = 300_000_000
 """Of the JSON in an archive: a million trades."""
 
@@ -59,25 +62,37 @@ def from_zip(content: bytes, name: str) -> Read:
                     found = orjson.loads(archive.read(one))
                     if is_json(found):
                         return from_json(found)
-    except (zipfile.BadZipFile, orjson.JSONDecodeError) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error) as error:
         raise ImportFailed(f"{name} cannot be unpacked: {error}") from error
     raise ImportFailed(f"{name} holds no trades of freqtrade")
 
 
 def from_database(path: Path) -> Read:
-    """Trades of its SQLite file, opened read-only."""
+    """Trades of its SQLite file, opened read-only. What is no ordinary table is not asked: a view may never end."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+        with closing(stranger.opened(path)) as opened:
             opened.row_factory = sqlite3.Row
-            names = {row["name"] for row in opened.execute("PRAGMA table_info(trades)")}
-            if not names >= KNOWN:
+            opened.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)
+            if not _plain_columns(opened) >= KNOWN:
                 raise ImportFailed(
                     f"{path}: no database of freqtrade. Ours is restored, not imported: `run_engine.py restore`"
                 )
-            rows = [dict(row) for row in opened.execute("SELECT * FROM trades ORDER BY id")]
-    except sqlite3.Error as error:
+            rows = [dict(row) for row in opened.execute("SELECT * FROM trades LIMIT ?", (MOST_TRADES + 1,))]
+    except (sqlite3.Error, UnicodeError) as error:
         raise ImportFailed(f"{path} cannot be read: {error}") from error
+    if len(rows) > MOST_TRADES:
+        raise ImportFailed(f"{path} holds more than {MOST_TRADES:,} trades: import it in parts, as CSV")
+    rows.sort(
+        key=lambda row: (not isinstance(row.get("id"), int), row.get("id") if isinstance(row.get("id"), int) else 0)
+    )
     return _read([{**row, "trade_id": row.get("id")} for row in rows])
+
+
+def _plain_columns(opened: sqlite3.Connection) -> set[str]:
+    """Names of the columns of its table of trades; none where that is no table that holds rows, or where a column is computed."""
+    is_table = "SELECT count(*) FROM sqlite_master WHERE name = 'trades' AND type = 'table' AND rootpage > 0"
+    columns = opened.execute("PRAGMA table_xinfo(trades)").fetchall() if opened.execute(is_table).fetchone()[0] else []
+    return set() if any(row["hidden"] for row in columns) else {row["name"] for row in columns}
 
 
 def _read(rows: list[dict[str, Any]]) -> Read:
@@ -90,7 +105,7 @@ def _read(rows: list[dict[str, Any]]) -> Read:
         try:
             found.rows.append(_row(row))
             found.lines.append(line)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             found.wrong(line, f"not as freqtrade writes it: {error}")
     if still:
         found.notes.append(f"{still:,} trade{'s are' if still > 1 else ' is'} still open and left out")

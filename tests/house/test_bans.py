@@ -49,7 +49,7 @@ KNOWN = {
 }  # fmt: skip
 """What goes into a tag without being escaped at that very place, and why it may."""
 SQL_KNOWN = {
-    "db/base.py", "db/schema.py", "db/session.py", "engine/ledger/backup.py", "engine/ledger/export.py",
+    "db/base.py", "db/schema.py", "db/session.py", "db/stranger.py", "engine/ledger/backup.py", "engine/ledger/export.py",
     "engine/ledger/portable.py", "engine/runtime/works.py", "tools/shots.py",
 }  # fmt: skip
 """Files that put names of our own tables, columns and conditions into a statement; values are bound there, too."""

@@ -181,5 +181,5 @@ def clear(place: Place, standing: Latch) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-        for ending in ("-wal", "-shm", ".arriving"):
+        for ending in ("-wal", "-shm", "-journal", ".arriving"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
