@@ -5,7 +5,7 @@ Only what was known by the moment counts: an outcome is known when its trade wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,23 +44,60 @@ class Outcomes:
     result: Floats
     window: Ints
 
-    def until(self, moment: int) -> Outcomes:
-        """What was known at `moment` (ms UTC)."""
-        there = self.known <= moment
-        return Outcomes(*(getattr(self, name)[there] for name in self.__dataclass_fields__))
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """How one record grew over m moments, all [m]: `signals`, `resolved` (windows that do not overlap) int64; `won`, `mean`
+    float64, NaN before any; `weight` float64."""
+
+    signals: Ints
+    resolved: Ints
+    won: Floats
+    mean: Floats
+    weight: Floats
+
+    def row(self, at: int, source: str, regime: str) -> dict[str, Any]:
+        """The record at moment number `at`, as it is stored."""
+        return {
+            "source": source, "regime": regime, "signals": int(self.signals[at]), "resolved": int(self.resolved[at]),
+            "won": float(self.won[at]), "mean": float(self.mean[at]), "weight": float(self.weight[at]),
+        }  # fmt: skip
+
+
+def window_of(decided: Ints, timeframe_ms: Ints | int, symbol: Ints | int) -> Ints:
+    """int64[n], the same for signals of one symbol (by its number) that see the same market."""
+    span = np.maximum(np.asarray(timeframe_ms, np.int64) * SPAN_BARS, 1)
+    found: Ints = decided // span * 1_000 + symbol
+    return found
 
 
 def weigh(outcomes: Outcomes, moment: int, rules: Rules = Rules()) -> list[dict[str, Any]]:
-    """A row for each source over all regimes and in each: source, regime, signals, resolved (windows that do not overlap), won,
-    mean, weight; sources and regimes in order of their names.
+    """A row for each source over all regimes and in each: source, regime, signals, resolved, won, mean, weight, as known at
+    `moment` (ms UTC); sources and regimes in order of their names."""
+    made = courses(outcomes, np.array([moment], np.int64), rules)
+    return [course.row(0, source, regime) for (source, regime), course in made.items() if course.signals[0]]
+
+
+def courses(outcomes: Outcomes, moments: Ints, rules: Rules = Rules()) -> dict[tuple[str, str], Course]:
+    """The record of each source over all regimes and in each, at `moments` int64[m] ms UTC, ascending: what ends later than a
+    moment changes no bit of it.
 
     With s the deviation of all results (ddof 1), n windows and mean m, a source's edge is n m / (n + prior) (the mean of a normal
     posterior with a prior at zero), in a regime (n_r m_r + prior edge) / (n_r + prior): where it has shown little it is held to
     be as elsewhere. The weight is exp(boldness x edge / s) within the bounds, 1 where nothing is known.
     """
-    known = outcomes.until(moment)
-    spread = float(known.result.std(ddof=1)) if known.result.size > 1 else 0.0
-    return list(_rows(known, spread, rules))
+    order = np.argsort(outcomes.known, kind="stable")
+    known = Outcomes(*(getattr(outcomes, name)[order] for name in Outcomes.__dataclass_fields__))
+    spread = _spread(known.result)[np.searchsorted(known.known, moments, "right")]
+    found: dict[tuple[str, str], Course] = {}
+    for source in sorted(set(known.source.tolist())):
+        own = known.source == source
+        whole, edge = _course(known, own, moments, spread, np.zeros(moments.size), rules)
+        found[str(source), EVERY] = whole
+        for regime in sorted(set(known.regime[own].tolist()) - {EVERY}):
+            there = own & (known.regime == regime)
+            found[str(source), str(regime)] = _course(known, there, moments, spread, edge, rules)[0]
+    return found
 
 
 def weight_of(known: Weights, source: str, regime: str) -> float:
@@ -73,29 +110,30 @@ def keep(made: list[dict[str, Any]], known: Weights) -> list[dict[str, Any]]:
     return [{**row, "weight": weight_of(known, row["source"], row["regime"])} for row in made]
 
 
-def _rows(known: Outcomes, spread: float, rules: Rules) -> Iterator[dict[str, Any]]:
-    for source in sorted(set(known.source.tolist())):
-        own = known.source == source
-        edge = _shrunk(known, own, 0.0, rules)
-        yield _row(known, own, str(source), EVERY, edge, spread, rules)
-        for regime in sorted(set(known.regime[own].tolist()) - {EVERY}):
-            there = own & (known.regime == regime)
-            yield _row(known, there, str(source), str(regime), _shrunk(known, there, edge, rules), spread, rules)
+def _spread(result: Floats) -> Floats:
+    """float64[n + 1]: deviation of the first k results, 0 of fewer than two; from the first, so that equal ones have none."""
+    away = result - result[0] if result.size else result
+    k = np.arange(1, result.size + 1)
+    square = np.cumsum(away * away) - np.cumsum(away) ** 2 / k
+    return np.concatenate([[0.0], np.sqrt(np.maximum(square, 0.0) / np.maximum(k - 1, 1))])
 
 
-def _shrunk(known: Outcomes, chosen: npt.NDArray[np.bool_], prior: float, rules: Rules) -> float:
-    n = np.unique(known.window[chosen]).size
-    return (n * float(known.result[chosen].mean()) + rules.prior * prior) / (n + rules.prior)
+def _course(
+    known: Outcomes, chosen: npt.NDArray[np.bool_], moments: Ints, spread: Floats, prior: Floats, rules: Rules
+) -> tuple[Course, Floats]:
+    """(the record of the chosen, in order of their ends; its edge float64[m], held to `prior`)."""
+    result, fresh = known.result[chosen], np.zeros(int(chosen.sum()), np.int64)
+    fresh[np.unique(known.window[chosen], return_index=True)[1]] = 1
+    k = np.searchsorted(known.known[chosen], moments, "right")
+    total, wins, windows = (_running(values)[k] for values in (result, result > 0, fresh))
+    n, some = windows.astype(np.int64), np.maximum(k, 1)
+    mean, won = (np.where(k > 0, part / some, np.nan) for part in (total, wins))
+    edge: Floats = (n * np.where(k > 0, total / some, 0.0) + rules.prior * prior) / (n + rules.prior)
+    power = np.where(spread > 1e-12, rules.boldness * edge / np.where(spread > 1e-12, spread, 1.0), 0.0)
+    weight = np.clip(np.exp(np.minimum(power, 50.0)), rules.least, rules.most)
+    return Course(k.astype(np.int64), n, won, mean, np.round(weight, 4)), edge
 
 
-def _row(
-    known: Outcomes, chosen: npt.NDArray[np.bool_], source: str, regime: str, edge: float, spread: float, rules: Rules
-) -> dict[str, Any]:
-    result = known.result[chosen]
-    power = rules.boldness * edge / spread if spread > 1e-12 else 0.0
-    weight = min(max(float(np.exp(min(power, 50.0))), rules.least), rules.most)
-    return {
-        "source": source, "regime": regime, "signals": int(result.size),
-        "resolved": int(np.unique(known.window[chosen]).size), "won": float((result > 0).mean()),
-        "mean": float(result.mean()), "weight": round(weight, 4),
-    }  # fmt: skip
+def _running(values: npt.NDArray[Any]) -> Floats:
+    """float64[n + 1]: the sum of the first k."""
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])

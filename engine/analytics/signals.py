@@ -56,10 +56,8 @@ def forward(decided: Ints, direction: Ints, cost: Floats, market: Market) -> For
     the ones that came.
     """
     ts, step = market.ts, market.step_ms
-    first = np.searchsorted(ts, decided)
-    there = first < ts.size
-    there[there] &= ts[first[there]] <= decided[there] + step
-    base = np.where(there, first, -1).astype(np.int64)
+    base = base_of(decided, ts, step)
+    there, first = base >= 0, np.searchsorted(ts, decided)
     price = np.full(decided.size, np.nan)
     price[there] = market.open[first[there]]
     returns = np.full((decided.size, len(HORIZONS)), np.nan)
@@ -71,6 +69,15 @@ def forward(decided: Ints, direction: Ints, cost: Floats, market: Market) -> For
         returns[known, column] = direction[known] * moved - cost[known]
     mae, mfe = _excursions(decided, direction, base, price, market)
     return Forward(base, price, returns, mae, mfe, decided + HORIZONS[-1] * step <= market.until)
+
+
+def base_of(decided: Ints, ts: Ints, step_ms: int) -> Ints:
+    """int64[n]: the bar that a signal could be followed from, the first to open at `decided` or later; -1 for none yet, or
+    none within a bar of it. `ts` int64[b] ms UTC of the bars' opens, ascending."""
+    first = np.searchsorted(ts, decided)
+    there = first < ts.size
+    there[there] &= ts[first[there]] <= decided[there] + step_ms
+    return np.where(there, first, -1).astype(np.int64)
 
 
 def _excursions(decided: Ints, direction: Ints, base: Ints, price: Floats, market: Market) -> tuple[Floats, Floats]:

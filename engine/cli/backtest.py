@@ -342,6 +342,7 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
         say(f"WARNING: it looks ahead, so nothing here can be believed: {sentence}. `check` says more")
     stats.pop("lookahead")
     why = stats.pop("why_no_trades")
+    portfolio.say_record(stats.pop("own_record", None))
     if told := stats.pop("ai", None):
         say(
             f"AI: {told['answers']:,} recorded answers of {told['model']}, mode {told['mode']}; replaying them cost nothing"

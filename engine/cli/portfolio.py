@@ -49,7 +49,9 @@ class Outs:
 
 def study_of(config: Path, period: Period, execution: str | None, auto_ack: str | None) -> Study:
     """What the configuration would have traded in the period: known at the bar's end, as a backtest on candles is."""
+    from engine.analytics.learning import Rules
     from engine.config.reading import load
+    from engine.research.own_record import Lessons
     from engine.research.study import Source, Study
     from engine.runtime.build import setup_of, symbols_of
 
@@ -60,7 +62,15 @@ def study_of(config: Path, period: Period, execution: str | None, auto_ack: str 
     setup = replace(setup, account=replace(setup.account, delay_ms=0, auto_ack_ms=wait), grace_ms=0, latency_ms=0)
     start, end = period.of(exchange, symbols, execution or _finest(setup.slots))
     sources = tuple(Source(one.symbol, exchange, execution or "") for one in setup.instruments)
-    return Study(setup, sources, start or 0, end or 0, f"configuration of {read.run.name}")
+    told = read.learning
+    if told.enabled and told.sizes:
+        say(
+            "note: weights that multiply sizes ([learning] sizes) act in a run, not in a backtest: sizes are as configured"
+        )
+    lessons = Lessons(
+        told.enabled, told.every_hours, told.dwell_days, Rules(told.prior, least=told.least, most=told.most)
+    )
+    return Study(setup, sources, start or 0, end or 0, f"configuration of {read.run.name}", lessons)
 
 
 def _finest(slots: Sequence[SlotSpec]) -> str:
@@ -230,12 +240,19 @@ def _report(done: StudyResult, run_id: int | None, json_out: bool) -> None:
     notes = [*told.pop("notes"), *(f"{slot} closed no trade: {why}" for slot, why in told.pop("silent").items())]
     if why := told.pop("why_no_trades"):
         notes = [why]
+    say_record(told.pop("own_record", None))
     emit_pairs({**told, "start": when(told["start"]), "end": when(told["end"])})
     for note in notes:
         say(f"note: {note}")
     fees = [one.taker for one in done.setup.instruments] + [one.maker for one in done.setup.instruments]
     if not all(fees) or not done.setup.account.slippage_bps:
         say("note: fee or slippage is zero; no exchange is that kind")
+
+
+def say_record(renewed: dict[str, int] | None) -> None:
+    """Which strategies knew how their signals did, and that a run tells them only where it is told to."""
+    for name, times in (renewed or {}).items():
+        say(f"note: {name} knew its own record, renewed {times} times; a run tells it with [learning] enabled = true")
 
 
 def _what(done: StudyResult) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def todays(args: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(found.values())
 
 
-def learn(known: dict[str, list[list[float | None]]], args: Mapping[str, Any], ts: int) -> None:
+def learn(known: dict[str, Any], args: Mapping[str, Any], ts: int) -> None:
     """Add to `known` what each source's strategies are told from exchange time `ts` on: [ts, resolved, won, mean, weight], None
     for unknown; a source that the command does not name is told that nothing is known."""
     told: dict[str, list[float | None]] = {source: [ts, 0, None, None, 1.0] for source in known}

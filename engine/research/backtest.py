@@ -22,6 +22,7 @@ from engine.market.candles import Candles
 from engine.market.quality import Quality, assess
 from engine.market.symbols import timeframe_name
 from engine.research.figures import account_of, figures_of
+from engine.research.own_record import LESSONS, Lessons
 from engine.research.play import Played, play, ticks_of
 from engine.research.recorded import Recorded
 from engine.research.told import equity_columns, trade_rows
@@ -55,6 +56,8 @@ class BacktestSpec:
     exchange: str = ""
     recorded: Recorded | None = None
     """A model's answers that are replayed."""
+    lessons: Lessons = LESSONS
+    """How the strategy is told of its own record, where it reads it."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -95,6 +98,7 @@ class BacktestResult:
             "look_ahead": self.look_ahead,
             "why_no_trades": self.why_no_trades,
             "undefined": undefined,
+            **self.played.told_of_record,
             **({"ai": spec.recorded.told(self.played.start)} if spec.recorded else {}),
         }
 
@@ -160,7 +164,7 @@ def _run(spec: BacktestSpec) -> BacktestResult:
     begun = time.perf_counter()
     models = {0: spec.recorded} if spec.recorded and asks_of(spec.strategy) else None
     slots = [(spec.slot, spec.strategy)]
-    played = play(spec.account, [spec.instrument], slots, {symbol: spec.candles}, recorded=models)
+    played = play(spec.account, [spec.instrument], slots, {symbol: spec.candles}, recorded=models, lessons=spec.lessons)
     account = account_of(played, spec.candles)
     told = figures_of(account)
     return BacktestResult(spec, played, account, told, quality, time.perf_counter() - begun)

@@ -54,7 +54,8 @@ def run_study(
     tell(0.4, "running")
     setup.machine().run(Frames.none())  # compiled or loaded before the clock runs
     begun = time.perf_counter()
-    played = play(setup.account, setup.instruments, list(zip(setup.slots, made, strict=True)), candles, setup.breakers)
+    slots = list(zip(setup.slots, made, strict=True))
+    played = play(setup.account, setup.instruments, slots, candles, setup.breakers, lessons=study.lessons)
     seconds = time.perf_counter() - begun
     tell(1.0, "done")
     return StudyResult(study, candles, quality, played, seconds, made)

@@ -34,8 +34,7 @@ def outcomes_of(engine: Engine, run_id: int, until: int) -> Outcomes:
     symbols = (
         np.unique(raw["symbol"].astype(str), return_inverse=True)[1] if raw["symbol"].size else np.zeros(0, np.int64)
     )
-    span = raw["span"].astype(np.int64) * learning.SPAN_BARS
-    window = raw["decided"].astype(np.int64) // np.maximum(span, 1) * 1_000 + symbols
+    window = learning.window_of(raw["decided"].astype(np.int64), raw["span"].astype(np.int64), symbols)
     return Outcomes(
         raw["source"].astype(object), raw["regime"].astype(object), raw["known"].astype(np.int64),
         raw["result"].astype(np.float64), window,

@@ -20,6 +20,7 @@ from engine.core.types import DECISION, EXEC_BAR, FUNDING, TF_BAR, AccountSpec, 
 from engine.ledger.advised import Utterance
 from engine.ledger.names import SignalFacts
 from engine.market.candles import Candles
+from engine.research.own_record import LESSONS, Known, Lessons, Teller, hear
 from engine.research.recorded import Recorded, utterances, with_answers
 from engine.strategies.base import Bars, Signals, Strategy, StrategyError
 from engine.strategies.decisions import check_signals, decisions_of
@@ -65,6 +66,15 @@ class Played:
     slots: tuple[PlayedSlot, ...]
     start: int
     end: int
+    known: Known | None = None
+    """What strategies were told of their own record, by source; None where none asked (engine.research.own_record)."""
+
+    @property
+    def told_of_record(self) -> dict[str, Any]:
+        """What a result says where a strategy read its own record: how often each source was told of it."""
+        return (
+            {} if self.known is None else {"own_record": {name: len(rows) for name, rows in self.known.items() if rows}}
+        )
 
     @cached_property
     def facts(self) -> dict[int, SignalFacts]:
@@ -109,6 +119,8 @@ class Seen:
     slots: tuple[tuple[Bars, Signals], ...]
     start: int
     end: int
+    known: Known | None = None
+    """What strategies were told of their own record, by source; None where none asked."""
 
 
 def play(
@@ -119,13 +131,15 @@ def play(
     breakers: Sequence[BreakerSpec] = (),
     funding: Rows | None = None,
     recorded: Mapping[int, Recorded] | None = None,
+    lessons: Lessons = LESSONS,
 ) -> Played:
     """Run slots over the candles of their symbols; funding FUNDING[k] sorted by ts, its symbols numbered as `instruments`.
 
     Candles of all symbols share one timeframe, of which a slot's own is a multiple. StrategyError for signals that cannot
-    be used, ValueError for prices or amounts out of range. `recorded`: models' answers by slot, replayed.
+    be used, ValueError for prices or amounts out of range. `recorded`: models' answers by slot, replayed. `lessons`: how
+    strategies that read `bars.record` are told of it.
     """
-    seen = see(instruments, slots, candles, recorded)
+    seen = see(instruments, slots, candles, recorded, lessons, account.slippage_bps)
     models = {i: (slots[i][1], given) for i, given in (recorded or {}).items()}
     return act(account, instruments, [spec for spec, _ in slots], seen, breakers, funding, models)
 
@@ -135,20 +149,33 @@ def see(
     slots: Sequence[tuple[SlotSpec, Strategy]],
     candles: Mapping[str, Candles],
     recorded: Mapping[int, Recorded] | None = None,
+    lessons: Lessons = LESSONS,
+    slippage_bps: float = 0.0,
 ) -> Seen:
-    """The slow half of `play`: bars, what the strategies say about them, and the frames."""
+    """The slow half of `play`: bars, what the strategies say about them, and the frames. What a record costs (`slippage_bps`, the
+    instruments' fees) and the slots' exits matter only where a strategy reads its own."""
     ticks = {one.symbol: ticks_of(candles[one.symbol], one) for one in instruments}
     grid = {one.symbol: one for one in instruments}
-    said = []
+    tellers = []
     for i, (spec, strategy) in enumerate(slots):
         rows = longer(ticks[spec.symbol], candles[spec.symbol].timeframe_ms, spec.timeframe_ms)
         bars = Bars.from_ticks(grid[spec.symbol], spec.timeframe_ms, rows)
         if recorded and i in recorded:
             bars = with_answers(strategy, bars, recorded[i])
-        said.append((bars, signals_of(strategy, bars)))
+        tellers.append(Teller(spec, grid[spec.symbol], bars, rows))
+
+    def decided(i: int, bars: Bars, signals: Signals) -> Rows:
+        instrument = tellers[i].instrument
+        if recorded and i in recorded:
+            said = utterances(i, slots[i][1], bars, signals, instrument, recorded[i])
+            return np.concatenate([one.row for one in said]) if said else np.zeros(0, DECISION)
+        return decisions_of(i, bars, signals, instrument)
+
+    heard = hear(tellers, lambda i, bars: signals_of(slots[i][1], bars), decided, slippage_bps, lessons, candles)
     start = min(int(one.ts[0]) for one in candles.values())
     end = max(int(one.ts[-1]) + one.timeframe_ms for one in candles.values())
-    return Seen(ticks, frames_of([ticks[one.symbol] for one in instruments]), tuple(said), start, end)
+    frames = frames_of([ticks[one.symbol] for one in instruments])
+    return Seen(ticks, frames, tuple(heard.slots), start, end, heard.known)
 
 
 def act(
@@ -172,7 +199,7 @@ def act(
     machine = Machine(account, instruments, slots, breakers)
     paid = np.zeros(0, FUNDING) if funding is None else funding
     reports = machine.run(seen.frames, decisions, paid, until=seen.end)
-    return Played(machine, reports, tuple(played), seen.start, seen.end)
+    return Played(machine, reports, tuple(played), seen.start, seen.end, seen.known)
 
 
 def _advised(

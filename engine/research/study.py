@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.core.setup import Setup
+from engine.research.own_record import LESSONS, Lessons
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Study:
     from_ts: int = 0
     to_ts: int = 0
     title: str = ""
+    lessons: Lessons = LESSONS
+    """How strategies that read their own record are told of it."""
 
     def with_params(self, *params: Mapping[str, Any]) -> Study:
         """The same study with other parameters, one mapping a slot."""
@@ -52,6 +55,7 @@ class Study:
             "from_ts": self.from_ts,
             "to_ts": self.to_ts,
             "title": self.title,
+            **({"lessons": self.lessons.to_json()} if self.lessons != LESSONS else {}),
         }
 
     @staticmethod
@@ -62,6 +66,7 @@ class Study:
             int(data.get("from_ts", 0)),
             int(data.get("to_ts", 0)),
             str(data.get("title", "")),
+            Lessons.from_json(data["lessons"]) if "lessons" in data else LESSONS,
         )
 
     def key(self) -> str:

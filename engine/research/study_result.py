@@ -129,6 +129,7 @@ class StudyResult:
             "why_no_trades": self.why_no_trades,
             "silent": self.silent,
             "notes": list(self.notes),
+            **self.played.told_of_record,
         }
 
 

@@ -57,9 +57,8 @@ def judge(
     this sweep. ValueError and StrategyError in a sentence for a set that cannot be run."""
     space = Space(study)
     setup, strategies = space.at(point).setup, space.strategies_at(point)
-    played = play(
-        setup.account, setup.instruments, list(zip(setup.slots, strategies, strict=True)), candles, setup.breakers
-    )
+    slots = list(zip(setup.slots, strategies, strict=True))
+    played = play(setup.account, setup.instruments, slots, candles, setup.breakers, lessons=study.lessons)
     only = next(iter(candles.values())) if len(candles) == 1 else None
     random, why = None, ""
     try:

@@ -6,6 +6,7 @@ Shared arrays are read-only: a strategy that writes into its bars gets bars of i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ import numpy.typing as npt
 
 from engine.core.machine import Frames
 from engine.core.memo import Memo
+from engine.core.setup import Setup
 from engine.core.types import MS_DAY, Rows
 from engine.market.candles import Candles
+from engine.research.own_record import Heard, Say, Teller, hear
 from engine.research.play import frames_of, longer, ticks_of
 from engine.research.study import Study
+from engine.strategies._record import Told
 from engine.strategies.base import Bars, HigherBars
+from engine.strategies.decisions import decisions_of
 
 Ints = npt.NDArray[np.int64]
 _PRICES = ("open", "high", "low", "close")
@@ -62,6 +67,12 @@ def shared(bars: Bars, memo: Memo) -> SharedBars:
     return made
 
 
+def own(bars: Bars) -> Bars:
+    """The bars in memory of their own, for a strategy that writes into them."""
+    words: dict[str, Any] = {name: getattr(bars, name) for name in Bars.__dataclass_fields__}
+    return Bars(**words).head(len(bars))
+
+
 class Ground:
     """A study's candles, ready to be run over by any number of sets. Close it when done: what was remembered is let go."""
 
@@ -76,12 +87,15 @@ class Ground:
         self.bucket_ms = min(slot.timeframe_ms for slot in setup.slots)
         self.memo = Memo((), memo_bytes)
         self._bars: dict[tuple[str, int], SharedBars] = {}
+        self._rows: dict[tuple[str, int], Rows] = {}
+        self.lessons, self._told = study.lessons, Told()
         grid = {one.symbol: one for one in setup.instruments}
         for slot in setup.slots:
             key = (slot.symbol, slot.timeframe_ms)
             if key not in self._bars:
                 rows = longer(self.ticks[slot.symbol], self.candles[slot.symbol].timeframe_ms, slot.timeframe_ms)
-                self._bars[key] = shared(Bars.from_ticks(grid[slot.symbol], slot.timeframe_ms, rows), self.memo)
+                bars = replace(Bars.from_ticks(grid[slot.symbol], slot.timeframe_ms, rows), known=self._told)
+                self._bars[key], self._rows[key] = shared(bars, self.memo), rows
         self.first_day = self.start // MS_DAY
         self.points: Ints = self._points()
         self.days = int((self.points[-1] - 1) // MS_DAY - self.first_day + 1) if self.points.size else 0
@@ -89,11 +103,22 @@ class Ground:
     def bars(self, symbol: str, timeframe_ms: int) -> SharedBars:
         return self._bars[symbol, timeframe_ms]
 
-    def own_bars(self, symbol: str, timeframe_ms: int) -> Bars:
-        """Bars in memory of their own, for a strategy that writes into them."""
-        found = self._bars[symbol, timeframe_ms]
-        words: dict[str, Any] = {name: getattr(found, name) for name in Bars.__dataclass_fields__}
-        return Bars(**words).head(len(found))
+    def asked(self) -> bool:
+        """Whether a strategy has read its own record, which these bars do not tell: `heard` does."""
+        return self._told.asked and self.lessons.on
+
+    def heard(self, setup: Setup, say: Say) -> Heard:
+        """What a set's slots say, told of their own record where they ask."""
+        grid = {one.symbol: one for one in setup.instruments}
+        keys = [(slot.symbol, slot.timeframe_ms) for slot in setup.slots]
+        tellers = [
+            Teller(slot, grid[slot.symbol], self._bars[key], self._rows[key])
+            for slot, key in zip(setup.slots, keys, strict=True)
+        ]
+        return hear(
+            tellers, say, lambda i, bars, said: decisions_of(i, bars, said, tellers[i].instrument),
+            setup.account.slippage_bps, self.lessons, self.candles,
+        )  # fmt: skip
 
     def close(self) -> None:
         self.memo.close()

@@ -21,7 +21,7 @@ from engine.core.reports import Logs
 from engine.core.setup import Setup
 from engine.core.types import DECISION, FUNDING, Rows
 from engine.research.play import signals_of
-from engine.research.sweep_ground import Ground, no_rows
+from engine.research.sweep_ground import Ground, no_rows, own
 from engine.strategies._plan import MeanAbove
 from engine.strategies.base import Bars, Signals, Strategy
 from engine.strategies.decisions import check_signals, decisions_of, volatility_at
@@ -63,6 +63,9 @@ class Sets:
             self._signals(slot.symbol, slot.timeframe_ms, one)
             for slot, one in zip(setup.slots, strategies, strict=True)
         ]
+        if self.ground.asked():
+            heard = self.ground.heard(setup, lambda i, bars: _on(bars, strategies[i]))
+            said = [signals for _, signals in heard.slots]
         if self._short and fits(setup, self.ground) and plain_entries(said[0]):
             if self._run_short(setup, said[0], into, k):
                 return
@@ -70,15 +73,7 @@ class Sets:
         self._run_kernel(setup, said, into, k)
 
     def _signals(self, symbol: str, timeframe_ms: int, strategy: Strategy) -> Signals:
-        """On the shared bars; on bars of its own for a strategy that fails on those, which are read-only."""
-        bars = self.ground.bars(symbol, timeframe_ms)
-        try:
-            said = strategy.signals(bars)
-            if not simple(said, len(bars)):
-                check_signals(bars, said)
-            return said
-        except Exception:  # asked once more below, where whatever it raises comes through in words
-            return signals_of(strategy, self.ground.own_bars(symbol, timeframe_ms))
+        return _on(self.ground.bars(symbol, timeframe_ms), strategy)
 
     # ---- the kernel ------------------------------------------------------------------------------------------------------
     def _run_kernel(self, setup: Setup, said: Sequence[Signals], into: Tallies, k: int) -> None:
@@ -260,6 +255,17 @@ class Sets:
         if self._money.size < results.size:
             self._money = np.empty(results.size)
         finish(into.tallies, k, into.days, results, self._money, self._frames_of_sum, self._sums, scale)
+
+
+def _on(bars: Bars, strategy: Strategy) -> Signals:
+    """What it says on shared bars; on bars of its own where it fails on those, which are read-only."""
+    try:
+        said = strategy.signals(bars)
+        if not simple(said, len(bars)):
+            check_signals(bars, said)
+        return said
+    except Exception:  # asked once more below, where whatever it raises comes through in words
+        return signals_of(strategy, own(bars))
 
 
 def _events(room: int) -> tuple[Any, Any, Any]:

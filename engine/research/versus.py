@@ -215,7 +215,7 @@ def _backtest(life: Lived, stored: Mapping[str, Candles], to_ts: int) -> Account
             changed = setup.machine()
             changed.restore(machine.snapshot(), machine.layout())
             machine = changed
-        stretch = stretch_of(setup, Ground(setup.instruments, stored, min(end, to_ts)), begin)
+        stretch = stretch_of(setup, Ground(setup.instruments, stored, min(end, to_ts)), begin, life.known)
         kept = tuple(
             replace(
                 one, decisions=one.decisions[one.decisions["decided_at"] > _first_whole(life.first, spec.timeframe_ms)]

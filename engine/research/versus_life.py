@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.core.setup import Setup
 from engine.core.types import Instrument, Rows
+from engine.ledger import steering
 from engine.market.lens import tape_of
 
 BAR = np.dtype([("ts", "i8"), ("open", "i8"), ("high", "i8"), ("low", "i8"), ("close", "i8")])
@@ -29,6 +30,8 @@ class Lived:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     first: int = 0
     last: int = 0
+    known: dict[str, list[Sequence[float | None]]] = field(default_factory=dict)
+    """By strategy, what the run was told of its own signals, and when."""
 
     def instrument(self, symbol: str) -> Instrument:
         return next(one for _, setup in reversed(self.setups) for one in setup.instruments if one.symbol == symbol)
@@ -96,6 +99,8 @@ def lived(folder: Path, seconds: Set[int] = frozenset()) -> Lived:
                 found.setups.append((ts, setup))
         elif kind == "gap" and event[3] != "start":
             found.gaps.append((ts, int(event[2])))
+        elif kind == "command" and event[2] == "weights" and isinstance(event[3].get("rows"), list):
+            steering.learn(found.known, event[3], ts)
         found.last = max(found.last, ts)
     if not found.setups or not found.first:
         raise ValueError(

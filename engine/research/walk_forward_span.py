@@ -6,17 +6,18 @@ What walk-forward is made of. No choosing, no folds, no database.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.core.machine import Frames, Machine, Reports
 from engine.core.setup import Setup
-from engine.core.types import Instrument, Rows
+from engine.core.types import Instrument, Rows, SlotSpec
 from engine.market.candles import Candles
+from engine.research.own_record import LESSONS, Known, Teller, hear
 from engine.research.play import Played, PlayedSlot, frames_of, longer, signals_of, ticks_of
 from engine.strategies import catalog
-from engine.strategies.base import Bars
+from engine.strategies.base import Bars, Signals
 from engine.strategies.decisions import decisions_of
 
 
@@ -30,7 +31,9 @@ class Ground:
         self.steps = {symbol: one.timeframe_ms for symbol, one in seen.items()}
         self.ticks = {one.symbol: ticks_of(seen[one.symbol], one) for one in instruments}
         self._grid = {one.symbol: one for one in instruments}
+        self.candles = seen
         self._bars: dict[tuple[str, int], Bars] = {}
+        self._rows: dict[tuple[str, int], Rows] = {}
         self._frames: dict[tuple[int, bool], Frames] = {}
 
     def bars(self, symbol: str, timeframe_ms: int) -> Bars:
@@ -38,8 +41,13 @@ class Ground:
         key = symbol, timeframe_ms
         if key not in self._bars:
             rows = longer(self.ticks[symbol], self.steps[symbol], timeframe_ms)
-            self._bars[key] = Bars.from_ticks(self._grid[symbol], timeframe_ms, rows)
+            self._rows[key], self._bars[key] = rows, Bars.from_ticks(self._grid[symbol], timeframe_ms, rows)
         return self._bars[key]
+
+    def teller(self, spec: SlotSpec) -> Teller:
+        """A slot with the bars that it sees."""
+        bars = self.bars(spec.symbol, spec.timeframe_ms)
+        return Teller(spec, self._grid[spec.symbol], bars, self._rows[spec.symbol, spec.timeframe_ms])
 
     def frames(self, from_ts: int, known: bool) -> Frames:
         """Frames from `from_ts` on; with `known` the bar before it too, so that there is a price to begin with."""
@@ -64,17 +72,30 @@ class Stretch:
     from_ts: int
 
 
-def stretch_of(setup: Setup, ground: Ground, from_ts: int) -> Stretch:
-    """Ask every slot once. StrategyError for signals that cannot be used."""
+def stretch_of(setup: Setup, ground: Ground, from_ts: int, known: Known | None = None) -> Stretch:
+    """Ask every slot; one that reads its own record is told `known`, or else of what it would have said since the beginning of
+    the data. StrategyError for signals that cannot be used."""
     slots = []
-    for i, (spec, params) in enumerate(zip(setup.slots, setup.params, strict=True)):
-        bars = ground.bars(spec.symbol, spec.timeframe_ms)
-        signals = signals_of(catalog.make(spec.strategy, dict(params)), bars)
-        instrument = next(one for one in setup.instruments if one.symbol == spec.symbol)
-        said = decisions_of(i, bars, signals, instrument, delay_ms=setup.account.delay_ms)
+    for i, (bars, signals) in enumerate(_heard(setup, ground, known)):
+        said = decisions_of(i, bars, signals, ground.teller(setup.slots[i]).instrument, setup.account.delay_ms)
         inside = (said["decided_at"] >= from_ts) & (said["decided_at"] < ground.to_ts)
         slots.append(PlayedSlot(bars, signals, said[inside].copy()))
     return Stretch(tuple(slots), ground, from_ts)
+
+
+def _heard(setup: Setup, ground: Ground, known: Known | None) -> list[tuple[Bars, Signals]]:
+    strategies = [
+        catalog.make(spec.strategy, dict(params)) for spec, params in zip(setup.slots, setup.params, strict=True)
+    ]
+    tellers = [ground.teller(spec) for spec in setup.slots]
+    if known is not None:
+        told = [replace(one.bars, known=known.get(one.spec.strategy, ())) for one in tellers]
+        return [(bars, signals_of(strategy, bars)) for strategy, bars in zip(strategies, told, strict=True)]
+    return hear(
+        tellers, lambda i, bars: signals_of(strategies[i], bars),
+        lambda i, bars, said: decisions_of(i, bars, said, tellers[i].instrument),
+        setup.account.slippage_bps, LESSONS, ground.candles,
+    ).slots  # fmt: skip
 
 
 def advance(machine: Machine, stretch: Stretch, first_signal: int, *, first: bool, last: bool) -> tuple[Reports, int]:

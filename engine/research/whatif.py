@@ -13,12 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from engine.core.machine import Frames
+from engine.core.setup import Setup
 from engine.core.types import BreakerSpec, Instrument, Sizing, SlotSpec
 from engine.market.quality import assess
 from engine.market.store import Store
 from engine.research.lab import strategies_of
 from engine.research.loading import load
-from engine.research.play import act, see
+from engine.research.play import Seen, act, see
 from engine.research.study import Study
 from engine.research.study_result import StudyResult
 from engine.strategies.base import Strategy
@@ -117,15 +118,21 @@ class Again:
         self.candles = load(study, store)
         self.quality = {name: assess(one.ts, one.ohlcv, one.timeframe_ms) for name, one in self.candles.items()}
         setup = study.setup
-        self.seen = see(setup.instruments, list(zip(setup.slots, self.strategies, strict=True)), self.candles)
+        self.seen = self._see(setup)
         setup.machine().run(Frames.none())  # compiled or loaded before the first question
+
+    def _see(self, setup: Setup) -> Seen:
+        slots = list(zip(setup.slots, self.strategies, strict=True))
+        slippage = setup.account.slippage_bps
+        return see(setup.instruments, slots, self.candles, lessons=self.study.lessons, slippage_bps=slippage)
 
     def ask(self, changes: Changes = Changes()) -> StudyResult:
         """Figures, curve and trades under `changes`. ValueError names a value that cannot be."""
         study = changed(self.study, changes) if changes else self.study
         setup = study.setup
         begun = time.perf_counter()
-        played = act(setup.account, setup.instruments, setup.slots, self.seen, setup.breakers)
+        seen = self.seen if self.seen.known is None else self._see(setup)  # its own record knows costs and exits
+        played = act(setup.account, setup.instruments, setup.slots, seen, setup.breakers)
         seconds = time.perf_counter() - begun
         return StudyResult(study, self.candles, self.quality, played, seconds, self.strategies)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Row = Sequence[float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +27,17 @@ class Record:
     weight: Floats
 
 
-def beside(known: Sequence[Sequence[float | None]], ends: npt.NDArray[np.int64]) -> Record:
+class Told(list[Row]):
+    """Rows as `beside` takes them, and whether a strategy has `asked` for them: who does not ask needs none to be made."""
+
+    asked = False
+
+
+def beside(known: Sequence[Row], ends: npt.NDArray[np.int64]) -> Record:
     """`known` rows [ts, resolved, won, mean, weight] in order of ts (ms UTC), None for unknown, beside bars that end at `ends`
     int64[n]: a bar is told the last row from before its end."""
+    if isinstance(known, Told):
+        known.asked = True
     table = np.array([(0, 0, None, None, 1), *known], np.float64)  # None becomes NaN
     at = np.searchsorted(np.array([row[0] for row in known], np.int64), ends, side="left")
     return Record(*(np.ascontiguousarray(table[at, column]) for column in range(1, 5)))
