@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -23,16 +24,23 @@ from engine.ai.client import Client, is_local, key_from_environment
 from engine.ai.pace import IN_A_ROW
 from engine.ai.prices import Price, price_of
 from engine.ai.prompts import Prompt
+from engine.ai.record import record_words
 from engine.ai.service import row_of, wall_ms
+from engine.analytics.learning import EVERY, Outcomes, weigh
 from engine.config.ai import AiSection
 from engine.core.setup import Advice
-from engine.core.types import Instrument
+from engine.core.types import MS_DAY, Instrument, SlotSpec
 from engine.ledger.advised import advised_slot
 from engine.ledger.market_table import market_table
 from engine.market.candles import Candles, iso
+from engine.research.own_record import LESSONS, Teller, hear, regimes_in, told_of
 from engine.research.play import ticks_of
 from engine.strategies._ask import asks_of
 from engine.strategies.base import Bars, Strategy
+from engine.strategies.decisions import decisions_of
+
+SLIPPAGE_BPS = 5.0
+"""What a record on past bars takes a market order to cost beside its fee, as accounts do by default."""
 
 
 class NothingToAsk(ValueError):
@@ -87,6 +95,34 @@ class Plan:
         return "; ".join(words)
 
 
+class Past:
+    """A strategy on past candles: its bars, its signals, and how they did as it could be known at any moment."""
+
+    def __init__(self, strategy: Strategy, candles: Candles, instrument: Instrument) -> None:
+        rows = ticks_of(candles, instrument)
+        slot = SlotSpec("", strategy.name, instrument.symbol, candles.timeframe_ms)
+        bars = Bars.from_ticks(instrument, candles.timeframe_ms, rows)
+        self.teller, self.played = Teller(slot, instrument, bars, rows), {instrument.symbol: candles}
+        heard = hear(
+            [self.teller], lambda i, seen: strategy.signals(seen),
+            lambda i, seen, said: decisions_of(i, seen, said, instrument), SLIPPAGE_BPS, LESSONS, self.played,
+        )  # fmt: skip
+        self.bars, self.signals = heard.slots[0]
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        decisions = decisions_of(0, self.bars, self.signals, self.teller.instrument)
+        return told_of(self.teller, decisions, SLIPPAGE_BPS, self.by_day)
+
+    @cached_property
+    def by_day(self) -> dict[int, str]:
+        return regimes_in(self.played)
+
+    def record(self, end: int) -> str:
+        """In words for a prompt, as of the bar that ends at `end` (ms UTC)."""
+        return record_words(weigh(self.outcomes, end), self.teller.spec.strategy, self.by_day.get(end // MS_DAY, EVERY))
+
+
 def plan(
     engine: Engine, ai: AiSection, strategy: Strategy, candles: Candles, span: tuple[int, int], prices: dict[str, Price],
     most: int, instrument: Instrument, before_cutoff: bool = False,
@@ -95,9 +131,9 @@ def plan(
     ask = asks_of(strategy)
     if ask is None:
         raise NothingToAsk(f"{strategy.name} asks no model: it has no `asks`")
-    bars = Bars.from_ticks(instrument, candles.timeframe_ms, ticks_of(candles, instrument))
-    signals = strategy.signals(bars)
     prompt, price = prompts.load(ask.prompt), price_of(ai.model, prices, ai.price_prompt, ai.price_answer)
+    past = Past(strategy, candles, instrument)
+    bars, signals = past.bars, past.signals
     advised = advised_slot(0, strategy, bars.timeframe_ms, instrument, Advice("shadow"))
     assert advised is not None
     done = _answered(engine, strategy.name, bars, ai.model, prompt.version)
@@ -114,7 +150,8 @@ def plan(
             known += 1
         else:
             context = {**market_table(bars, signals, ask, bar), "position": None}
-            sent = prompts.messages(prompt, context, "no decision is scored yet")
+            record = past.record(end) if "record" in prompt.fields else ""
+            sent = prompts.messages(prompt, context, "no decision is scored yet", record)
             questions.append(Question(end, sent, price.most(sent, ai.max_tokens)))
     with engine.connect() as connection:
         used = budget.spent(connection, wall_ms(), strategy.name)

@@ -8,7 +8,10 @@ from typing import Any
 
 from engine.ai import prompts
 from engine.ai.prices import Price, likely_tokens, price_of
+from engine.ai.record import record_words
 from engine.analytics.ai_cost import estimate
+from engine.analytics.learning import EVERY
+from engine.analytics.signals_regime import REGIMES
 from engine.config.model import Config
 from engine.strategies import catalog
 from engine.strategies._ask import Ask, asks_of
@@ -17,6 +20,10 @@ MS_DAY = 86_400_000
 ENTRY_EVERY = 30
 """Bars between two entries of a rule, where nothing better is known."""
 LIKELY_ANSWER = 90
+
+_ROW = {"source": "", "signals": 120, "resolved": 90, "won": 0.55, "mean": 0.001}
+RECORD = record_words([{**_ROW, "regime": regime} for regime in (EVERY, *REGIMES)], "", "")
+"""A record as long as one gets."""
 
 
 def estimates(
@@ -33,7 +40,7 @@ def estimates(
             continue
         price = price_of(config.ai.model, prices, config.ai.price_prompt, config.ai.price_answer)
         tokens = likely_tokens(
-            prompts.messages(prompts.load(ask.prompt), sample(ask), "60% of 100 decisions were right")
+            prompts.messages(prompts.load(ask.prompt), sample(ask), "60% of 100 decisions were right", RECORD)
         )
         for symbol in slot.symbols:
             calls = calls_a_day(ask, slot.timeframe_ms, entries_a_day(slot, symbol))

@@ -29,6 +29,7 @@ FIELDS = {
     "checks": "the rule's named conditions, true or false",
     "position": "what the slot holds now",
     "hit_rate": "how often this model was right so far in this strategy, with the number of scored decisions",
+    "record": "how the strategy's own signals did so far, in all and in each regime of the market, with intervals",
 }
 
 RULES = """\
@@ -99,8 +100,8 @@ def check(prompt: Prompt, file: str) -> Prompt:
     return prompt
 
 
-def messages(prompt: Prompt, context: Mapping[str, Any], hit_rate: str) -> list[dict[str, str]]:
-    """What is sent: the rules, then the template filled."""
+def messages(prompt: Prompt, context: Mapping[str, Any], hit_rate: str, record: str = "") -> list[dict[str, str]]:
+    """What is sent: the rules, then the template filled; `hit_rate` and `record` in words, as engine.ai.record has them."""
     values = {
         "symbol": str(context["symbol"]),
         "timeframe": str(context["timeframe"]),
@@ -109,6 +110,7 @@ def messages(prompt: Prompt, context: Mapping[str, Any], hit_rate: str) -> list[
         "checks": "; ".join(f"{name}: {str(true).lower()}" for name, true in context["checks"].items()) or "none",
         "position": position(context.get("position")),
         "hit_rate": hit_rate,
+        "record": record,
     }
     filled = _FIELD.sub(lambda field: values[field[1]], prompt.text)
     line = "=" * 20

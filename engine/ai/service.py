@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -23,8 +24,10 @@ from engine.ai.budget import Budgets
 from engine.ai.client import Client, Reply, is_local, key_from_environment
 from engine.ai.pace import Pace
 from engine.ai.prices import NoPrice, Price, price_of
-from engine.ai.record import hit_rate
+from engine.ai.record import hit_rate, record_words
+from engine.analytics.learning import EVERY, weigh
 from engine.config.ai import AiSection
+from engine.research.learning import outcomes_of, regime_at
 from engine.strategies._ask import TRADING
 
 log = logging.getLogger("evenkeel.ai")
@@ -48,14 +51,16 @@ def wall_ms() -> int:
 
 
 class AiService:
-    """`exchange_now` gives the exchange time in ms that the loop has reached, `speed` how fast it runs."""
+    """`exchange_now` gives the exchange time in ms that the loop has reached, `speed` how fast it runs; the data `folder` tells
+    the market's regime to prompts that ask for a record."""
 
     name = "ai"
 
     def __init__(
-        self, ai: AiSection, engine: Engine, run_id: int, doors: Doors, exchange_now: Callable[[], int], speed: float
-    ) -> None:
-        self.ai, self.engine, self.run_id, self.doors = ai, engine, run_id, doors
+        self, ai: AiSection, engine: Engine, run_id: int, doors: Doors, exchange_now: Callable[[], int], speed: float,
+        folder: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.ai, self.engine, self.run_id, self.doors, self.folder = ai, engine, run_id, doors, folder
         self.exchange_now, self.speed = exchange_now, speed
         self.pace = Pace(time.monotonic)
         self._prices: dict[str, Price] = {}
@@ -161,7 +166,8 @@ class AiService:
             self._drop(call, "no_model" if error.unknown else "no_price", str(error))
             return
         rate = self._hit_rate(call) if "hit_rate" in prompt.fields else ""
-        sent = prompts.messages(prompt, call.context, rate)
+        record = self._record(call) if "record" in prompt.fields else ""
+        sent = prompts.messages(prompt, call.context, rate, record)
         amount = price.most(sent, self.ai.max_tokens)
         values = {
             "model": self.ai.model,
@@ -207,6 +213,12 @@ class AiService:
     def _hit_rate(self, call: Any) -> str:
         with self.engine.connect() as connection:
             return hit_rate(connection, self.run_id, call.strategy, self.ai.model)
+
+    def _record(self, call: Any) -> str:
+        """As of the bar that is asked about."""
+        known = outcomes_of(self.engine, self.run_id, call.about_ts, call.strategy)
+        regime = regime_at(call.about_ts, self.folder) if self.folder is not None else EVERY
+        return record_words(weigh(known, call.about_ts), call.strategy, regime)
 
     def _send(self, call: Any, sent: list[dict[str, str]], price: Price, version: str) -> None:
         """On a thread of the pool: ask once, and hand back whatever came of it."""

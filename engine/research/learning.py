@@ -17,10 +17,11 @@ from engine.core.types import MS_DAY
 from engine.ledger import steering_rows
 from engine.research.market_days import longest
 
-_OUTCOMES = """SELECT s.strategy AS source, s.symbol, s.timeframe_ms AS span, g.decided_ts AS decided, o.exit_ts AS known,
-    o.result, o.regime FROM signal_outcome o JOIN signal g ON g.run_id = o.run_id AND g.seq = o.signal_seq
-    JOIN slot s ON s.id = g.slot_id WHERE o.run_id = :run AND o.result IS NOT NULL AND o.exit_ts <= :until
-    ORDER BY o.signal_seq"""
+_OUTCOMES = """SELECT s.strategy AS source, s.symbol, s.timeframe_ms AS span, g.decided_ts AS decided,
+    o.exit_ts + s.timeframe_ms AS known, o.result, o.regime FROM signal_outcome o
+    JOIN signal g ON g.run_id = o.run_id AND g.seq = o.signal_seq
+    JOIN slot s ON s.id = g.slot_id WHERE o.run_id = :run AND o.result IS NOT NULL AND o.exit_ts + s.timeframe_ms <= :until
+    AND (:source = '' OR s.strategy = :source) ORDER BY o.signal_seq"""
 _CHANGES = (
     "SELECT version, ts, source, regime, weight FROM source_weight WHERE run_id = :run ORDER BY version DESC LIMIT 5000"
 )
@@ -28,9 +29,10 @@ _VERSION = """SELECT source, regime, signals, resolved, won, mean, weight, in_fo
     WHERE run_id = :run AND version = :version AND source <> ''"""
 
 
-def outcomes_of(engine: Engine, run_id: int, until: int) -> Outcomes:
-    """Every signal of the run whose end was known by exchange time `until` (ms UTC)."""
-    raw = columns(engine, _OUTCOMES, {"run": run_id, "until": until})
+def outcomes_of(engine: Engine, run_id: int, until: int, source: str = "") -> Outcomes:
+    """Every signal of the run, or of one `source`, whose end was known by exchange time `until` (ms UTC): once the bar that
+    brought it was over, as in a backtest."""
+    raw = columns(engine, _OUTCOMES, {"run": run_id, "until": until, "source": source})
     symbols = (
         np.unique(raw["symbol"].astype(str), return_inverse=True)[1] if raw["symbol"].size else np.zeros(0, np.int64)
     )

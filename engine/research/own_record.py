@@ -122,6 +122,11 @@ def hear(
     )
 
 
+def told_of(one: Teller, decisions: Rows, slippage_bps: float, by_day: Mapping[int, str]) -> Outcomes:
+    """What came of one slot's decisions, DECISION[k], each outcome with the moment from which it could be known."""
+    return _outcomes([one], [_followed(0, one, decisions, slippage_bps)], by_day)
+
+
 def regimes_in(candles: Mapping[str, Candles]) -> dict[int, str]:
     """The market's regime by UTC day from BTC's own candles; empty where they are not among these."""
     from engine.research.market_days import last_of_day  # knows the database: who never asks does not wait for it
@@ -189,8 +194,9 @@ def _fresh(
     """(number, regime, rows) of the moments at which something is known that was not before."""
     former: tuple[Any, ...] = ()
     for at, moment in enumerate(moments.tolist()):
-        regime = by_day.get(moment // MS_DAY, EVERY)
+        today = by_day.get(moment // MS_DAY, EVERY)
         rows = [course.row(at, *key) for key, course in made.items() if course.signals[at]]
+        regime = today if any(row["regime"] == today for row in rows) else EVERY
         now = (tuple(row["signals"] for row in rows), regime)
         if rows and now != former:
             former = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from db.session import open_engine
 from engine.ai.service import AiService
@@ -47,4 +48,5 @@ def _where(config: Config, session: Session) -> Where:
 def asking_service(config: Config, session: Session, doors: Doors) -> Service:
     """The one that asks models; it reads the database over a connection of its own."""
     reader = open_engine(config.database_url(), read_only=True)
-    return AiService(config.ai, reader, session.run_id, doors, lambda: session.trader.now, session.vitals.speed)
+    folder, speed = Path(config.storage.data_dir), session.vitals.speed
+    return AiService(config.ai, reader, session.run_id, doors, lambda: session.trader.now, speed, folder)
