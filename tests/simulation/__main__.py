@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import count, islice
 
 from tests.simulation import bugs, many, soak, sweep
-from tests.simulation.hunt import hunt
+from tests.simulation.hunt import hunt, remember
 from tests.simulation.plan import is_live
 from tests.simulation.run import Outcome
 
@@ -106,14 +106,18 @@ def _soak(seed: int, hours: int, traced: bool) -> int:
 
 
 def _hunt(workers: int | None) -> int:
-    lived = 0
-    for name in bugs.names():
+    seeds, names = dict[str, int](), bugs.names()
+    for name in names:
         seed = hunt(name, workers=workers)
-        lived += seed is None
-        caught = f"caught by seed {seed}" if seed is not None else "NOT CAUGHT"
-        print(f"{name}: {caught}. {bugs.says(name)}", flush=True)
-    print(f"{len(bugs.names()) - lived} of {len(bugs.names())} caught")
-    return 1 if lived else 0
+        if seed is not None:
+            seeds[name] = seed
+        print(
+            f"{name}: {'NOT CAUGHT' if seed is None else f'caught by seed {seed}'}. {bugs.says(name)}",
+            flush=True,
+        )
+    remember(seeds)
+    print(f"{len(seeds)} of {len(names)} caught")
+    return 0 if len(seeds) == len(names) else 1
 
 
 if __name__ == "__main__":
