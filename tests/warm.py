@@ -1,46 +1,44 @@
-"""Compile once what the suite's workers would else each compile at the same moment: the kernel, and the tests themselves.
+"""Compile once what the suite's workers would else each compile at the same moment: the kernel's entries, the tests themselves.
 
 python -m tests.warm
 
-Both stay (.cache/numba, __pycache__), so only a fresh clone waits. The suite does not depend on it.
+Both stay (.cache/numba, __pycache__), so only a fresh clone waits. The suite does not need it: what fails here says so there.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HALVES = ("[a-l]*", "[m-z]*")
-"""Of the folders of tests, by their first letter: as many tests each."""
+ROOT = Path(__file__).resolve().parents[1]
+LANES = (
+    (
+        "tests/core/test_kernel_fills.py::test_a_decision_fills_at_the_next_open",
+        "tests/laws/test_lean.py::test_the_scenes_hold_what_they_are_for",
+        "tests/research/test_sweep.py::test_every_set_equals_its_backtest",
+    ),
+    (
+        "--collect-only",
+        "tests/core/test_limit_use.py",
+        "tests/laws/test_venue.py::test_a_part_that_stays_is_a_position_when_the_rest_is_cancelled",
+    ),
+)
+"""What pytest is called with, one after the other, in two lanes: the smallest tests that meet every entry."""
 
 
-def _collected(pattern: str) -> subprocess.Popen[bytes]:
-    """Another process that imports a half of the tests, which pytest rewrites and keeps."""
-    folders = [str(place) for place in sorted(Path(__file__).parent.glob(pattern)) if place.is_dir()]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-n", "0", *folders], stdout=quiet, stderr=quiet
-    )
-
-
-def _kernel() -> None:
-    from tests.core.picture import check
-
-    check("""
-        0:00  1000 1020  990 1010 | buy  |
-        0:01  1013 1040 1010 1020 |      | buy 1013
-        0:02  1050 1060 1040 1050 | exit |
-        0:03  1044 1060 1030 1050 |      | sell 1044
-    """)
+def lane(steps: tuple[str, ...]) -> None:
+    """Call pytest with each."""
+    for step in steps:
+        command = [sys.executable, "-m", "pytest", "-qq", "-n", "0", "-p", "no:cacheprovider", step]
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def main() -> None:
-    """Collect the tests in two processes while this one lives a small picture."""
-    halves = [_collected(pattern) for pattern in HALVES]
-    _kernel()
-    for half in halves:
-        half.wait()
+    """Walk the lanes side by side."""
+    with ThreadPoolExecutor(len(LANES)) as threads:
+        list(threads.map(lane, LANES))
 
 
 if __name__ == "__main__":
