@@ -81,7 +81,7 @@ def equity(
     _exits(figure, curve, marks, colors)
     figure.add_scatter(
         x=x, y=np.asarray(curve["drawdown"]) * 100, yaxis="y2", mode="lines", fill="tozeroy", name="drawdown",
-        line={"color": colors.loss, "width": 1}, fillcolor=_faint(colors.loss, 0.16),
+        line={"color": colors.loss, "width": 1}, fillcolor=faint(colors.loss, 0.16),
         hovertemplate="drawdown %{y:.2f} %<extra></extra>",
     )  # fmt: skip
     if limit and len(x) and float(np.min(curve["drawdown"])) < -limit / 2:
@@ -178,7 +178,7 @@ def running(curve: Mapping[str, Any], colors: Palette, *, quote: str) -> go.Figu
     color = colors.gain if not len(total) or total[-1] >= 0 else colors.loss
     figure.add_scatter(
         x=moments(curve["ts"]), y=total, mode="lines", line={"color": color, "width": 1.6, "shape": "hv"},
-        fill="tozeroy", fillcolor=_faint(color, 0.1), hovertemplate=f"%{{y:+,.2f}} {quote}<extra></extra>",
+        fill="tozeroy", fillcolor=faint(color, 0.1), hovertemplate=f"%{{y:+,.2f}} {quote}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(yaxis={"tickformat": ",.0f", "zeroline": True}, uirevision="keep")
     return figure
@@ -279,7 +279,8 @@ def _labels(figure: go.Figure, x: Any, labels: Sequence[tuple[float, str, str]],
         )  # fmt: skip
 
 
-def _faint(color: str, alpha: float) -> str:
+def faint(color: str, alpha: float) -> str:
+    """A colour let through."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 

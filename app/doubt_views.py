@@ -29,7 +29,6 @@ from engine.research.random_entries import RandomEntries, random_entries
 from engine.research.searched import matrix_of, search_of
 from engine.research.study_result import StudyResult
 
-GRADES = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}
 AT_ONCE = 400_000
 """Up to so many bars the entries are weighed by themselves; above, when asked to."""
 METHODS = {
@@ -131,16 +130,11 @@ def _searched(uuid: str, file: str, trials: int, _job: Any) -> Searched | None:
 
 
 # ---- the sentence ------------------------------------------------------------------------------------------------------
-def safe(text: str) -> str:
-    """Our own sentence as markdown: nothing in it is a formula."""
-    return text.replace("$", r"\$").replace("~", r"\~")
-
-
 def sentence(made: Doubt, found: Lineage | None, note: str = "") -> None:
     """The grade and the sentence; how often the sealed part was opened, where it matters."""
     grade = made.verdict.grade
-    st.html(f'<span class="ek-grade {grade}">{GRADES[grade]}</span>')
-    st.markdown(safe(made.verdict.sentence) + (f" :gray[{note}]" if note else ""))
+    st.html(f'<span class="ek-grade {grade}">{formats.GRADES[grade]}</span>')
+    st.markdown(formats.sentence(made.verdict.sentence) + (f" :gray[{note}]" if note else ""))
     if made.openings or (found is not None and found.searched):
         st.caption(seal.sentence(made.openings))
 

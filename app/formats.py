@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-MINUS = "\u2212"
-DASH = "\u2013"
+from engine.research import report_words
+from engine.research.report_words import DASH, MINUS, MONTHS, many, number, percent
+
+__all__ = ["DASH", "MINUS", "MONTHS", "many", "number", "percent"]  # a report writes them alike
+
 STEPS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
@@ -15,36 +18,15 @@ def missing(value: float | None) -> bool:
     return value is None or not math.isfinite(value)
 
 
-def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """1234.5 as 1,234.50; with `sign` a plus or a minus stands before everything but zero."""
-    if value is None or missing(value):
-        return DASH
-    text = f"{abs(value):,.{digits}f}"
-    rounded_to_zero = not any(c in "123456789" for c in text)
-    if rounded_to_zero:
-        return text
-    return (MINUS if value < 0 else "+" if sign else "") + text
-
-
 def money(value: float | None, quote: str = "", *, sign: bool = False) -> str:
     """An amount in quote currency."""
     text = number(value, 2, sign=sign)
     return text if text == DASH or not quote else f"{text} {quote}"
 
 
-def percent(fraction: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """A fraction as percent."""
-    text = number(None if fraction is None else fraction * 100, digits, sign=sign)
-    return text if text == DASH else f"{text} %"
-
-
 def price(value: float | None) -> str:
     """A price with the digits its size needs: 61,250.50, 1.2345, 0.00001234."""
-    if value is None or missing(value):
-        return DASH
-    size = abs(value)
-    digits = 2 if size >= 100 else 4 if size >= 1 else 6 if size >= 0.01 else 10
-    return number(value, digits)
+    return DASH if value is None or missing(value) else report_words.price(value)
 
 
 def quantity(value: float | None) -> str:
@@ -75,11 +57,6 @@ def when(ts: float | None, *, seconds: bool = False) -> str:
     if ts is None or missing(ts):
         return DASH
     return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
-
-
-def many(n: int, what: str) -> str:
-    """3 trades, 1 trade."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def timeframe(ms: int) -> str:
@@ -130,11 +107,29 @@ def exit_reason(code: str) -> str:
     return REASONS.get(code, code.replace("_", " "))
 
 
+BREAKERS = {
+    "ai_budget": "AI budget",
+    "slot_loss": "daily loss of a slot",
+    "symbol_loss": "daily loss of a symbol",
+    "storage": "disk or database",
+}
+
+
 def breaker(name: str) -> str:
     """A breaker's name in words, without the key of the slot that it guards."""
-    return words(name.partition(":")[0])
+    code = name.partition(":")[0]
+    return BREAKERS.get(code, words(code))
 
 
 def words(code: str) -> str:
     """A code such as reduce_only in words."""
     return code.replace("_", " ")
+
+
+GRADES = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}
+"""What a verdict (engine.analytics.verdict) says of an edge."""
+
+
+def sentence(text: str) -> str:
+    """A sentence of our own as markdown: nothing in it is a formula."""
+    return text.replace("$", r"\$").replace("~", r"\~")

@@ -58,12 +58,14 @@ def _standing(stamp: tuple[Any, int], _engine: Engine) -> Standing | None:
 
 @dataclass(frozen=True)
 class Trip:
-    """One trip with its end, and the entries it blocked: `followed` of them are judged; `net` is what they would have lost less
-    what they would have made, in quote currency (above zero: the trip paid), None where none is judged."""
+    """One trip with its end, how it came and in which words, and the entries it blocked: `followed` of them are judged; `net` is
+    what they would have lost less what they would have made, in quote currency (above zero: the trip paid), None where none is
+    judged."""
 
     row: Mapping[str, Any]
     ended: int | None
     how: str
+    why: str
     blocked: int
     followed: int
     net: float | None
@@ -91,7 +93,8 @@ def _trips(stamp: tuple[Any, ...], _engine: Engine, run_id: int) -> list[Trip]:
         )
         end = next(same, None)
         ended = int(end["ts"]) if end else None
-        found.append(Trip(event, ended, end["action"] if end else "", *_judged(book, event, ended)))
+        how, why = (end["action"], end["reason"] or "") if end else ("", "")
+        found.append(Trip(event, ended, how, why, *_judged(book, event, ended)))
     return found[::-1]
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import confirm, formats, tables, ui
 from app.limits_data import Standing, Trip
+from engine.config.breakers import measured_in
 from engine.core.limit_trial import Trial, what_if
 from engine.core.limit_use import LimitUse
 from engine.core.machine import Machine
@@ -21,18 +22,15 @@ STYLE = Path(__file__).with_name("limits.css")
 NAMES = {
     "max_positions": "open positions", "max_gross": "exposure", "per_symbol": "exposure of a symbol",
     "per_sector": "exposure of a sector", "orders_minute": "entries this minute", "orders_day": "entries this day",
-    "orders_symbol_minute": "entries of a symbol this minute", "daily_loss_pause": "daily loss, pause",
-    "daily_loss_halt": "daily loss, halt", "drawdown_reduce": "drawdown, reduce only", "drawdown_halt": "drawdown, halt",
-    "ai_budget": "AI budget", "slot_loss": "daily loss of a slot", "symbol_loss": "daily loss of a symbol",
-    "storage": "disk or database",
+    "orders_symbol_minute": "entries of a symbol this minute",
 }  # fmt: skip
+"""Limits that only refuse an entry; those that trip are formats.breaker's."""
 QUIET = 0.5
 """Limits of single slots and symbols are listed from this share of their limit on; the rest is in the download."""
 
 
 def name_of(code: str) -> str:
-    base = code.partition(":")[0]
-    return NAMES.get(base, formats.words(base))
+    return NAMES.get(code) or formats.breaker(code)
 
 
 def whose(machine: Machine, scope: str) -> str:
@@ -128,6 +126,7 @@ def history(page: ui.Page, found: Sequence[Trip]) -> None:
             "level",
             "ended",
             "how",
+            "why",
             "blocked",
             "followed",
             "net",
@@ -141,7 +140,7 @@ def history(page: ui.Page, found: Sequence[Trip]) -> None:
     shown = raw.assign(ts=tables.utc(raw["ts"]), ended=tables.utc(raw["ended"]))
     shown["breaker"] = [name_of(str(name)) for name in raw["breaker"]]
     shown["level"] = [formats.words(str(code)) for code in raw["level"]]
-    shown["how"] = [_HOW.get(str(how), "holds") for how in raw["how"]]
+    shown["how"] = [_ended(str(how), why) for how, why in zip(raw["how"], raw["why"], strict=True)]
     shown["net"] = [
         formats.money(value, page.quote, sign=True) if value == value and value is not None else "–"
         for value in raw["net"]
@@ -157,23 +156,24 @@ def history(page: ui.Page, found: Sequence[Trip]) -> None:
         "equity": tables.amount("Equity", f"of the account, in {page.quote}, at that moment"),
         "level": tables.text("Became", width=90),
         "ended": tables.short_moment("Ended"),
-        "how": tables.text("By", width=80),
+        "how": tables.text("By", "with the words of who released it", width=120),
         "blocked": tables.COLUMN.NumberColumn("Blocked", help="entry signals it refused", format="localized", width=75),
         "net": tables.figure("Saved (+) or cost (−)", help),
     }
     tables.table(shown, columns, key="trips", height=tables.tall(len(shown)))
 
 
-_HOW = {"end": "itself", "release": "a person"}
-_COUNTS = ("consecutive_losses", "feed_errors", "venue_errors", "storage")
+def _ended(how: str, why: str | None) -> str:
+    if how == "release":
+        return f"a person: {why}" if why else "a person"
+    return "itself" if how == "end" else "holds"
 
 
 def _measured(name: str, value: float | None) -> str:
-    base = name.partition(":")[0]
-    if value is None or value != value:
-        return "–"
-    unit = "count" if base in _COUNTS else "seconds" if base == "stale_data" else "fraction"
-    return formats.number(value) if base in ("wiped_out", "kill") else amount(value, unit)
+    if formats.missing(value):
+        return formats.DASH
+    unit = measured_in(name)
+    return formats.number(value) if unit is None else amount(float(value or 0.0), unit)
 
 
 def _told(trip: Trip) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _told(trip: Trip) -> dict[str, Any]:
     numbers = orjson.loads(row["numbers"]) if isinstance(row["numbers"], str) else row["numbers"] or {}
     return {
         **{name: row[name] for name in ("ts", "breaker", "value", "threshold", "level")},
-        "whose": owner, "equity": numbers.get("equity"), "ended": trip.ended, "how": trip.how,
+        "whose": owner, "equity": numbers.get("equity"), "ended": trip.ended, "how": trip.how, "why": trip.why,
         "blocked": trip.blocked, "followed": trip.followed, "net": trip.net,
     }  # fmt: skip
 

@@ -225,10 +225,10 @@ def calendars(view: View) -> None:
     frame = tables.frame_of(
         {
             "year": made.years,
-            **{name: made.returns[:, k] for k, name in enumerate(result_grids.MONTHS)},
+            **{name: made.returns[:, k] for k, name in enumerate(formats.MONTHS)},
             "total": made.total,
         },
-        ["year", *result_grids.MONTHS, "total"],
+        ["year", *formats.MONTHS, "total"],
     )
     tables.heading("Months", "months", frame, "Returns of UTC months, linked from days and free of deposits")
     st.plotly_chart(

@@ -43,12 +43,6 @@ def series_colors(colors: Palette) -> tuple[str, ...]:
     return ("#3454b4", "#b07800", "#0b7a75", "#b6480f", "#9a4d86", "#2383b5", "#4a5560", "#5d7d12")
 
 
-def faint(color: str, alpha: float) -> str:
-    """A colour let through."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
-
-
 def _add(figure: go.Figure, line: Line, ending: str, digits: int, axis: str = "y", fill: str = "") -> None:
     y = np.asarray(line.y, np.float64)
     kept = thin(y, POINTS)
@@ -72,7 +66,7 @@ def equity(
     figure = base(colors, CURVE)
     for line in lines:
         _add(figure, line, ending, 2)
-    _add(figure, water, " %", 2, "y2", faint(colors.loss, 0.16))
+    _add(figure, water, " %", 2, "y2", charts.faint(colors.loss, 0.16))
     if level is not None and not log:
         figure.add_hline(y=level, line={"color": colors.border, "width": 1, "dash": "dot"}, yref="y")
     figure.update_layout(
@@ -114,7 +108,7 @@ def over_time(
     """Lines on one time axis, named above."""
     figure = base(colors, height)
     for line in lines:
-        _add(figure, line, ending, digits, fill=faint(line.color, 0.14) if area else "")
+        _add(figure, line, ending, digits, fill=charts.faint(line.color, 0.14) if area else "")
     figure.update_layout(
         showlegend=len(lines) > 1,
         legend=LEGEND,
@@ -182,7 +176,7 @@ def distribution(
             xanchor="left",
             xshift=4,
             font={"size": 11, "color": colors.text},
-            bgcolor=faint(colors.ground, 0.75),
+            bgcolor=charts.faint(colors.ground, 0.75),
         )
     figure.update_layout(
         hovermode="closest", bargap=0, xaxis={"ticksuffix": ending, "hoverformat": None}, yaxis={"nticks": 5}
@@ -219,7 +213,7 @@ def holds(won: Any, lost: Any, colors: Palette) -> go.Figure:
             name=name,
             fill="tozeroy",
             line={"color": color, "width": 1.6, "shape": "hvh", "dash": "solid" if name == "winners" else "dot"},
-            fillcolor=faint(color, 0.14),
+            fillcolor=charts.faint(color, 0.14),
             hovertemplate=f"%{{y:.1f}} % of {name}<extra></extra>",
         )
     ticks = [(ms, word) for ms, word in HOLDS if 10 ** (low - 0.3) <= ms <= 10 ** (high + 0.3)]

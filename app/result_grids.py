@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app import formats
 from app.lab_charts import base
 from app.palette import Palette
 from app.result_charts import HALF, SLIM
 from engine.analytics.calendar import Months, Week
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 ACROSS = {"side": "top", "showline": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickangle": 0}
@@ -45,7 +45,7 @@ def months(made: Months, colors: Palette) -> go.Figure:
     table = np.column_stack([made.returns, np.full(len(made.years), np.nan), made.total]) * 100
     return matrix(
         table,
-        [*MONTHS, " ", "year"],
+        [*formats.MONTHS, " ", "year"],
         [str(year) for year in made.years],
         colors,
         ending=" %",
@@ -159,7 +159,7 @@ def year_of_days(days: Any, values: Any, colors: Palette, *, ending: str, sign: 
 
 def _month(number: int) -> str:
     year, month = divmod(int(number), 12)
-    return f"{MONTHS[month]} {year + 1970}" if month == 0 else MONTHS[month]
+    return f"{formats.MONTHS[month]} {year + 1970}" if month == 0 else formats.MONTHS[month]
 
 
 def hours(made: Week, values: Any, colors: Palette, *, ending: str, what: str) -> go.Figure:

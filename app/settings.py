@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from engine.config.breakers import breaker, switched_on
 from engine.core.setup import Setup
 from engine.core.types import MS_DAY, AccountSpec, BreakerSpec, Instrument, Protection, Sizing, SlotSpec
 from engine.research.stock import canonical
@@ -198,15 +199,15 @@ def _slot(settings: Settings, strategy: str, symbol: str, step: int) -> SlotSpec
 
 def breakers(settings: Settings) -> tuple[BreakerSpec, ...]:
     """The breakers that are switched on, as a live configuration makes them; a threshold of 0 switches one off."""
-    every = (
-        BreakerSpec("consecutive_losses", "consecutive_losses", "slot", settings.losses, "paused", end="cooldown",
-                    minutes=settings.losses_minutes),
-        BreakerSpec("daily_loss_pause", "daily_loss", "account", settings.day_pause, "paused", end="next_day"),
-        BreakerSpec("daily_loss_halt", "daily_loss", "account", settings.day_halt, "halted"),
-        BreakerSpec("drawdown_reduce", "drawdown", "account", settings.fall_reduce, "reduce_only"),
-        BreakerSpec("drawdown_halt", "drawdown", "account", settings.fall_halt, "halted"),
-    )  # fmt: skip
-    return tuple(one for one in every if one.threshold > 0)
+    return switched_on(
+        (
+            breaker("consecutive_losses", settings.losses, minutes=settings.losses_minutes),
+            breaker("daily_loss_pause", settings.day_pause),
+            breaker("daily_loss_halt", settings.day_halt),
+            breaker("drawdown_reduce", settings.fall_reduce),
+            breaker("drawdown_halt", settings.fall_halt),
+        )
+    )
 
 
 def title(settings: Settings) -> str:

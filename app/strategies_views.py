@@ -188,7 +188,7 @@ def _band_figure(band: expectation.Band, view: View) -> Any:
             mode="lines",
             line={"width": 0.6, "color": colors.outage},
             fill=fill,
-            fillcolor=result_charts.faint(colors.outage, 0.18),
+            fillcolor=charts.faint(colors.outage, 0.18),
             hovertemplate="band %{y:+.1f} %<extra></extra>",
         )
     for values, name, color, dash in (

@@ -32,7 +32,7 @@ def running(line: Mapping[str, Any], name: str, unit: str, colors: Palette) -> g
     figure.add_scatter(
         x=charts.moments(np.asarray(line["ts"])[kept]), y=total[kept], fill="tozeroy",
         mode="lines" if total.size > 1 else "markers", marker={"size": 8, "color": color},
-        line={"color": color, "width": 1.6, "shape": "hv"}, fillcolor=charts._faint(color, 0.1),
+        line={"color": color, "width": 1.6, "shape": "hv"}, fillcolor=charts.faint(color, 0.1),
         hovertemplate=f"{name} %{{y:+,.2f}} {unit}<extra></extra>",
     )  # fmt: skip
     digits = ",.0f" if total.size and np.ptp(total) > 10 else ",.2f"

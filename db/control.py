@@ -20,6 +20,8 @@ SOURCES = ("app", "cli", "api", "chat", "engine")
 SCHEDULED_STATES = ("waiting", "running", "done", "failed")
 MODES = ("paper", "dry", "live")
 ENGINE_STATES = ("starting", "recovering", "running", "paused", "reduce_only", "halted", "killed", "stopped")
+ALIVE_MS = 5_000
+"""A heartbeat comes every second; one that is older than this is of an engine that does not run."""
 
 
 class Command(Table, table=True):

@@ -1,4 +1,5 @@
-"""System: is the engine well, what did it survive, what was it told, and what is in the database?"""
+"""System: is the engine well, what did it survive, what was it told, and what is in the database? Breakers stand on the page
+Limits and protections."""
 
 from typing import Any
 
@@ -12,8 +13,6 @@ from app.tiles import halves
 
 PAGE = {"group": "Control", "title": "System", "place": 9}
 
-PERCENT_BREAKERS = ("daily_loss", "drawdown")
-
 
 def main(page: ui.Page) -> None:
     """Engine and database above, then what happened."""
@@ -26,7 +25,6 @@ def main(page: ui.Page) -> None:
     ui.live(page, latencies, 5)
     scheduled(page)
     failures(page)
-    breakers(page)
     outages(page)
     commands(page)
     log(page)
@@ -122,74 +120,6 @@ def failures(page: ui.Page) -> None:
         st.caption("None: every slot's strategy runs.")
     else:
         tables.table(frame, columns, key="failed")
-
-
-def breakers(page: ui.Page) -> None:
-    """The breakers as they stand, then their history."""
-    rows = [
-        {
-            "name": formats.breaker(b["name"]),
-            "scope": system.whose(b),
-            "state": b["state"],
-            "value": _value(b, "value"),
-            "threshold": _value(b, "threshold"),
-            "level": formats.words(b["level"]),
-            "until_ts": b["until_ts"],
-        }
-        for b in system.breakers(page.engine, page.run_id)
-    ]
-    columns = {
-        "name": tables.text("Breaker"),
-        "scope": tables.text("Guards"),
-        "state": tables.text("State"),
-        "value": tables.text("Now"),
-        "threshold": tables.text("Acts at"),
-        "level": tables.text("Then"),
-        "until_ts": tables.moment("Until"),
-    }
-    frame = tables.frame_of(rows, list(columns))
-    frame["until_ts"] = tables.utc(frame["until_ts"])
-    tables.heading("Breakers", "breakers", frame)
-    if frame.empty:
-        st.caption("This run has no breakers.")
-    else:
-        tables.table(frame, columns, key="breakers")
-    history(page)
-
-
-def _value(row: dict[str, Any], name: str) -> str:
-    value = row[name]
-    if value is None:
-        return formats.DASH
-    return formats.percent(value) if str(row["name"]).startswith(PERCENT_BREAKERS) else f"{value:g}"
-
-
-def history(page: ui.Page) -> None:
-    """Trips, releases, ends."""
-    columns = {
-        "ts": tables.moment("Time", seconds=True),
-        "breaker": tables.text("Breaker"),
-        "action": tables.text("What"),
-        "scope": tables.text("Guards"),
-        "level": tables.text("Then"),
-        "value": tables.figure("Value"),
-        "threshold": tables.figure("Limit"),
-        "reason": tables.text("Reason"),
-    }
-    found = [{**row, "scope": system.whose(row)} for row in system.breaker_events(page.engine, page.run_id)]
-    frame = tables.frame_of(found, list(columns))
-    frame["breaker"] = [formats.breaker(name) for name in frame["breaker"]]
-    frame["ts"] = tables.utc(frame["ts"])
-    tables.written(frame, value=_short, threshold=_short)
-    tables.heading("Trips and releases", "breaker-events", frame)
-    if frame.empty:
-        st.caption("No breaker has tripped in this run.")
-    else:
-        tables.table(frame, columns, key="trips")
-
-
-def _short(value: float | None) -> str:
-    return formats.DASH if value is None or formats.missing(value) else f"{value:.6g}"
 
 
 def outages(page: ui.Page) -> None:

@@ -34,7 +34,6 @@ PAGE = {"group": "Research", "title": "Walk-forward", "place": 4, "needs_run": F
 
 OBJECTIVES = ("sharpe", "sortino", "calmar", "total_return", "profit_factor", "expectancy", "sqn")
 AXES = 4
-GRADES = {"none": "NO EDGE SHOWN", "weak": "WEAK", "fair": "FAIR", "strong": "STRONG"}
 
 
 def main() -> None:
@@ -191,17 +190,13 @@ def result(job: JobView, colors: Palette) -> None:
     made = job.result
     with st.container(key="verdict"):
         grade = made["doubt"]["grade"]
-        st.html(f'<span class="ek-grade {grade}">{GRADES[grade]}</span>')
-        st.markdown(ui_safe(research_walk.sentence(made)))
-        st.caption(ui_safe(made["doubt"]["verdict"]))
+        st.html(f'<span class="ek-grade {grade}">{formats.GRADES[grade]}</span>')
+        st.markdown(formats.sentence(research_walk.sentence(made)))
+        st.caption(formats.sentence(made["doubt"]["verdict"]))
     figures(made)
     curve(made, colors)
     listing(made)
     steady(made, colors)
-
-
-def ui_safe(text: str) -> str:
-    return text.replace("$", r"\$").replace("~", r"\~")
 
 
 def figures(made: Any) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from db.control import ALIVE_MS
 from db.queries import rows, scalar
 
-DOWN_MS = 5_000
-"""An engine not heard for so long is down (its heartbeat is one a second)."""
 STALE_MS = 60_000
 """Data older than this, or than two bars of the finest timeframe, is stale."""
 
@@ -93,7 +92,7 @@ def health(run_row: dict[str, Any], status_row: dict[str, Any] | None, now: int)
         return Health("never started", "none", False, True, None, None, True)
     age = float(max(now - status_row["heartbeat_ts"], 0))
     stopped = status_row["state"] == "stopped"
-    down = not stopped and age > DOWN_MS
+    down = not stopped and age > ALIVE_MS
     data_age = _data_age(status_row, age)
     stale = stopped or down or data_age is None or data_age > max(STALE_MS, 2 * int(run_row["finest_tf_ms"]))
     word = "down" if down else status_row["state"].replace("_", " ")

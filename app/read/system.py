@@ -25,17 +25,6 @@ def breakers(engine: Engine, run_id: int) -> list[dict[str, Any]]:
     return rows(engine, sql, {"run": run_id})
 
 
-def breaker_events(engine: Engine, run_id: int, limit: int = 200) -> list[dict[str, Any]]:
-    """Trips, releases and ends, newest first."""
-    sql = """
-    SELECT e.ts, e.breaker, e.scope, e.action, e.level, e.value, e.threshold, e.reason, e.until_ts,
-           s.strategy, s.symbol, s.timeframe_ms, s.label
-    FROM breaker_event e LEFT JOIN slot s ON s.id = e.slot_id
-    WHERE e.run_id = :run ORDER BY e.seq DESC LIMIT :limit
-    """
-    return rows(engine, sql, {"run": run_id, "limit": limit})
-
-
 def whose(row: Mapping[str, Any]) -> str:
     """Whom a breaker holds: the slot by its names, or the account."""
     if not row.get("strategy"):

@@ -18,7 +18,7 @@ from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.period import Period
 from engine.cli.strategy import make_strategy
-from engine.cli.tables import TRADE_COLUMNS, check_kind, write_table
+from engine.cli.tables import check_kind, write_table
 
 if TYPE_CHECKING:
     from engine.core.types import Instrument, Protection, Sizing
@@ -198,7 +198,7 @@ def backtest(
         raise Fail("--execution fills on finer candles than the strategy's: say --symbol and --timeframe too", USAGE)
     asked = [portfolio.slot_words(text, timeframe) for text in slot or ()]
     if strategy is not None:
-        asked = [(strategy, portfolio.pair_of(symbol or ""), timeframe or "", param or [])]
+        asked = [(strategy, sources.pair_of(symbol or ""), timeframe or "", param or [])]
     source = Source("", exchange or "coinbase", execution or "", str(data or ""), rows or 0, repair or "")
     portfolio.run(portfolio.study_of_slots(asked, options, source, period, research, short), outs)
 
@@ -237,7 +237,7 @@ def _single(
         raise Fail("--days counts back in stored candles: with --data choose --rows", USAGE)
     first = last = None
     if data is None and symbol and timeframe:
-        start, end = period.of(exchange or "coinbase", [portfolio.pair_of(symbol)], timeframe)
+        start, end = period.of(exchange or "coinbase", [sources.pair_of(symbol)], timeframe)
         first, last = (None if moment is None else str(moment) for moment in (start, end))
     candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (first, last))
     spec = _spec(strategy, made, candles, exchange or "", options, research, short)
@@ -247,7 +247,7 @@ def _single(
         spec = replace(spec, recorded=recorded_for(spec, ai[0], *ai[1:]))
     result = _run(spec, outs.save)
     if outs.trades is not None:
-        write_table(outs.trades, {name: result.trade_columns()[name] for name in TRADE_COLUMNS})
+        write_table(outs.trades, result.trade_columns())
     if outs.equity is not None:
         write_table(outs.equity, result.equity_columns())
     _report(result, options, outs.json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -28,12 +27,12 @@ def from_file(path: Path, rows: int | None, repair: str | None, symbol: str | No
         raise Fail(f"{path} holds {timeframe_name(candles.timeframe_ms)} candles, not {timeframe}", USAGE)
     for note in candles.notes:
         say(f"{path.name}: {note}")
-    return replace(candles, symbol=_canonical(symbol) if symbol else candles.symbol or symbol_in(path.stem))
+    return replace(candles, symbol=pair_of(symbol) if symbol else candles.symbol or symbol_in(path.stem))
 
 
 def from_store(exchange: str, symbol: str, timeframe: str, start: int | None, end: int | None) -> Candles:
     """Stored candles of [start, end); DataError says how to fetch what is missing."""
-    candles = candle_store().read(exchange, _canonical(symbol), timeframe, start, end)
+    candles = candle_store().read(exchange, pair_of(symbol), timeframe, start, end)
     if not len(candles):
         raise Fail(f"no stored candles of {symbol} lie in that span; `run_engine.py data` shows what there is")
     return candles
@@ -56,17 +55,10 @@ def chosen(
 
 
 def symbol_in(stem: str) -> str:
-    """The pair a file's name begins with: BTCUSDT_20240101 is BTC/USDT. ASSET/USD where it names none."""
-    from engine.market.symbols import QUOTES, canonical
+    """The pair a file's name says: BTCUSDT_20240101 is BTC/USDT. ASSET/USD where it names none."""
+    from engine.market import imports
 
-    for text in (re.split(r"_\d", stem)[0], stem.split("_")[0], stem.split("-")[0]):
-        try:
-            pair = canonical(text)
-        except ValueError:
-            continue
-        if pair.partition("/")[2] in QUOTES:
-            return pair
-    return "ASSET/USD"
+    return imports.symbol_in(stem) or "ASSET/USD"
 
 
 def plain_instrument(candles: Candles, maker: Decimal | None = None, taker: Decimal | None = None) -> Instrument:
@@ -77,7 +69,8 @@ def plain_instrument(candles: Candles, maker: Decimal | None = None, taker: Deci
     return Instrument.unspecified(candles.symbol or "ASSET/USD", low_price=float(candles.low.min()) < 0.01, **fees)
 
 
-def _canonical(symbol: str) -> str:
+def pair_of(symbol: str) -> str:
+    """BTC/USD of BTC-USD and BTCUSD. Fail (2) otherwise."""
     from engine.market.symbols import canonical
 
     try:

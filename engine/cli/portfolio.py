@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli import store as place
 from engine.cli import trials
+from engine.cli.candles import pair_of
 from engine.cli.data import candle_store
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.period import Period
 from engine.cli.strategy import make_strategy
-from engine.cli.tables import TRADE_COLUMNS, write_table
+from engine.cli.tables import write_table
 
 if TYPE_CHECKING:
     from engine.cli.backtest import Options
@@ -134,16 +135,6 @@ def slot_words(text: str, timeframe: str | None) -> Words:
     return words[0], pair_of(":".join(words[1:])), step, own
 
 
-def pair_of(symbol: str) -> str:
-    """BTC/USD of BTC-USD and BTCUSD. Fail (2) otherwise."""
-    from engine.market.symbols import canonical
-
-    try:
-        return canonical(symbol)
-    except ValueError as error:
-        raise Fail(str(error), USAGE) from None
-
-
 def _plain(options: Options, source: Source) -> Instrument:
     """A grid too fine to matter, as a backtest without a configuration has; finer still where prices are below 0.01."""
     from engine.core.types import Instrument
@@ -192,6 +183,7 @@ def _known_instruments(exchange: str) -> dict[str, Instrument]:
 
 def run(study: Study, outs: Outs) -> None:
     """Run it, print what came of it, store it where that is asked."""
+    from engine.research.backtest import TRADE_COLUMNS
     from engine.research.lab import run_study
     from engine.research.told import equity_columns, trade_rows
 

@@ -12,9 +12,6 @@ from engine.cli.failures import FAILED, Fail
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-ALIVE_MS = 5_000
-"""A heartbeat older than this is an engine that does not run."""
-
 
 def point_to_data() -> None:
     """Let db.session find what the configuration names; what --data-dir or the environment says wins."""

@@ -13,11 +13,6 @@ from typing import Any
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import plain
 
-TRADE_COLUMNS = tuple(
-    "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
-)
-"""One row a trade; times in ms UTC; an open trade has exit_reason `open` and empty exit fields."""
-
 KINDS = (".csv", ".json", ".parquet")
 
 

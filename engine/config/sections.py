@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
+from engine.core.codes import SizingKind
 from engine.market.symbols import canonical, timeframe_ms
 
 DAY_MS = 86_400_000
@@ -74,7 +75,7 @@ class CostsSection(Section):
 class SizingSection(Section):
     """How much an entry buys."""
 
-    kind: Literal["share", "fixed", "risk", "volatility"] = Field(
+    kind: SizingKind = Field(
         "share",
         description="share: of equity; fixed: quote amount; risk: fraction lost at the stop; volatility: deviation a year",
     )

@@ -4,12 +4,16 @@ A code is never re-used and a list only grows at its end: stored snapshots and t
 They are np.int64, not int: see engine.core.jit.
 """
 
+from typing import Literal, get_args
+
 import numpy as np
 
-LEVELS = ("running", "paused", "reduce_only", "halted", "killed")
+Level = Literal["running", "paused", "reduce_only", "halted", "killed"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 RUNNING, PAUSED, REDUCE_ONLY, HALTED, KILLED = np.arange(5)
 
-SIZINGS = ("share", "fixed", "risk", "volatility")
+SizingKind = Literal["share", "fixed", "risk", "volatility"]
+SIZINGS: tuple[SizingKind, ...] = get_args(SizingKind)
 SHARE, FIXED, RISK, VOLATILITY = np.arange(4)
 
 STATUSES = ("flat", "entering", "open", "exiting")
@@ -101,7 +105,7 @@ REASONS = (
     R_SECTOR_CAP,
 ) = np.arange(27)
 
-BREAKER_KINDS = (
+BreakerKind = Literal[
     "consecutive_losses",
     "daily_loss",
     "drawdown",
@@ -110,9 +114,22 @@ BREAKER_KINDS = (
     "venue_errors",
     "ai_budget",
     "storage",
-)
+]
+BREAKER_KINDS: tuple[BreakerKind, ...] = get_args(BreakerKind)
+Unit = Literal["fraction", "count", "seconds"]
+BREAKER_UNITS: dict[BreakerKind, Unit] = {
+    "consecutive_losses": "count",
+    "daily_loss": "fraction",
+    "drawdown": "fraction",
+    "stale_data": "seconds",
+    "feed_errors": "count",
+    "venue_errors": "count",
+    "ai_budget": "fraction",
+    "storage": "count",
+}
 LOSSES, DAILY_LOSS, DRAWDOWN, STALE_DATA, FEED_ERRORS, VENUE_ERRORS, AI_BUDGET, STORAGE = np.arange(8)
-BREAKER_ENDS = ("cooldown", "next_day", "person", "regained")
+BreakerEnd = Literal["cooldown", "next_day", "person", "regained"]
+BREAKER_ENDS: tuple[BreakerEnd, ...] = get_args(BreakerEnd)
 END_COOLDOWN, END_NEXT_DAY, END_PERSON, END_REGAINED = np.arange(4)
 FAULTS = ("feed", "venue", "ai", "storage")
 FAULT_FEED, FAULT_VENUE, FAULT_AI, FAULT_STORAGE = np.arange(4)

@@ -6,13 +6,12 @@ Reads a machine's records and changes nothing. The numbers are those the kernel 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.core import codes
+from engine.core.codes import Unit
 from engine.core.machine import Machine
 from engine.core.types import MS_DAY, RATE
 
-Unit = Literal["fraction", "count", "seconds"]
 MARKED = 0.8
 """The share of a limit from which it is worth a look."""
 
@@ -141,17 +140,10 @@ def _breaker(machine: Machine, i: int, now: float) -> LimitUse:
         used,
         limit,
         used / limit if limit else 0.0,
-        _UNITS.get(codes.BREAKER_KINDS[int(row["kind"])], "fraction"),
+        codes.BREAKER_UNITS[codes.BREAKER_KINDS[int(row["kind"])]],
         "tripped" if tripped else "probation" if row["probation_end"] > 0 else "armed",
         codes.LEVELS[int(row["level"])],
     )
 
 
-_UNITS: dict[str, Unit] = {
-    "consecutive_losses": "count",
-    "feed_errors": "count",
-    "venue_errors": "count",
-    "storage": "count",
-    "stale_data": "seconds",
-}
 _MINUTE = 60_000

@@ -17,6 +17,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.codes import BreakerEnd, BreakerKind, Level, SizingKind
+
 MS_SECOND = 1_000
 MS_DAY = 86_400_000
 MS_YEAR = 365 * MS_DAY
@@ -187,7 +189,7 @@ class Sizing:
     """How much an entry buys. share: fraction of equity; fixed: quote amount; risk: fraction of equity lost at the stop;
     volatility: yearly deviation the position should contribute."""
 
-    kind: Literal["share", "fixed", "risk", "volatility"] = "share"
+    kind: SizingKind = "share"
     value: float = 0.2
 
 
@@ -232,21 +234,12 @@ class BreakerSpec:
     """
 
     name: str
-    kind: Literal[
-        "consecutive_losses",
-        "daily_loss",
-        "drawdown",
-        "stale_data",
-        "feed_errors",
-        "venue_errors",
-        "ai_budget",
-        "storage",
-    ]
+    kind: BreakerKind
     scope: Literal["slot", "symbol", "account"]
     threshold: float
-    action: Literal["running", "paused", "reduce_only", "halted", "killed"]
+    action: Level
     flatten: bool = False
-    end: Literal["cooldown", "next_day", "person", "regained"] = "person"
+    end: BreakerEnd = "person"
     minutes: int = 0
     probation: float = 0.5
     probation_trades: int = 0

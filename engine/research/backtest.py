@@ -33,9 +33,10 @@ Row = dict[str, Any]
 
 __all__ = ["BacktestError", "BacktestResult", "BacktestSpec", "bars_of", "run_backtest", "save_backtest"]
 
-_TRADE_COLUMNS = tuple(
+TRADE_COLUMNS = tuple(
     "entry_ts exit_ts side qty entry_price exit_price fees pnl pnl_pct exit_reason mae mfe bars_held".split()
 )
+"""One row a trade; times in ms UTC; an open trade has exit_reason `open` and empty exit fields."""
 
 
 class BacktestError(ValueError):
@@ -133,7 +134,7 @@ class BacktestResult:
 
     def trade_columns(self) -> dict[str, list[Any]]:
         """One entry a trade in each list; an open trade has exit_reason `open` and None in its exit fields."""
-        return {name: [row[name] for row in self.trades] for name in _TRADE_COLUMNS}
+        return {name: [row[name] for row in self.trades] for name in TRADE_COLUMNS}
 
     def equity_columns(self) -> dict[str, npt.NDArray[Any]]:
         """The account at the close of every strategy bar: ts int64 ms UTC, equity, cash and exposure float64."""

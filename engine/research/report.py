@@ -28,7 +28,6 @@ FIRST = (
     "profit_factor", "expectancy", "avg_hold_seconds", "exposure", "hold_return",
 )  # fmt: skip
 SIGNED = {"total_return", "net_profit", "cagr", "expectancy", "hold_return", "max_drawdown"}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MOST_TRADES = 2_000
 """Rows of the trades table: as many as a browser scrolls at ease."""
 BADGES = {"paper": "PAPER", "live": "LIVE", "backtest": "BACKTEST", "imported": "IMPORTED"}
@@ -135,7 +134,9 @@ def months(report: Told) -> str:
         for k, year in enumerate(made.years.tolist())
     ]
     return html.section(
-        "Months", html.table(["Year", *MONTHS, "Year's"], rows, range(1, 14)), note="Percent, linked daily returns."
+        "Months",
+        html.table(["Year", *words.MONTHS, "Year's"], rows, range(1, 14)),
+        note="Percent, linked daily returns.",
     )
 
 

@@ -7,7 +7,6 @@ harmless, and failed with the reason where it is not. What jobs there are stands
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import socket
@@ -23,6 +22,7 @@ from sqlmodel import col
 
 from db.models import Job
 from db.session import data_folder, write_session
+from engine.access.held import Taken, hold
 from engine.research import nightly, outcomes_due, report_plans
 from engine.research.jobs import SILENT_MS, wall_ms
 from engine.research.save import fail_broken
@@ -54,34 +54,15 @@ class WorkerLock:
 
     def acquire(self) -> None:
         """WorkerRuns where another process holds it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+")
-        if not _locked(file):
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            file.close()
-            raise WorkerRuns(f"a worker (process {owner}) works in {self.path.parent} already")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        self._file = file
+        try:
+            self._file = hold(self.path, tries=10)
+        except Taken as taken:
+            raise WorkerRuns(f"a worker (process {taken.owner}) works in {self.path.parent} already") from None
 
     def release(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _locked(file: IO[str]) -> bool:
-    """Tried for a moment: who only looks whether a worker is alive holds the lock for an instant."""
-    for _ in range(10):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
 
 
 def work(engine: Engine, once: bool = False, stop: threading.Event | None = None, idle_s: float = 0.0) -> int:

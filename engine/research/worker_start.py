@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from db.session import data_folder
+from engine.access.held import Taken, hold, is_held
 from engine.config.going_live import no_keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,35 +24,36 @@ _last = 0.0
 
 def alive() -> bool:
     """Whether a worker holds this data folder's lock."""
-    path = data_folder() / "worker.lock"
-    if not path.exists():
-        return False
-    with path.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+    return is_held(data_folder() / "worker.lock")
 
 
 def ensure() -> bool:
-    """Start a worker unless one is alive or was started a moment ago; whether one was started."""
+    """Start a worker unless one is alive, on its way or was started a moment ago; whether one was started.
+
+    A worker takes seconds until it has its lock, and pages, the door and the engine's nightly work may all ask meanwhile. So
+    whoever starts one hands it a second lock that was its own until then: it is held from the first question to the worker's end.
+    """
     global _last
     _children[:] = [child for child in _children if child.poll() is None]
-    if alive() or (_last and time.monotonic() - _last < AGAIN_S):
+    try:
+        ticket = hold(data_folder() / "worker.start.lock")
+    except Taken:
         return False
-    _last = time.monotonic()
-    _children.append(start())
+    with ticket:
+        if alive() or (_last and time.monotonic() - _last < AGAIN_S):
+            return False
+        _last = time.monotonic()
+        _children.append(start(ticket))
     return True
 
 
-def start() -> subprocess.Popen[bytes]:
-    """A worker of this data folder in a session of its own; its words go to logs/worker.log."""
+def start(ticket: IO[str] | None = None) -> subprocess.Popen[bytes]:
+    """A worker of this data folder in a session of its own; its words go to logs/worker.log. It keeps `ticket` open."""
     folder = data_folder().absolute()
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "run_engine.py"), "work", "--idle", str(IDLE_S)]
     with (folder / "logs" / "worker.log").open("ab") as words:
         return subprocess.Popen(
             command, cwd=ROOT, env={**no_keys(os.environ), "EVENKEEL_DATA": str(folder)}, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+            stdin=subprocess.DEVNULL, stdout=words, stderr=words, pass_fds=[ticket.fileno()] if ticket else [],
         )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.config import sectors
+from engine.config.breakers import breaker, switched_on
 from engine.config.model import Config
 from engine.config.sections import LimitsSection, SlotSection
 from engine.core.setup import Advice, Setup
@@ -136,24 +137,23 @@ def _sectors(limits: LimitsSection, symbols: Sequence[str]) -> tuple[tuple[str, 
 def breakers_of(limits: LimitsSection) -> tuple[BreakerSpec, ...]:
     """The breakers that are switched on; a threshold of 0 switches one off."""
     trial: dict[str, Any] = {"probation": limits.probation_size, "probation_trades": limits.probation_trades}
-    specs = (
-        BreakerSpec(
-            "consecutive_losses", "consecutive_losses", "slot", limits.consecutive_losses, "paused",
-            end="cooldown", minutes=limits.consecutive_losses_minutes, trips_a_day=limits.trips_a_day, **trial,
-        ),
-        BreakerSpec("slot_loss", "daily_loss", "slot", limits.slot_loss, "paused", end="next_day", **trial),
-        BreakerSpec("symbol_loss", "daily_loss", "symbol", limits.symbol_loss, "paused", end="next_day", **trial),
-        BreakerSpec("daily_loss_pause", "daily_loss", "account", limits.daily_loss_pause, "paused", end="next_day"),
-        BreakerSpec("daily_loss_halt", "daily_loss", "account", limits.daily_loss_halt, "halted"),
-        BreakerSpec("drawdown_reduce", "drawdown", "account", limits.drawdown_reduce, "reduce_only", **trial),
-        BreakerSpec("drawdown_halt", "drawdown", "account", limits.drawdown_halt, "halted", **trial),
-        BreakerSpec("stale_data", "stale_data", "symbol", limits.stale_seconds, "paused", end="regained"),
-        BreakerSpec("feed_errors", "feed_errors", "account", limits.feed_errors, "paused", end="regained"),
-        BreakerSpec("venue_errors", "venue_errors", "account", limits.venue_errors, "paused", end="regained"),
-        BreakerSpec("storage", "storage", "account", 1, "reduce_only", end="regained"),
-        BreakerSpec("ai_budget", "ai_budget", "account", limits.ai_budget, "running", end="next_day"),
-    )  # fmt: skip
-    return tuple(spec for spec in specs if spec.threshold > 0)
+    cooling = {"minutes": limits.consecutive_losses_minutes, "trips_a_day": limits.trips_a_day}
+    return switched_on(
+        (
+            breaker("consecutive_losses", limits.consecutive_losses, **cooling, **trial),
+            breaker("slot_loss", limits.slot_loss, **trial),
+            breaker("symbol_loss", limits.symbol_loss, **trial),
+            breaker("daily_loss_pause", limits.daily_loss_pause),
+            breaker("daily_loss_halt", limits.daily_loss_halt),
+            breaker("drawdown_reduce", limits.drawdown_reduce, **trial),
+            breaker("drawdown_halt", limits.drawdown_halt, **trial),
+            breaker("stale_data", limits.stale_seconds),
+            breaker("feed_errors", limits.feed_errors),
+            breaker("venue_errors", limits.venue_errors),
+            breaker("storage", 1),
+            breaker("ai_budget", limits.ai_budget),
+        )
+    )
 
 
 def with_orphans(setup: Setup, stored: Mapping[str, Any], open_keys: set[str]) -> tuple[Setup, set[str]]:

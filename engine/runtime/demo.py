@@ -6,7 +6,6 @@ parent owns nothing but the children: it starts them, waits until each answers, 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
@@ -21,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 from urllib.error import URLError
+
+from engine.access.held import Taken, hold
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -174,26 +175,22 @@ def run_demo(*, speed: float, minutes: float | None, app_port: int = 8501, with_
 
 def _alone(folder: Path) -> IO[str]:
     """The folder's lock, held until closed. DemoFailed where another demo or engine is at work in the folder."""
-    held = (folder / "demo.lock").open("a+")
-    _take(held, "another demo", folder)
-    with (folder / "evenkeel.db.lock").open("a+") as engine_lock:
-        _take(engine_lock, "an engine", folder)
-    held.truncate(0)
-    held.write(str(os.getpid()))
-    held.flush()
+    held = _held(folder / "demo.lock", "another demo")
+    try:
+        _held(folder / "evenkeel.db.lock", "an engine").close()
+    except DemoFailed:
+        held.close()
+        raise
     return held
 
 
-def _take(file: IO[str], who: str, folder: Path) -> None:
+def _held(path: Path, who: str) -> IO[str]:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        owner = file.read().strip() or "unknown"
-        file.close()
+        return hold(path)
+    except Taken as taken:
         raise DemoFailed(
-            f"{who} (process {owner}) is at work in {folder}: end it first (Ctrl-C where it runs, or kill {owner}), "
-            "or give this one another data folder with EVENKEEL_DATA"
+            f"{who} (process {taken.owner}) is at work in {path.parent}: end it first (Ctrl-C where it runs, or "
+            f"kill {taken.owner}), or give this one another data folder with EVENKEEL_DATA"
         ) from None
 
 

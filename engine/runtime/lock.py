@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from db.session import sqlite_file
+from engine.access.held import Taken, hold
 
 
 class AlreadyRunning(Exception):
@@ -38,22 +37,13 @@ class EngineLock:
             self._lock_server()
 
     def _lock_file(self, database: Path) -> None:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        file = database.with_name(database.name + ".lock").open("a+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            file.close()
+            self._file = hold(database.with_name(database.name + ".lock"))
+        except Taken as taken:
             raise AlreadyRunning(
-                f"another engine (process {owner}) works on {database}: stop it first, or give this one another "
+                f"another engine (process {taken.owner}) works on {database}: stop it first, or give this one another "
                 "data folder with EVENKEEL_DATA"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        self._file = file
 
     def _lock_server(self) -> None:
         number = int.from_bytes(hashlib.sha256(b"evenkeel engine").digest()[:7], "big")

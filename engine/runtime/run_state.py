@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from db.control import ALIVE_MS
 from db.queries import rows
 
-ALIVE_MS = 5_000
-"""A heartbeat older than this is an engine that does not run."""
 _HEARD = "SELECT r.* FROM run r JOIN engine_status s ON s.run_id = r.id ORDER BY s.heartbeat_ts DESC, r.id DESC LIMIT 1"
 _EQUITY = "SELECT equity, cash FROM equity WHERE run_id = :run AND slot_id = 0 ORDER BY ts DESC LIMIT 1"
 _POSITIONS = """SELECT s.strategy, s.symbol, p.direction, p.qty, p.entry_price, p.mark, p.stop, p.unrealized, p.status

@@ -5,7 +5,6 @@ A lock of this machine's, by a hash of the key, that the system takes back when 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
+from engine.access.held import Taken, take
 from engine.config.errors import ConfigError
 
 
@@ -30,13 +30,9 @@ def key_lock(key: str, secret: str) -> Iterator[None]:
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "r+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = file.read().strip() or "unknown"
+            take(file)
+        except Taken as taken:
             raise KeyInUse(
-                f"another engine (process {holder}) trades with this key: stop it first, or give each a key of its own"
+                f"another engine (process {taken.owner}) trades with this key: stop it first, or give each a key of its own"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         yield

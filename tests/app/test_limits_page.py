@@ -47,7 +47,7 @@ def test_use_is_told_with_its_unit_and_a_near_limit_is_marked(open_page: Open, d
     assert "near its limit" in words
     assert "Nothing trips" not in words  # five percent more would trip it
     trial = tables(open_page("limits"))[0]
-    assert list(trial["breaker"]) == ["drawdown, reduce only"]
+    assert list(trial["breaker"]) == ["drawdown reduce"]
 
 
 def test_a_smaller_fall_trips_nothing(open_page: Open, database: Engine) -> None:
@@ -74,12 +74,15 @@ def test_a_release_wants_a_reason_and_a_typed_word(open_page: Open, database: En
     assert orjson.loads(asked["args"]) == {"breaker": "drawdown_reduce", "reason": "looked at it"}
 
 
-def test_trips_stand_with_their_numbers_and_end(open_page: Open, database: Engine) -> None:
+@pytest.mark.parametrize(("action", "how"), [("end", "itself"), ("release", "a person: 60 minutes are over")])
+def test_trips_stand_with_their_numbers_and_end(open_page: Open, database: Engine, action: str, how: str) -> None:
     standing(database, 1000)
+    with database.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE breaker_event SET action = :a WHERE action = 'end'"), {"a": action})
     trips = tables(open_page("limits"))[-1]
     assert list(trips["at"]) == ["5"]
     assert list(trips["limit"]) == ["5"]
-    assert list(trips["how"]) == ["itself"]
+    assert list(trips["how"]) == [how]
 
 
 def test_a_run_without_an_engine_says_so(open_page: Open, database: Engine) -> None:

@@ -150,10 +150,8 @@ def test_any_page_works_for_a_backtest(open_page: Open, database: Engine, page: 
 
 def test_system_shows_what_the_engine_survived(open_page: Open, database: Engine) -> None:
     found = tables(open_page("system"))
-    errors, breakers, trips, outages, commands = [frame for frame in found if {"count", "last_ts"}.isdisjoint(frame)]
+    errors, outages, commands = [frame for frame in found if {"count", "last_ts"}.isdisjoint(frame)]
     assert list(errors["slot"]) == ["MACD trend on DOGE/USD"]
-    assert list(breakers["threshold"]) == ["3.00 %", "20.00 %", "10.00 %"]
-    assert list(trips["action"]) == ["end", "trip"]
     assert list(outages["lasted"]) == ["4 min", "9 h"]
     assert list(commands["state"]) == ["done", "done"]
 

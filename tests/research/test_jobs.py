@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,28 @@ def test_two_who_ask_for_the_same_share_a_job(engine: Engine) -> None:
     assert [job.args["days"] for job in jobs_of(engine, ("fetch",), only_open=True)] == [31, 30]
     cancel(engine, first)
     assert ask(engine, "fetch", args) != first
+
+
+def test_one_worker_is_started_however_many_ask_before_it_has_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run_engine.py").write_text("import signal\nsignal.pause()\n")  # one that never gets so far
+    monkeypatch.setattr(worker_start, "ROOT", tmp_path)
+    monkeypatch.setattr(worker_start, "AGAIN_S", 0.0)
+    monkeypatch.setattr(worker_start, "_children", children := [])
+    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
+    try:
+        with ThreadPoolExecutor(8) as pages:
+            assert sum(pages.map(lambda _: worker_start.ensure(), range(32))) == 1
+        assert len(children) == 1
+        assert not worker_start.alive()
+        children[0].kill()
+        children[0].wait(10)
+        assert worker_start.ensure(), "one that ended without its lock is followed by another"
+    finally:
+        for child in children:
+            child.kill()
+            child.wait(10)
 
 
 def test_a_second_worker_is_kept_out(engine: Engine, start: Any) -> None:

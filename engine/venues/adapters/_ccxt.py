@@ -20,8 +20,9 @@ from urllib.parse import quote, urlparse
 
 from engine.access.outbound import current
 from engine.access.outbound_http import guard
-from engine.venues.adapters._reading import BIGGEST, Garbled, parse
+from engine.venues.adapters._reading import Garbled, parse
 from engine.venues.adapters._wire import Incoming, Internet, Transport, Wire
+from engine.venues.bounds import BIGGEST, LONGEST_WAIT_MS
 from engine.venues.defects import tell
 from engine.venues.port import Clock, Refused, Request, Rules, Unknown
 
@@ -30,7 +31,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WORDS = 240
-LONGEST_WAIT_MS = 3 * 86_400_000
 CALL_MS, CALL_BYTES = 60_000, 64 << 20
 """What one call of a port may take, all its pages together. The lane does nothing else meanwhile, no cancel either."""
 JUMP_MS, JUMPS = 60_000, 3

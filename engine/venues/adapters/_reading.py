@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from engine.venues.bounds import BIGGEST, EARLIEST, LATEST, MOST_ROWS
 from engine.venues.port import Side
 
 Row = dict[str, Any]
@@ -19,10 +20,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 _TEXT = re.compile(r"[\x21-\x7e]{1,128}")
 _IDENT = re.compile(r"[0-9A-Za-z_.:-]*[0-9A-Za-z][0-9A-Za-z_.:-]*")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|\+00:?00)?")
-EARLIEST, LATEST = 1_230_768_000_000, 4_102_444_800_000  # 2009 and 2100: outside them a time is no time
-BIGGEST = Decimal(10) ** 18
-MOST_ROWS = 20_000
-"""In one answer: several times the longest list that exchanges send."""
 
 
 class Garbled(Exception):

@@ -10,11 +10,10 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from engine.core.types import Instrument
+from engine.venues.bounds import LIKELY_FEE
 from engine.venues.port import Rules, Trade
 
 ZERO = Decimal(0)
-LARGEST_FEE = Decimal("0.05")
-"""Of a trade's worth. More is a wrong price of the coin that it was paid in."""
 
 
 def text(value: Decimal) -> str:
@@ -105,7 +104,7 @@ def guessed(trade: Trade, instrument: Instrument) -> bool:
     """Whether a fee was paid in a coin that the venue names no price for, or one that makes it larger than a fee can be."""
     if not trade.fee or trade.fee_currency in (instrument.quote, instrument.base):
         return False
-    return trade.fee_value is None or abs(trade.fee_value) > trade.price * trade.qty * LARGEST_FEE
+    return trade.fee_value is None or abs(trade.fee_value) > trade.price * trade.qty * LIKELY_FEE
 
 
 def _quanta(instrument: Instrument, ticks: int, lots: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast, get_args
 
+from engine.venues.bounds import BIGGEST, EARLIEST, HIGHEST_FEE, LATEST, LONGEST_WAIT_MS, MOST_ROWS
 from engine.venues.defects import tell
 from engine.venues.port import (
     Accepted,
@@ -32,14 +33,8 @@ from engine.venues.port import (
 
 T = TypeVar("T")
 
-BIGGEST = Decimal(10) ** 18
-EARLIEST, LATEST = 1_230_768_000_000, 4_102_444_800_000  # 2009 and 2100: outside them a time is no time
-MOST_ROWS, MOST_FLOWS = 20_000, 1_000
-LONGEST_WAIT_MS = 3 * 86_400_000
-"""No exchange bans for longer; a longer wait would be a way to switch the engine off."""
+MOST_FLOWS = 1_000
 LONGEST_TEXT = 128
-HIGHEST_FEE = Decimal("0.1")
-"""Of what was traded. No spot exchange takes more."""
 _SIDES, _STATES, _REASONS = ("buy", "sell"), get_args(State), get_args(Reason)
 
 
