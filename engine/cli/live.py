@@ -56,20 +56,25 @@ def check(
 def settle(
     order: Annotated[str, typer.Argument(metavar="ID", help="the order's id, as the page Go live names it")],
     reason: Annotated[str, typer.Option(help="how you know; kept with it")] = "looked at the exchange",
+    filled: Annotated[
+        bool,
+        typer.Option("--filled", help="it has filled as the exchange's order says, though its trades are not shown"),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask for the typed word")] = False,
     run: control.Run = None,
     wait: control.Wait = control.WAIT,
     json_out: Json = False,
 ) -> None:
-    """Say that an order nobody can tell about was never placed. The exchange is asked once more before."""
+    """Say that an order nobody can tell about was never placed, or has filled as the exchange's own order says. The exchange is
+    asked once more before."""
     found = store.find_run(store.open_database(), run)
     if found["kind"] != "live":
         raise Fail(f"run {found['name']} is {found['kind']}: no real order of it can be unsure")
     if not yes:
-        control.typed(
-            "never placed", f"Order {order} is taken as never placed. Look on the exchange's own page first.", run
-        )
-    control.send("settle", {"order": order, "reason": reason}, run, wait, json_out)
+        word = "filled" if filled else "never placed"
+        booked = ": what its order there says was filled and paid goes into the books" if filled else ""
+        control.typed(word, f"Order {order} is taken as {word}{booked}. Look on the exchange's own page first.", run)
+    control.send("settle", {"order": order, "reason": reason, "filled": filled}, run, wait, json_out)
 
 
 def _ask(settings: Any) -> None:

@@ -95,7 +95,8 @@ class NotFound:
 class Seen:
     """An order as the venue tells it. `client_id` is "" where the venue has none. `filled` is cumulative.
 
-    `triggered`: a stop whose trigger was met. `ts` is the venue's time of the order's creation.
+    `triggered`: a stop whose trigger was met. `ts` is the venue's time of the order's creation. `cost`: what was paid or got for
+    all of `filled`, in quote currency, `fee` what that has cost besides; None where the venue's order does not say.
     """
 
     client_id: str
@@ -107,6 +108,8 @@ class Seen:
     filled: Decimal
     ts: int
     triggered: bool = False
+    cost: Decimal | None = None
+    fee: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

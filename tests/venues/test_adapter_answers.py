@@ -165,8 +165,9 @@ def test_rows_come_through_to_the_last_digit(venue: str) -> None:
     seen = port.look_up(SYMBOL[venue], OURS, played.taken_id(venue))
     assert isinstance(seen, Seen)
     wanted = Seen(
-        OURS, played.taken_id(venue), SYMBOL[venue], "sell", "open", Decimal("0.0125"), Decimal("0.0025"), seen.ts
-    )
+        OURS, played.taken_id(venue), SYMBOL[venue], "sell", "open", Decimal("0.0125"), Decimal("0.0025"), seen.ts,
+        cost=Decimal("76.25125"), fee=Decimal("0.3") if venue == "coinbase" else None,
+    )  # fmt: skip
     assert seen == wanted
     assert abs(seen.ts - told_at) < 1000
     assert port.open_orders([SYMBOL[venue]]) == [seen] == port.orders_since(SYMBOL[venue], NOW - 60_000)

@@ -175,7 +175,15 @@ def seen_of(order: Row, symbol: str) -> Seen:
         millis(order, "time"),
         # A stop that waits is not "working"; once triggered it is.
         str(order.get("type", "")).startswith("STOP_LOSS") and order.get("isWorking") is True,
+        _paid(order),
     )
+
+
+def _paid(order: Row) -> Decimal | None:
+    """What was paid so far; a negative number stands for orders so old that nobody knows any more."""
+    told = order.get("cummulativeQuoteQty")
+    paid = None if told in (None, "") else number(order, "cummulativeQuoteQty")
+    return None if paid is None or paid < 0 else paid
 
 
 def trade_of(fill: Row, symbol: str) -> Trade:

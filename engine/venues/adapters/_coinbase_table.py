@@ -191,6 +191,8 @@ def seen_of(order: Row) -> Seen:
         filled,
         iso(order, "created_time"),
         order.get("trigger_status") == "STOP_TRIGGERED",
+        amount(order, "filled_value") if order.get("filled_value") not in (None, "") else None,
+        number(order, "total_fees") if order.get("total_fees") not in (None, "") else None,
     )
 
 

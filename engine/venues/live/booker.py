@@ -32,6 +32,7 @@ MOST_KEPT, MOST_OUTSIDE, MOST_SAID = 200, 500, 2_000
 """Trades kept until somebody can tell whose they are; trades from outside of one list; words remembered as said. What is beyond
 comes with the next list, or is said twice."""
 PATIENCE_MS = 15 * 60_000
+SHOWN_LATE = "shown late: it was booked before, by its order's own figures"
 FINAL = {"cancelled": "canceled", "expired": "expired", "rejected": "rejected", "filled": "filled"}
 Facts = Callable[[], Mapping[str, Instrument]]
 
@@ -57,12 +58,14 @@ class Booker:
     doubted: dict[Key, int] = field(default_factory=dict)
     outside: set[Key] = field(default_factory=set)
     said: set[str] = field(default_factory=set)
+    late: dict[Key, tuple[str, Decimal]] = field(default_factory=dict)
 
     # ---- trades ----------------------------------------------------------------------------------------------------------
     def trades(self, symbol: str, found: Sequence[Trade], now: int) -> None:
         """Executions as the venue lists them; those that are booked already change nothing."""
         known = self.mirror.booked(symbol, [one.trade_id for one in found])
         self.outside = {key for key in self.outside if key[0] != symbol or key[1] not in known}
+        self.late = {key: found for key, found in self.late.items() if key in self.outside}
         for one in found:
             if one.trade_id not in known and (one.symbol, one.trade_id) not in self.outside:
                 self._trade(one, now)
@@ -72,6 +75,8 @@ class Booker:
         mine = self._owner(trade)
         if mine is not None:
             self.strangers.pop(key, None)
+            if self._shown_late(mine.client, mine.anomaly, trade, now):
+                return
             asked = Asked(mine.symbol, mine.side, mine.qty, mine.limit, mine.known)
             if self._believed(trade, mine.client, asked, now):
                 self._book(mine, trade)
@@ -79,6 +84,8 @@ class Booker:
         stored = self.mirror.find(trade.client_id, trade.venue_id)
         if stored is not None and stored.run_id == self.run_id:
             self.strangers.pop(key, None)
+            if self._shown_late(stored.client_order_id, stored.anomaly, trade, now):
+                return
             if self._believed(trade, stored.client_order_id, self._asked(stored), now):
                 self._late(stored, trade)
         elif trade.client_id and not ids.is_ours(self.gate.tag, trade.client_id):
@@ -87,6 +94,38 @@ class Booker:
             self._recovered(trade, now)
         elif key in self.strangers or len(self.strangers) < MOST_KEPT:
             self.strangers.setdefault(key, (trade, now))
+
+    def _shown_late(self, client: str, anomaly: str, trade: Trade, now: int) -> bool:
+        """Whether the order's own figures stand for this trade in the books already: then it is noted, and booked no more."""
+        stood = self.mirror.stood(client, anomaly)
+        if not stood:
+            return False
+        former = self.mirror.shown(trade.venue_id, SHOWN_LATE) | {
+            key: qty for key, (of, qty) in self.late.items() if of == trade.venue_id
+        }
+        if sum(former.values(), ZERO) + trade.qty > stood:
+            return False  # more than was booked: looked at as any other
+        self.late[trade.symbol, trade.trade_id] = trade.venue_id, trade.qty
+        self._external(trade, now, SHOWN_LATE, touched=True)
+        return True
+
+    def take(self, mine: Open, seen: Seen, trade: Trade | None, now: int) -> str:
+        """The exchange's last word on an order whose trades it does not show, once something else says the same: what is missing
+        is booked as `trade`, None where nothing is. Why it cannot be; "" where it is done."""
+        mind = mine.mind
+        asked = Asked(mine.symbol, mine.side, mine.qty, mine.limit, mine.known)
+        if trade is not None and (why := doubt(asked, trade, self.gate.mark(mine.symbol), self._cash())):
+            return why
+        mind.told, mind.ending = seen.filled, seen
+        if trade is not None:
+            self.say(
+                now, f"{mine.symbol}: fills were booked without their trades",
+                f"the exchange shows no trades of {text(trade.qty)} of order {mine.client}: they are booked by what its "
+                "order says was filled and paid", f"stands:{mine.client}", "warning",
+            )  # fmt: skip
+            self._book(mine, trade)
+        self.seen(mine, seen, now, "reconcile")
+        return ""
 
     def _asked(self, stored: Any) -> Asked:
         """What an order that may be over still could fill."""
@@ -227,7 +266,7 @@ class Booker:
         mind.told = max(mind.told, min(answer.filled, mine.qty))
         if mind.told > mine.known:
             self._expect(mine, answer, now)
-            if mine.unsure:
+            if mine.unsure and mine.state != "quarantined":
                 self.advise(mine, "acked", now, source, _words(answer), venue_order_id=answer.venue_id)
             return  # its trades come first
         mind.ending_ts = 0
@@ -252,14 +291,15 @@ class Booker:
         return stored is not None and stored.client_order_id != client
 
     def _expect(self, mine: Open, answer: Seen, now: int) -> None:
-        """Trades of it must come; what it holds stays reserved until they have, and a person hears if they do not."""
+        """Trades of it must come; what it holds stays reserved until they have (`missing` asks for them and tells a person)."""
         mind = mine.mind
         mind.ending, mind.ending_ts = answer if answer.state != "open" else None, mind.ending_ts or now
-        if now - mind.ending_ts > PATIENCE_MS:
+        if answer.state == "open" and now - mind.ending_ts > PATIENCE_MS:
             self.say(
                 now, f"{mine.symbol}: fills without trades",
-                f"the exchange says that {text(mind.told)} of order {mine.client} are filled and shows {text(mine.known)} in its "
-                "trades. What the order holds stays reserved: compare with the exchange's own page", f"ending:{mine.client}",
+                f"the exchange says that {text(mind.told)} of order {mine.client} are filled so far, and its trades show "
+                f"{text(mine.known)}. What the order holds stays reserved: compare with the exchange's own page",
+                f"ending:{mine.client}",
             )  # fmt: skip
 
     def end(self, mine: Open, final: str, why: str, venue_id: str = "") -> None:

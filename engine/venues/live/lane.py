@@ -60,7 +60,7 @@ class Lane:
         self.resolver = Resolver(port, self.booker)
         self.rounds = Rounds(port, self.booker, self.resolver)
         self.watch = Watch(gate, self.booker, self.rounds)
-        self.settler = Settler(port, engine, run_id, self.booker)
+        self.settler = Settler(port, engine, run_id, self.booker, self.rounds.missing)
         self.former: set[str] | None = None  # waiting and being sent as this process found them: a former one's
         self.quiet_until = self.latest = 0
         self.turn = False
@@ -91,8 +91,9 @@ class Lane:
             return self._set_the_clock(now)
         steps = (self.rounds.step, self.resolver.step) if self.turn else (self.resolver.step, self.rounds.step)
         self.turn = not self.turn  # by turns: whatever one of them has to ask, the other gets to speak
-        if (self.started and self.settler.step(now)) or steps[0](now) or steps[1](now):
-            self._hear(self.settler.waits or self.resolver.waits or self.rounds.waits, now)
+        missing = self.rounds.missing
+        if (self.started and (self.settler.step(now) or missing.step(now))) or steps[0](now) or steps[1](now):
+            self._hear(self.settler.waits or missing.waits or self.resolver.waits or self.rounds.waits, now)
             self._open(now)
             return True
         self._open(now)
@@ -142,7 +143,7 @@ class Lane:
     def _hear(self, wait_ms: int, now: int) -> None:
         """The venue asked for silence."""
         self.requests += 1
-        self.settler.waits = self.resolver.waits = self.rounds.waits = 0
+        self.settler.waits = self.rounds.missing.waits = self.resolver.waits = self.rounds.waits = 0
         if wait_ms:
             self.quiet_until = now + wait_ms
             if abs(self.quiet_until - self.mirror.marks.get(("silence", ""), 0)) > SAME_MS:
@@ -274,8 +275,8 @@ class Lane:
 
     def _cancel_why(self, one: Open, now: int, killed: bool) -> str:
         unsure = one.state in ("unknown", "quarantined")
-        if not (one.resting or (unsure and killed and one.role == "entry")):
-            return ""
+        if one.mind.ending is not None or not (one.resting or (unsure and killed and one.role == "entry")):
+            return ""  # the venue has said that it is over, or there is none
         if one.state == "canceling":
             return "asked again"
         if one.role == "entry":

@@ -22,6 +22,7 @@ from engine.ledger.names import Context
 from engine.venues.live import ids, protection
 from engine.venues.live.amounts import lots_of, price_of, text
 from engine.venues.live.gate import DRY, Gate
+from engine.venues.live.mirror import BY_FIGURES, STANDS
 from engine.venues.live.rows import finish, insert_intent, warn
 from engine.venues.live.states import TERMINAL, may, move, note
 
@@ -96,6 +97,8 @@ class LiveBooks:
             _note_anomaly(connection, intent, text(filled), words, said, now)
             return
         values: dict[str, Any] = {"filled": text(filled)}
+        if str(event[8]).startswith(STANDS):
+            values["anomaly"] = f"{BY_FIGURES}: {event[13]} without trades"
         if too_much:
             values["anomaly"] = f"filled {text(filled)} of {intent.qty}"
         if filled >= Decimal(intent.qty):

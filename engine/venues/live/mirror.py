@@ -33,6 +33,9 @@ STORED = [
 """Of these trades of a symbol, those that are booked."""
 Key = tuple[str, str]
 """A trade: its symbol and the venue's id."""
+STANDS, BY_FIGURES = "order:", "booked by the order's own figures"
+"""How the id of a fill begins that stands for trades which the venue does not show: then the order's id, and from how much to how
+much; and what its intent then bears as its anomaly."""
 
 
 @dataclass
@@ -103,6 +106,7 @@ class Open:
     not_found: int
     rev: int
     mind: Mind
+    anomaly: str = ""
 
     @property
     def known(self) -> Decimal:
@@ -184,7 +188,7 @@ class Mirror:
             Decimal(row.limit_price) if row.limit_price else None, Decimal(row.stop_price) if row.stop_price else None,
             Decimal(row.filled), row.state, row.venue_order_id, row.created_ts, row.sent_ts or 0, row.expires_ts or 0,
             row.good_till_ts or 0, row.order_seq or 0, row.slot_id or 0, row.slot_key, row.look_ups, row.not_found, row.rev,
-            self.minds.setdefault(row.client_order_id, Mind()),
+            self.minds.setdefault(row.client_order_id, Mind()), row.anomaly,
         )  # fmt: skip
 
     def _landed(self, connection: Any) -> None:
@@ -213,6 +217,29 @@ class Mirror:
                 return None
             mine = (col(Intent.run_id) == self.run_id) & (col(Intent.venue_order_id) == venue_id)
             return connection.execute(query.where(mine)).first()
+
+    def stood(self, client: str, anomaly: str) -> Decimal:
+        """How much of an order is booked, or will be, by its own figures in place of its trades."""
+        mind, names = self.minds.get(client), set[str | None]()
+        if mind is not None:
+            names |= {number for _, number in mind.handed}
+        if anomaly.startswith(BY_FIGURES):
+            names |= self._fills(client)
+        spans = [name.rpartition(":")[2].split("-") for name in names if name and name.startswith(STANDS)]
+        return sum((Decimal(until) - Decimal(since) for since, until in spans), ZERO)
+
+    def _fills(self, client: str) -> set[str | None]:
+        mine = (col(Fill.run_id) == self.run_id) & (col(Fill.client_order_id) == client)
+        with self.engine.connect() as connection:
+            return set(connection.execute(select(col(Fill.venue_trade_id)).where(mine)).scalars())
+
+    def shown(self, venue_id: str, reason: str) -> dict[Key, Decimal]:
+        """Trades of an order that were put aside for `reason`."""
+        with self.engine.connect() as connection:
+            mine = (col(ExternalTrade.run_id) == self.run_id) & (col(ExternalTrade.venue_order_id) == venue_id)
+            query = select(col(ExternalTrade.symbol), col(ExternalTrade.venue_trade_id), col(ExternalTrade.qty))
+            rows = connection.execute(query.where(mine, col(ExternalTrade.reason) == reason)).all()
+        return {(symbol, number): Decimal(qty) for symbol, number, qty in rows}
 
     def left(self, order_seq: int) -> Decimal:
         """What of an order has not been filled."""

@@ -20,6 +20,7 @@ from db.models import ExternalTrade, Watermark
 from engine.venues.live import ids
 from engine.venues.live.amounts import ZERO, text
 from engine.venues.live.booker import Booker
+from engine.venues.live.missing import Missing
 from engine.venues.live.resolve import Resolver
 from engine.venues.live.rows import adopt
 from engine.venues.port import Balance, Flow, Port, Rules, Seen, Unknown
@@ -43,7 +44,7 @@ class Rounds:
 
     def __init__(self, port: Port, booker: Booker, resolver: Resolver) -> None:
         self.port, self.booker, self.resolver = port, booker, resolver
-        self.mirror = booker.mirror
+        self.mirror, self.missing = booker.mirror, Missing(port, booker)
         self.rules: dict[str, Rules] = {}
         self.done = self.last = 0
         self.waits = 0
@@ -95,7 +96,7 @@ class Rounds:
 
     def _poll(self, now: int) -> bool:
         for one in self.mirror.intents.values():
-            waits = one.mind.ending_ts or (one.resting and one.kind == "market")
+            waits = (one.mind.ending_ts and one.state != "quarantined") or (one.resting and one.kind == "market")
             if waits and one.symbol not in self._polls:
                 self._polls[one.symbol] = now + one.mind.patience(now, POLL_MS)
         for symbol, due in list(self._polls.items()):
@@ -267,6 +268,8 @@ class Rounds:
             total = answer.get(instrument.base, Balance(ZERO, ZERO)).total
             self._compare(symbol, held - total, instrument.lot, now)
         self._funds(symbols, answer, now)
+        if not any(self._moving(symbol) for symbol in symbols):
+            self.missing.note(answer)
         return True
 
     def _funds(self, symbols: Sequence[str], there: Mapping[str, Balance], now: int) -> None:

@@ -65,7 +65,8 @@ class Resolver:
     # ---- orders nobody knows -------------------------------------------------------------------------------------------------
     def _unsure(self, one: Open, now: int) -> bool:
         found = self._evidence(one)
-        if proof.not_placed(found, now, self.clock_error_ms):
+        there = bool(one.mind.ending_ts or one.venue_id)  # the venue has had it: no silence makes that undone
+        if not there and proof.not_placed(found, now, self.clock_error_ms):
             self.booker.end(
                 one, "not_placed", f"never placed: {found.not_found} times not found, the last after it had expired"
             )
@@ -73,6 +74,8 @@ class Resolver:
         if one.state == "unknown" and proof.give_up(found, now):
             self._quarantine(one, now)
             return False
+        if there:
+            return self._slowly(one, now)
         if one.state == "quarantined" and found.look_ups >= proof.MOST_LOOK_UPS:
             return False
         if now < proof.next_look(found, one.mind.look_ts or one.sent_ts) and not self._just_expired(one, found, now):
@@ -83,6 +86,12 @@ class Resolver:
         else:
             self._ask(one, now, late)
         return True
+
+    def _slowly(self, one: Open, now: int) -> bool:
+        due = now >= (one.mind.look_ts or one.sent_ts) + (RESTING_MS if one.state == "unknown" else proof.LATER_MS)
+        if due:
+            self._look(one, now)
+        return due
 
     def _just_expired(self, one: Open, found: Evidence, now: int) -> bool:
         """The first moment at which a proof is possible; asked for at once, one request after another."""

@@ -18,9 +18,9 @@ TABLE: dict[str, tuple[str, ...]] = {
     "planned": ("denied", "ready"),
     "ready": ("sending", "canceled"),
     "sending": (*AT_VENUE, "unknown"),  # canceled: the guard kept it back, it never left this process
-    "acked": ("partial", "filled", "canceling", "canceled", "expired", "rejected", "unknown"),
-    "partial": ("filled", "canceling", "canceled", "expired", "unknown"),
-    "canceling": ("filled", "canceled", "expired", "rejected", "acked", "partial"),
+    "acked": ("partial", "filled", "canceling", "canceled", "expired", "rejected", "unknown", "quarantined"),
+    "partial": ("filled", "canceling", "canceled", "expired", "unknown", "quarantined"),
+    "canceling": ("filled", "canceled", "expired", "rejected", "acked", "partial", "quarantined"),
     "unknown": (*AT_VENUE, "not_placed", "quarantined"),
     "quarantined": (*AT_VENUE, "not_placed"),
     **dict.fromkeys(TERMINAL_STATES, ()),

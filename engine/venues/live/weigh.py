@@ -160,6 +160,10 @@ def _seen(one: Any, symbol: str) -> Seen:
     _amount(one.qty, "an order's quantity")
     _amount(one.filled, "what is filled")
     _time(one.ts)
+    if one.cost is not None:
+        _amount(one.cost, "what was paid")
+    if one.fee is not None:
+        _finite(one.fee, "a fee")
     if one.filled > one.qty or (one.state == "filled" and one.filled < one.qty):
         _no(f"an order that is {one.state} with {one.filled} of {one.qty}")
     return cast(Seen, one)

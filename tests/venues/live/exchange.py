@@ -45,6 +45,7 @@ class Order:
     triggered: bool = False
     visible_ts: int = 0
     changed: int = 0
+    cost: Decimal = Decimal(0)
 
 
 @dataclass
@@ -160,6 +161,7 @@ class MemoryPort:
         self.base += qty if buy else -qty
         self.quote -= qty * price + fee if buy else fee - qty * price
         order.filled += qty
+        order.cost += qty * price
         order.changed = self.now_ms
         trade = Trade(
             f"t{len(self.executed) + 1}", order.venue_id, self._told(order), request.symbol, request.side, qty, price, fee,
@@ -228,7 +230,7 @@ class MemoryPort:
         request = order.request
         return Seen(
             request.client_id, order.venue_id, request.symbol, request.side, order.state, request.qty, order.filled, order.ts,
-            order.triggered,
+            order.triggered, order.cost,
         )  # fmt: skip
 
     def open_orders(self, symbols: Sequence[str]) -> list[Seen] | Unknown:
