@@ -109,6 +109,11 @@ def _connect(file: Path, read_only: bool, busy_ms: int) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=busy_ms / 1000, check_same_thread=False, factory=CONNECTION)
 
 
+def lenient(text: bytes) -> str:
+    """A text of SQLite's, whatever its bytes are: one that somebody wrote wrong must not end who reads it."""
+    return text.decode("utf-8", "replace")
+
+
 def _dumps(value: Any) -> str:
     """JSON without NaN (it becomes null: neither database takes it)."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
@@ -119,6 +124,7 @@ _COMMON: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dumps, "
 
 
 def _set_pragmas(raw: Any, read_only: bool, busy_ms: int) -> None:
+    raw.text_factory = lenient
     raw.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     cursor = raw.cursor()
     pragmas = [f"busy_timeout={busy_ms}", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"]

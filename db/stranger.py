@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from db.schema import APPLICATION_ID, head, migrate, revisions
+from db.session import lenient
 from db.structure import statements
 
 MOST = 5
@@ -51,11 +52,6 @@ def opened(file: Path, *, checks: bool = False) -> sqlite3.Connection:
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "temp_store=MEMORY"):
         raw.execute(f"PRAGMA {pragma}")
     return raw
-
-
-def lenient(text: bytes) -> str:
-    """A text of the file, whatever its bytes are."""
-    return text.decode("utf-8", "replace")
 
 
 def problems(file: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ def _max_positions(engine: Engine, run: Mapping[str, Any]) -> int | None:
 def as_json(value: Any) -> dict[str, Any]:
     """A JSON column read by plain SQL: text on SQLite, an object on PostgreSQL."""
     if isinstance(value, str):
-        value = orjson.loads(value)
+        with contextlib.suppress(orjson.JSONDecodeError):  # one row that somebody forged must not hide the page
+            value = orjson.loads(value)
     return dict(value) if isinstance(value, Mapping) else {}
 
 

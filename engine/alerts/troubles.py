@@ -73,5 +73,8 @@ def _drifting(found: list[dict[str, Any]], run_id: int) -> Iterator[Trouble]:
 
 
 def _json(value: Any) -> dict[str, Any]:
-    found = orjson.loads(value) if isinstance(value, (str, bytes)) else value
+    try:
+        found = orjson.loads(value) if isinstance(value, (str, bytes)) else value
+    except orjson.JSONDecodeError:
+        return {}
     return found if isinstance(found, dict) else {}

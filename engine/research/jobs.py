@@ -1,6 +1,7 @@
 """Long work asked for by a page or a command: rows of `job`, asked, watched and cancelled, each in one short transaction.
 
-What the work is stands in engine.research.work_kinds, who does it in engine.research.worker. Nothing is computed here.
+What the work is stands in engine.research.work_kinds, who does it in engine.research.worker. Nothing is computed here. A row is
+read as a stranger's words: whoever can write the database may have written anything, and one row must not hide the others.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, Text, cast, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -20,8 +21,12 @@ from db.models import Job
 from db.session import write_session
 
 OPEN = ("new", "running")
+MOST_ASKED, MOST_TOLD, LONGEST = 2_000_000, 64_000_000, 4_000
+"""Characters of what a job asks for, of what came of it, and of its words."""
 SILENT_MS = 10_000
 """A running job whose worker has not been heard for so long has no worker any more."""
+AHEAD_MS = 3_600_000
+"""So far may a clock of another machine be ahead."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,46 @@ class JobView:
 
     def silent(self, now: int) -> bool:
         """Whether it is said to run, but its worker was not heard for long."""
-        return self.state == "running" and now - (self.heartbeat_ts or 0) > SILENT_MS
+        return self.state == "running" and not heard(self.heartbeat_ts, now)
+
+
+def heard(heartbeat: int | None, now: int) -> bool:
+    """Whether a sign of life is fresh; one from the future is none."""
+    return -AHEAD_MS < now - (heartbeat or 0) <= SILENT_MS
+
+
+class Unreadable(ValueError):
+    """What a job's row asks for is no list of named words; the sentence says so."""
+
+
+def asked_of(text: Any) -> dict[str, Any]:
+    """What `ARGS` or `RESULT` gave. Unreadable where it is none of ours."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Unreadable("what this job asks for cannot be read: its row was not written by Evenkeel")
+    return found
+
+
+def _readable(text: Any) -> dict[str, Any]:
+    try:
+        return asked_of(text)
+    except Unreadable:
+        return {}
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and abs(value) < 2**62 else None
+
+
+def _view(row: Mapping[str, Any]) -> JobView:
+    """A row as it may be shown, whatever stands in it."""
+    told: dict[str, Any] = {name: _whole(row[name]) for name in ("started_ts", "heartbeat_ts", "done_ts")}
+    told |= {name: _whole(row[name]) or 0 for name in ("created_ts", "attempts")}
+    told |= {name: _readable(row[name]) for name in ("args", "result")}
+    return JobView(**{**row, **told, "progress": min(max(float(row["progress"]), 0.0), 1.0)})
 
 
 def ask(engine: Engine, kind: str, args: Mapping[str, Any], title: str = "", source: str = "app") -> str:
@@ -62,12 +106,12 @@ def ask(engine: Engine, kind: str, args: Mapping[str, Any], title: str = "", sou
     plain = json.loads(json.dumps(dict(args), default=str))
     with write_session(engine) as session:
         waiting = session.execute(
-            select(col(Job.uuid), col(Job.args)).where(
+            select(col(Job.uuid), ARGS).where(
                 col(Job.kind) == kind, col(Job.state).in_(OPEN), col(Job.cancel).is_(False)
             )
         ).all()
         for uuid, asked in waiting:
-            if asked == plain:
+            if _readable(asked) == plain:
                 return str(uuid)
         uuid = str(uuids.uuid4())
         row = {"uuid": uuid, "kind": kind, "title": title, "args": plain, "source": source, "created_ts": wall_ms()}
@@ -107,7 +151,7 @@ def job_of(engine: Engine, uuid: str) -> JobView | None:
     """The job of this uuid; None where there is none."""
     with engine.connect() as connection:
         row = connection.execute(select(*_COLUMNS).where(col(Job.uuid) == uuid)).mappings().first()
-    return JobView(**row) if row is not None else None
+    return _view(dict(row)) if row is not None else None
 
 
 def jobs_of(engine: Engine, kinds: tuple[str, ...] = (), *, only_open: bool = False, limit: int = 50) -> list[JobView]:
@@ -118,7 +162,7 @@ def jobs_of(engine: Engine, kinds: tuple[str, ...] = (), *, only_open: bool = Fa
     if only_open:
         query = query.where(col(Job.state).in_(OPEN))
     with engine.connect() as connection:
-        return [JobView(**row) for row in connection.execute(query).mappings()]
+        return [_view(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def wall_ms() -> int:
@@ -126,4 +170,10 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-_COLUMNS = [getattr(Job, name) for name in JobView.__dataclass_fields__]
+ARGS = func.substr(cast(col(Job.args), Text), 1, MOST_ASKED).label("args")
+"""What a job asks for as text, never more of it than is looked at."""
+RESULT = func.substr(cast(col(Job.result), Text), 1, MOST_TOLD).label("result")
+_WORDS = {name: func.substr(col(getattr(Job, name)), 1, LONGEST).label(name) for name in
+          ("uuid", "kind", "title", "message", "worker", "error")}  # fmt: skip
+_SHOWN = {**_WORDS, "args": ARGS, "result": RESULT}
+_COLUMNS = [_SHOWN.get(name, getattr(Job, name)) for name in JobView.__dataclass_fields__]

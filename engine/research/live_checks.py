@@ -306,4 +306,8 @@ def _either(name: str, title: str, good: bool, found: str, todo: str) -> Check:
 
 
 def _json(value: Any) -> Any:
-    return orjson.loads(value) if isinstance(value, str | bytes) else value or {}
+    try:
+        found = orjson.loads(value) if isinstance(value, str | bytes) else value
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -32,7 +32,7 @@ def night_of(now: int) -> int:
 def due(engine: Engine, now: int) -> list[dict[str, Any]]:
     """Runs (id, name) that traded before this night, or in it, and since they were last asked about; read only."""
     night = night_of(now)
-    asked = {str(row["uuid"]): int(row["created_ts"]) for row in rows(engine, _ASKED)}
+    asked = {str(row["uuid"]): row["created_ts"] for row in rows(engine, _ASKED) if isinstance(row["created_ts"], int)}
     found = []
     for run in rows(engine, _TRADED):
         if int(run["created_ts"]) >= night or _uuid(run, night) in asked:

@@ -7,7 +7,7 @@ what it has finished by then must be of use to the next try.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,12 @@ class Context:
 
 @dataclass(frozen=True)
 class Kind:
-    """`resumable`: done again from the start, or from what it left, it gives what it would have given."""
+    """`resumable`: done again from the start, or from what it left, it gives what it would have given. `needs`: words without
+    which it is not begun, and of what form they are."""
 
     run: Callable[[Mapping[str, Any], Context], dict[str, Any]]
     resumable: bool = True
+    needs: Mapping[str, type] = field(default_factory=dict)
 
 
 def fetch(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -192,13 +194,13 @@ def report(args: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "fetch": Kind(fetch),
-    "backtest": Kind(backtest),
-    "sweep": Kind(sweep),
-    "walk_forward": Kind(walk_forward),
-    "versus": Kind(versus),
-    "report": Kind(report),
-    "outcomes": Kind(outcomes),
+    "fetch": Kind(fetch, needs={"exchange": str, "symbols": list, "timeframe": str}),
+    "backtest": Kind(backtest, needs={"study": dict}),
+    "sweep": Kind(sweep, needs={"study": dict, "axes": list}),
+    "walk_forward": Kind(walk_forward, needs={"study": dict, "axes": list, "ask": dict}),
+    "versus": Kind(versus, needs={"run_id": int}),
+    "report": Kind(report, needs={"plan": dict, "end": int}),
+    "outcomes": Kind(outcomes, needs={"run_id": int}),
 }
 
 

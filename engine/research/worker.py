@@ -24,7 +24,7 @@ from db.models import Job
 from db.session import data_folder, write_session
 from engine.access.held import Taken, hold
 from engine.research import nightly, outcomes_due, report_plans
-from engine.research.jobs import SILENT_MS, wall_ms
+from engine.research.jobs import ARGS, asked_of, heard, wall_ms
 from engine.research.save import fail_broken
 from engine.research.work_kinds import KINDS, Context, Interrupted, sentence
 
@@ -112,7 +112,7 @@ def _chores(engine: Engine) -> None:
 
 
 def claim(engine: Engine, worker: str) -> Mapping[str, Any] | None:
-    """The oldest waiting job, now this worker's; None where none waits (then nothing is written)."""
+    """The oldest waiting job, now this worker's, `args` as text; None where none waits (then nothing is written)."""
     oldest = select(col(Job.id)).where(col(Job.state) == "new").order_by(col(Job.id)).limit(1)
     with engine.connect() as connection:
         if connection.execute(oldest).first() is None:
@@ -125,9 +125,7 @@ def claim(engine: Engine, worker: str) -> Mapping[str, Any] | None:
         taken = {"state": "running", "worker": worker, "heartbeat_ts": now, "attempts": col(Job.attempts) + 1}
         session.execute(update(Job).where(col(Job.id) == number).values(**taken, error=None))
         session.execute(update(Job).where(col(Job.id) == number, col(Job.started_ts).is_(None)).values(started_ts=now))
-        row = session.execute(
-            select(col(Job.id), col(Job.kind), col(Job.args), col(Job.title)).where(col(Job.id) == number)
-        )
+        row = session.execute(select(col(Job.id), col(Job.kind), ARGS, col(Job.title)).where(col(Job.id) == number))
         return dict(row.mappings().one())
 
 
@@ -136,15 +134,15 @@ def take_back(engine: Engine) -> list[int]:
     fields = (col(Job.id), col(Job.kind), col(Job.worker), col(Job.heartbeat_ts), col(Job.attempts), col(Job.cancel))
     with engine.connect() as connection:
         running = connection.execute(select(*fields).where(col(Job.state) == "running")).mappings().all()
-    lost = [dict(row) for row in running if _gone(str(row["worker"]), int(row["heartbeat_ts"] or 0))]
+    lost = [dict(row) for row in running if _gone(str(row["worker"]), row["heartbeat_ts"])]
     for row in lost:
         _put_back(engine, row)
     return [int(row["id"]) for row in lost]
 
 
-def _gone(worker: str, heartbeat: int) -> bool:
+def _gone(worker: str, heartbeat: Any) -> bool:
     host, _, pid = worker.rpartition(":")
-    if host == socket.gethostname() and pid.isdigit():
+    if host == socket.gethostname() and pid.isdecimal() and 0 < int(pid[:12]) < 2**31:
         if int(pid) == os.getpid():
             return False
         try:
@@ -153,7 +151,7 @@ def _gone(worker: str, heartbeat: int) -> bool:
             return True
         except PermissionError:
             pass
-    return wall_ms() - heartbeat > SILENT_MS
+    return not isinstance(heartbeat, int) or not heard(heartbeat, wall_ms())
 
 
 def _put_back(engine: Engine, row: Mapping[str, Any]) -> None:
@@ -231,11 +229,11 @@ class Pulse(Context):
 
 def _do(engine: Engine, job: Mapping[str, Any], worker: str, stop: threading.Event) -> None:
     """One job from its claim to its last word."""
-    log.info("job %s: %s %s", job["id"], job["kind"], job["title"])
+    log.info("job %s: %s %s", job["id"], one_line(job["kind"]), one_line(job["title"]))
     pulse = Pulse(engine, int(job["id"]), worker, stop)
     pulse.start()
     try:
-        result = _called(str(job["kind"]), job["args"], pulse)
+        result = _called(str(job["kind"]), asked_of(job["args"]), pulse)
         pulse.end()
         pulse.finish(state="done", progress=1.0, message="", result=result, done_ts=wall_ms())
     except Interrupted:
@@ -252,7 +250,15 @@ def _do(engine: Engine, job: Mapping[str, Any], worker: str, stop: threading.Eve
         pulse.end()
 
 
+def one_line(value: Any) -> str:
+    """A row's words as they can stand in a line of the log."""
+    return "".join(one if one.isprintable() else " " for one in str(value)[:200])
+
+
 def _called(kind: str, args: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if kind not in KINDS:
-        raise ValueError(f"this version knows no work of the kind {kind!r}; it knows {', '.join(KINDS)}")
+        raise ValueError(f"this version knows no work of the kind {one_line(kind)!r}; it knows {', '.join(KINDS)}")
+    wrong = [name for name, form in KINDS[kind].needs.items() if not isinstance(args.get(name), form)]
+    if wrong:
+        raise ValueError(f"what this job asks for is no {one_line(kind)}: {', '.join(wrong)}. Ask for it anew")
     return KINDS[kind].run(args, context)

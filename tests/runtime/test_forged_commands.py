@@ -72,6 +72,19 @@ def test_whatever_stands_in_a_row_the_engine_answers_it_and_lives_on(tmp_path: P
     life.same_as_replayed()
 
 
+@pytest.mark.parametrize("column", ["args", "uuid", "result"])
+def test_bytes_that_are_no_text_end_nobody(database: Engine, column: str) -> None:
+    sql = "INSERT INTO command (uuid, kind, source, created_ts) VALUES (:uuid, :kind, 'app', 1)"
+    kinds = ("pause", "alert_ack")
+    with database.begin() as connection:
+        connection.execute(text(sql), [{"uuid": f"{kind}{n}", "kind": kind} for kind in kinds for n in range(2)])
+        spoiled = f"UPDATE command SET {column} = CAST(x'ff00' AS TEXT) || id WHERE uuid LIKE '%0'"
+        connection.exec_driver_sql(spoiled)
+    found = [args for _, _, args in inbox.waiting(database, 1, set())]
+    assert [WRONG in args for args in found] == [column == "args", False]
+    assert len(outbox.asked(database)) == 2
+
+
 def test_alerts_take_no_forged_words_either(database: Engine) -> None:
     left = forge(database, list(ALERT_COMMANDS))
     found = outbox.asked(database)
