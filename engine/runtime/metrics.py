@@ -36,7 +36,11 @@ ORDERS = 200
 _CHANNELS = (
     "SELECT channel, count(*) AS n FROM alert_delivery WHERE state IN ('new', 'failed', 'held') GROUP BY channel"
 )
-_SPENT = "SELECT strategy, sum(cost) AS cost FROM ai_call GROUP BY strategy"
+_SPENT = "SELECT strategy, sum(cost) AS cost FROM ai_call WHERE id > :last AND id <= :until GROUP BY strategy"
+_ENDS = """SELECT coalesce(max(id), 0) AS newest, (SELECT min(id) FROM ai_call WHERE state = 'asked') AS asked,
+    (SELECT min(id) FROM ai_call WHERE state = 'reserved') AS reserved FROM ai_call"""
+LATE = 200
+"""The newest calls are added up afresh each time: with several writers a smaller number may land after a larger one."""
 
 
 class Source(Protocol):
@@ -50,11 +54,24 @@ class Source(Protocol):
 
 
 class Tally:
-    """Refusals by reason of one run, counted on from the signal counted last; for any thread."""
+    """Refusals by reason of one run, counted on from the signal counted last, and what calls of models have cost, added up from
+    the last one before which all have ended; for any thread."""
 
     def __init__(self, run_id: int) -> None:
         self._run, self._last, self._counts = run_id, 0, dict[str, int]()
+        self._ended, self._cost = 0, dict[str, float]()
         self._lock = threading.Lock()
+
+    def spent(self, database: Engine) -> dict[str, float]:
+        """USD by strategy, over all runs: the money is one person's."""
+        with self._lock:
+            ends = rows(database, _ENDS)[0]
+            open_ = [int(ends[state]) for state in ("asked", "reserved") if ends[state] is not None]
+            newest = int(ends["newest"])
+            settled = max(min([newest - LATE, *(number - 1 for number in open_)]), self._ended)
+            _add(self._cost, rows(database, _SPENT, {"last": self._ended, "until": settled}))
+            self._ended = settled
+            return _add(dict(self._cost), rows(database, _SPENT, {"last": settled, "until": newest}))
 
     def count(self, database: Engine) -> dict[str, int]:
         """Refusals so far, by reason."""
@@ -69,6 +86,12 @@ class Tally:
 
 _REFUSED = """SELECT CASE WHEN reason = '' THEN 'other' ELSE reason END AS reason, count(*) AS n FROM signal
     WHERE run_id = :run AND seq > :last AND seq <= :newest AND status = 'refused' GROUP BY 1"""
+
+
+def _add(found: dict[str, float], more: list[dict[str, Any]]) -> dict[str, float]:
+    for row in more:
+        found[row["strategy"]] = found.get(row["strategy"], 0.0) + float(row["cost"])
+    return found
 
 
 def exposition(source: Source, database: Engine, run_id: int, tally: Tally) -> bytes:
@@ -166,7 +189,7 @@ def _of_database(database: Engine, run_id: int, tally: Tally) -> Iterator[Metric
     channels = {row["channel"]: float(row["n"]) for row in rows(database, _CHANNELS)}
     yield from labelled(GaugeMetricFamily, "alert_backlog", "deliveries that wait, by channel", "channel", channels)
     if "ai_call" in metadata.tables:
-        spent = {row["strategy"]: float(row["cost"]) for row in rows(database, _SPENT)}
+        spent = tally.spent(database)
         yield from labelled(CounterMetricFamily, "ai_spend_usd", "what calls of models have cost", "strategy", spent)
     jobs = rows(database, "SELECT state, count(*) AS n FROM job WHERE state IN ('new', 'running') GROUP BY state")
     counts = {"new": 0.0, "running": 0.0} | {row["state"]: float(row["n"]) for row in jobs}
