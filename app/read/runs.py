@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from app.read.overview import as_json
 from db.control import ALIVE_MS
 from db.queries import rows, scalar
 
@@ -62,9 +63,14 @@ def run(engine: Engine, run_id: int) -> dict[str, Any]:
 
 
 def status(engine: Engine, run_id: int) -> dict[str, Any] | None:
-    """The row of the engine that moves this run, if one ever did: a twin or a challenger lives in the engine of its account."""
+    """The row of the engine that moves this run, if one ever did: a twin or a challenger lives in the engine of its account, with
+    a state of its own."""
     found = rows(engine, STATUS, {"run": run_id})
-    return found[0] if found else None
+    if not found:
+        return None
+    row = found[0]
+    own = as_json(row["counters"]).get("levels", {}).get(str(run_id))
+    return {**row, "state": own} if own and row["state"] not in ("starting", "recovering", "stopped") else row
 
 
 def held(engine: Engine, run_id: int) -> int:

@@ -38,6 +38,10 @@ class Desk:
         self._stop_slow_slots()
         self.tell_failures()
 
+    def levels(self) -> dict[str, str]:
+        """By run id, how each account beside ours may trade: it is paused and released by itself."""
+        return {str(one.run_id): one.trader.machine.level for one in self.challengers if one.begun and not one.ended}
+
     def tell_failures(self) -> None:
         """Slots that have failed, as commands of the tape."""
         now, failed = self.trader.now, self.trader.unsaid

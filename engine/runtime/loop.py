@@ -363,6 +363,7 @@ class _Loop:
             "queue": self.items.qsize(),
             "reconnects": max(0, self.feed.counters["connects"] - 1),
             "evaluation_ms": self.desk.budget.spent_ms,
+            "levels": self.desk.levels(),
             **self.beside.vitals(),
             **worst(self.trader.machine),
             **self.room.vitals(),

@@ -28,13 +28,30 @@ def test_a_challenger_has_the_engine_of_its_account_and_stands_below_it(engine: 
     heard = runs.status(engine, account["id"])
     assert heard is not None
     assert runs.status(engine, challenger["id"]) == heard
-    words = said(open_page("positions", run=challenger["name"]))
+    test = open_page("positions", run=challenger["name"])
+    assert test.button(key="pause").label == "Pause"
+    words = said(test)
     assert ">CHALLENGER<" in words
     assert "No engine has run yet" not in words
     with engine.execution_options(write=True).begin() as put:
         put.execute(text("UPDATE run SET status = 'complete', ended_ts = 1 WHERE id = :id"), {"id": challenger["id"]})
     assert runs.status(engine, challenger["id"]) is None  # its engine lives on, it does not
     assert "<b>ended<" in said(open_page("positions", run=challenger["name"]))
+
+
+def test_a_challenger_that_is_paused_alone_is_resumed_on_its_own_pages(engine: Engine, open_page: Open) -> None:
+    account, challenger = runs.runs(engine)[0], next(one for one in runs.runs(engine) if one["challenger_of"])
+    counters = json.dumps({"levels": {str(challenger["id"]): "paused"}})
+    with engine.execution_options(write=True).begin() as put:
+        put.execute(text("UPDATE engine_status SET counters = :c"), {"c": counters})
+    assert open_page("positions", run=account["name"]).button(key="pause").label == "Pause"
+    test = open_page("positions", run=challenger["name"])
+    assert "Engine paused" in said(test)
+    assert test.button(key="pause").label == "Resume"
+    test.button(key="pause").click().run()
+    test.button(key="confirm_do").click().run()
+    asked = rows(engine, "SELECT kind, run_id FROM command ORDER BY id DESC LIMIT 1")
+    assert asked == [{"kind": "resume", "run_id": challenger["id"]}]
 
 
 def test_the_strategies_page_shows_shares_and_challengers(engine: Engine, open_page: Open) -> None:

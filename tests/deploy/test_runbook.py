@@ -20,12 +20,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from engine.access.held import is_held
 from engine.cli.app import app
 from engine.cli.failures import describe
 from engine.runtime.move.latch import Moved
@@ -168,9 +170,15 @@ class Hand:
             time.sleep(0.2)
 
     def finish(self) -> None:
-        if self.engine is not None and self.engine.poll() is None:
-            os.killpg(self.engine.pid, signal.SIGKILL)
+        """The supervisor first, or it would start another; then whoever still holds a ledger, a session away from it."""
+        if self.engine is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.engine.pid, signal.SIGKILL)
             self.engine.wait()
+        for folder in (self.old, self.new):
+            lock = folder / "data" / "evenkeel.db.lock"
+            if is_held(lock):
+                os.kill(int(lock.read_text()), signal.SIGKILL)
 
 
 def machine(folder: Path) -> Path:
@@ -194,8 +202,10 @@ def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     (old / "my" / "strategies" / "holder.py").write_text(STRATEGY)
     with market(86_400, speed=60, rate=0.1) as place:
         found = Hand(old, new, place, monkeypatch, bool(request.param))
-        yield found
-        found.finish()
+        try:
+            yield found
+        finally:
+            found.finish()
 
 
 @pytest.mark.timeout(600)

@@ -57,14 +57,21 @@ def test_challengers_live_die_change_and_end_as_the_account_does(begin: Begin) -
     life = begin(ONE + challenger("first"))
     life.live(9, (8.4, Life.die))  # without a word, in the middle of a minute
     life.away(1.5)
-    two = life.text() + challenger("second", 2, 5)
+    two, levels = life.text() + challenger("second", 2, 5), set[str]()
+
+    def look(_: object) -> None:
+        """What the pages learn of each account while the first challenger alone is paused."""
+        levels.add(json.loads(life.rows("SELECT counters FROM engine_status")[0][0])["levels"]["2"])
+
     life.live(
         24,
         (4.5, life.edit(lambda _: two.replace("fast = 3, slow = 6", "fast = 2, slow = 7"))),
         (7.5, life.ask("pause", run=2)),
+        (9.0, look),
         (9.5, life.ask("resume", run=2)),
         (15.5, life.edit(lambda text: text.replace('label = "first"', 'label = "first"\nstop = 0.002'))),
     )
+    assert levels == {"paused"}
     life.slots = ONE + challenger("second", 2, 5)  # the first is not asked for any more
     life.live(5)
     assert [answer.partition(": done")[0] for answer in life.answers] == ["pause", "resume"]
