@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from engine.config.model import Config
-    from engine.research.backtest import BacktestSpec
+    from engine.core.types import SlotSpec
     from engine.research.recorded import Recorded
+    from engine.strategies.base import Strategy
 
 ai_app = typer.Typer(
     help="Models that strategies ask: cost, calls, questions, past bars.",
@@ -164,37 +167,73 @@ def backfill(
         emit_pairs(done)
 
 
-def recorded_for(spec: BacktestSpec, mode: str, model: str, cutoff: str) -> Recorded:
-    """What was answered for a backtest's strategy. Fail (2) where nothing can be replayed."""
-    from datetime import date
+@dataclass(frozen=True)
+class Replay:
+    """What `--ai`, `--ai-model` and `--ai-cutoff` ask for."""
 
-    from db.errors import MissingDatabase
-    from engine.core.setup import Advice
-    from engine.research.recorded import recorded
-    from engine.strategies._ask import MODES, asks_of
+    mode: str
+    model: str = ""
+    cutoff: str = ""
 
-    name = spec.slot.strategy
-    if mode not in MODES[1:]:
-        raise Fail(f"--ai {mode} is no mode: choose {', '.join(MODES[1:])}", USAGE)
-    if asks_of(spec.strategy) is None:
-        raise Fail(f"{name} asks no model: it has no `asks`", USAGE)
-    try:
-        date.fromisoformat(cutoff or "2000-01-01")
-    except ValueError:
-        raise Fail(f"--ai-cutoff {cutoff} is no day: write it as 2024-10-01", USAGE) from None
-    try:
-        engine = store.open_database()
-    except MissingDatabase:
-        engine = None
-    symbol, timeframe = spec.instrument.symbol, spec.slot.timeframe_ms
-    found = recorded(engine, name, symbol, timeframe, Advice(mode, 0.55), model, cutoff) if engine else None
-    if found is None or not found.answers:
-        who = f"{model} has not" if model else "no model has"
-        raise Fail(
-            f"{who} answered for {name} on {symbol} at this timeframe yet: run it in mode shadow, or ask about past bars with "
-            "`run_engine.py ai backfill`", USAGE,
-        )  # fmt: skip
-    return found
+    def answers(self, slots: Sequence[tuple[SlotSpec, Strategy]]) -> dict[int, Recorded]:
+        """What was answered for each slot that asks, by its number; those that nobody has answered are left to their rule, and
+        told. Fail (2) where nothing can be replayed."""
+        from db.errors import MissingDatabase
+        from engine.core.setup import Advice
+        from engine.research.recorded import recorded
+        from engine.strategies._ask import asks_of
+
+        self._check()
+        asking = {at: slot for at, (slot, strategy) in enumerate(slots) if asks_of(strategy) is not None}
+        if not asking:
+            names = ", ".join(dict.fromkeys(slot.strategy for slot, _ in slots))
+            raise Fail(f"{names} asks no model: it has no `asks`", USAGE)
+        try:
+            engine = store.open_database()
+        except MissingDatabase:
+            engine = None
+        found: dict[int, Recorded] = {}
+        for at, slot in asking.items():
+            if engine is None:
+                break
+            place = (slot.strategy, slot.symbol, slot.timeframe_ms)
+            given = recorded(engine, *place, Advice(self.mode, 0.55), self.model, self.cutoff, slot.key)
+            if given.answers:
+                found[at] = given
+        silent = [slot for at, slot in asking.items() if at not in found]
+        if silent and not found:
+            raise Fail(self._nobody(silent[0]), USAGE)
+        for slot in silent:
+            say(f"note: {self._nobody(slot)}; here its rule decides alone")
+        return found
+
+    def _check(self) -> None:
+        from datetime import date
+
+        from engine.strategies._ask import MODES
+
+        if self.mode not in MODES[1:]:
+            raise Fail(f"--ai {self.mode} is no mode: choose {', '.join(MODES[1:])}", USAGE)
+        try:
+            date.fromisoformat(self.cutoff or "2000-01-01")
+        except ValueError:
+            raise Fail(f"--ai-cutoff {self.cutoff} is no day: write it as 2024-10-01", USAGE) from None
+
+    def _nobody(self, slot: SlotSpec) -> str:
+        who = f"{self.model} has not" if self.model else "no model has"
+        return (
+            f"{who} answered for {slot.strategy} on {slot.symbol} at this timeframe yet: run it in mode shadow, or ask about "
+            "past bars with `run_engine.py ai backfill`"
+        )
+
+
+def say_replayed(told: Mapping[str, Any], where: str = "") -> None:
+    """What a person should know of answers that were replayed."""
+    say(
+        f"AI{where}: {told['answers']:,} recorded answers of {told['model']}, mode {told['mode']}; replaying them cost nothing"
+    )
+    if told["warning"]:
+        say(f"WARNING: {told['warning']}")
 
 
 def _database() -> Engine:

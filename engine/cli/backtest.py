@@ -14,6 +14,7 @@ import typer
 
 from engine.cli import candles as sources
 from engine.cli import portfolio, trials
+from engine.cli.ai import Replay, say_replayed
 from engine.cli.failures import USAGE, Fail
 from engine.cli.output import emit_json, emit_pairs, say, say_compiling, when
 from engine.cli.period import Period
@@ -165,8 +166,9 @@ def backtest(
     period = Period(days, from_, to, fetch, base_url)
     period.check()
     outs = portfolio.Outs(save, trades_out, equity_out, json_out)
+    replay = Replay(ai, ai_model, ai_cutoff) if ai is not None else None
     if config is not None:
-        portfolio.run(portfolio.study_of(config, period, execution, auto_ack), outs)
+        portfolio.run(portfolio.study_of(config, period, execution, auto_ack), outs, replay)
         return
     options = Options(
         amount("cash", cash), *_fees(fee, maker, taker), slippage_bps + spread_bps / 2, size, stop, target, delay_bars,
@@ -183,13 +185,9 @@ def backtest(
             (data, rows, repair, exchange, symbol, timeframe),
             research,
             short,
-            (ai, ai_model, ai_cutoff),
+            replay,
         )
         return
-    if ai is not None:
-        raise Fail(
-            "--ai replays answers for one strategy on one symbol: leave --slot, --config and --execution out", USAGE
-        )
     from engine.research.study import Source
 
     if data is not None and not slot:
@@ -200,7 +198,7 @@ def backtest(
     if strategy is not None:
         asked = [(strategy, sources.pair_of(symbol or ""), timeframe or "", param or [])]
     source = Source("", exchange or "coinbase", execution or "", str(data or ""), rows or 0, repair or "")
-    portfolio.run(portfolio.study_of_slots(asked, options, source, period, research, short), outs)
+    portfolio.run(portfolio.study_of_slots(asked, options, source, period, research, short), outs, replay)
 
 
 def _one_way(
@@ -228,7 +226,7 @@ def _one_way(
 
 def _single(
     strategy: str, params: list[str], options: Options, period: Period, outs: portfolio.Outs, over: tuple[Any, ...],
-    research: bool, short: bool, ai: tuple[str | None, str, str] = (None, "", ""),
+    research: bool, short: bool, replay: Replay | None = None,
 ) -> None:  # fmt: skip
     """The common case by the short way: no database, no frames of several symbols."""
     data, rows, repair, exchange, symbol, timeframe = over
@@ -241,10 +239,8 @@ def _single(
         first, last = (None if moment is None else str(moment) for moment in (start, end))
     candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (first, last))
     spec = _spec(strategy, made, candles, exchange or "", options, research, short)
-    if ai[0] is not None:
-        from engine.cli.ai import recorded_for
-
-        spec = replace(spec, recorded=recorded_for(spec, ai[0], *ai[1:]))
+    if replay is not None:
+        spec = replace(spec, recorded=replay.answers([(spec.slot, made)])[0])
     result = _run(spec, outs.save)
     if outs.trades is not None:
         write_table(outs.trades, result.trade_columns())
@@ -344,11 +340,7 @@ def _report(result: BacktestResult, options: Options, json_out: bool) -> None:
     why = stats.pop("why_no_trades")
     portfolio.say_record(stats.pop("own_record", None))
     if told := stats.pop("ai", None):
-        say(
-            f"AI: {told['answers']:,} recorded answers of {told['model']}, mode {told['mode']}; replaying them cost nothing"
-        )
-        if told["warning"]:
-            say(f"WARNING: {told['warning']}")
+        say_replayed(told)
     emit_pairs({**stats, "start": when(stats["start"]), "end": when(stats["end"])})
     if why:
         say(f"note: {why}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli import store as place
 from engine.cli import trials
+from engine.cli.ai import Replay, say_replayed
 from engine.cli.candles import pair_of
 from engine.cli.data import candle_store
 from engine.cli.failures import USAGE, Fail
@@ -181,14 +182,16 @@ def _known_instruments(exchange: str) -> dict[str, Instrument]:
     return found
 
 
-def run(study: Study, outs: Outs) -> None:
-    """Run it, print what came of it, store it where that is asked."""
+def run(study: Study, outs: Outs, replay: Replay | None = None) -> None:
+    """Run it, with models' recorded answers where that is asked; print what came of it, and store it."""
     from engine.research.backtest import TRADE_COLUMNS
-    from engine.research.lab import run_study
+    from engine.research.lab import run_study, strategies_of
     from engine.research.told import equity_columns, trade_rows
 
     say_compiling()
-    done = run_study(study, candle_store())
+    made = strategies_of(study)
+    recorded = replay.answers(list(zip(study.setup.slots, made, strict=True))) if replay is not None else None
+    done = run_study(study, candle_store(), strategies=made, recorded=recorded)
     number = _save(done) if outs.save else None
     if outs.trades is not None:
         rows = trade_rows(done.played, study.setup.instruments, study.setup.slots)
@@ -233,6 +236,8 @@ def _report(done: StudyResult, run_id: int | None, json_out: bool) -> None:
     if why := told.pop("why_no_trades"):
         notes = [why]
     say_record(told.pop("own_record", None))
+    for slot, answers in told.pop("ai", {}).items():
+        say_replayed(answers, f", {slot}")
     emit_pairs({**told, "start": when(told["start"]), "end": when(told["end"])})
     for note in notes:
         say(f"note: {note}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
@@ -23,6 +23,7 @@ from engine.market.symbols import timeframe_name
 from engine.research import outcomes
 from engine.research.loading import load, newest
 from engine.research.play import play
+from engine.research.recorded import Recorded
 from engine.research.save import save_played
 from engine.research.study import Study
 from engine.research.study_result import StudyResult
@@ -38,10 +39,11 @@ Progress = Callable[[float, str], None]
 
 
 def run_study(
-    study: Study, store: Store, progress: Progress | None = None, strategies: Sequence[Strategy] | None = None
-) -> StudyResult:
-    """Run it; `strategies`, one a slot, stand in for those of the catalogue. DataError, StrategyError or ValueError, each in a
-    sentence."""
+    study: Study, store: Store, progress: Progress | None = None, strategies: Sequence[Strategy] | None = None,
+    recorded: Mapping[int, Recorded] | None = None,
+) -> StudyResult:  # fmt: skip
+    """Run it; `strategies`, one a slot, stand in for those of the catalogue; `recorded` are models' answers by slot, replayed.
+    DataError, StrategyError or ValueError, each in a sentence."""
     tell = progress or (lambda share, words: None)
     setup = study.setup
     made = tuple(strategies) if strategies is not None else strategies_of(study)
@@ -55,10 +57,13 @@ def run_study(
     setup.machine().run(Frames.none())  # compiled or loaded before the clock runs
     begun = time.perf_counter()
     slots = list(zip(setup.slots, made, strict=True))
-    played = play(setup.account, setup.instruments, slots, candles, setup.breakers, lessons=study.lessons)
+    given = dict(recorded or {})
+    played = play(
+        setup.account, setup.instruments, slots, candles, setup.breakers, recorded=given, lessons=study.lessons
+    )
     seconds = time.perf_counter() - begun
     tell(1.0, "done")
-    return StudyResult(study, candles, quality, played, seconds, made)
+    return StudyResult(study, candles, quality, played, seconds, made, given)
 
 
 _JUDGED: OrderedDict[tuple[Any, ...], Quality] = OrderedDict()

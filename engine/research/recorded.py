@@ -24,9 +24,10 @@ from engine.strategies.base import Bars, Signals, Strategy
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-ANSWERS = """SELECT id, about_ts, arrived_ts, latency_ms, direction, confidence, horizon, model, prompt_hash, cost FROM ai_call
-    WHERE strategy = :strategy AND symbol = :symbol AND timeframe_ms = :timeframe AND state = 'done'
-    AND outcome IN ('answered', 'abstained') AND about_ts BETWEEN :first AND :last ORDER BY about_ts, id"""
+ANSWERS = """SELECT c.id, c.about_ts, c.arrived_ts, c.latency_ms, c.direction, c.confidence, c.horizon, c.model, c.prompt_hash,
+    c.cost, c.slot_id, s.key FROM ai_call AS c LEFT JOIN slot AS s ON s.id = c.slot_id
+    WHERE c.strategy = :strategy AND c.symbol = :symbol AND c.timeframe_ms = :timeframe AND c.state = 'done'
+    AND c.outcome IN ('answered', 'abstained') AND c.about_ts BETWEEN :first AND :last ORDER BY c.about_ts, c.id"""
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,19 @@ class Recorded:
 
 
 def recorded(
-    engine: Engine, strategy: str, symbol: str, timeframe_ms: int, advice: Advice, model: str = "", cutoff: str = ""
-) -> Recorded:
+    engine: Engine, strategy: str, symbol: str, timeframe_ms: int, advice: Advice, model: str = "", cutoff: str = "",
+    key: str = "",
+) -> Recorded:  # fmt: skip
     """What was answered for a strategy on a symbol's bars, by `model` or else by the one with most answers; of several answers
-    about one bar the newest counts."""
+    about one bar the newest counts. Where the slot of this `key` was asked itself, what others of its strategy were asked there
+    is left out; answers about past bars were given to no slot and count for all."""
     from sqlalchemy import text  # a backtest without a model does not wait for it
 
     who = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe_ms, "first": 0, "last": 2**62}
     with engine.connect() as connection:
         rows = list(connection.execute(text(ANSWERS), who).mappings())
+    if any(row["key"] == key for row in rows if key):
+        rows = [row for row in rows if row["key"] == key or row["slot_id"] is None]
     counted = Counter(str(row["model"]) for row in rows)
     model = model or (counted.most_common(1)[0][0] if counted else "")
     newest = {int(row["about_ts"]): row for row in rows if row["model"] == model}

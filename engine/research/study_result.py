@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.research.figures import account_of
 from engine.research.loading import coverage_notes
 from engine.research.lookahead import sample
 from engine.research.play import Played
+from engine.research.recorded import Recorded
 from engine.research.silence import silent_slots, slot_name, why_silent
 from engine.research.study import Study
 from engine.strategies.base import Strategy
@@ -40,6 +41,8 @@ class StudyResult:
     played: Played
     seconds: float
     strategies: tuple[Strategy, ...] = ()
+    recorded: Mapping[int, Recorded] = field(default_factory=dict)
+    """Models' answers that were replayed, by slot."""
 
     @property
     def setup(self) -> Setup:
@@ -117,6 +120,12 @@ class StudyResult:
         return found
 
     @property
+    def answers(self) -> dict[str, Any]:
+        """By slot, what is to be known of the answers that were replayed."""
+        start = self.played.start
+        return {slot_name(self.setup, at): given.told(start) for at, given in self.recorded.items()}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What a stored run tells beside its statistics: hash and quality of every series, doubts about data and strategies."""
         return {
@@ -130,6 +139,7 @@ class StudyResult:
             "silent": self.silent,
             "notes": list(self.notes),
             **self.played.told_of_record,
+            **({"ai": self.answers} if self.recorded else {}),
         }
 
 

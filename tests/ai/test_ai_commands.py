@@ -76,6 +76,14 @@ def test_from_the_estimate_to_a_replayed_backtest(config: Path) -> None:
     assert asked["veto"]["trades"] < rule["trades"]
     assert "remember" in typed("backtest", *SERIES, "--ai", "veto", "--json")["ai"]["warning"]
     assert len(typed("ai", "calls", "--past", "--json")["calls"]) == min(20, done["asked"])
+    one, other = "ai_trend:BTC/USD:1h", "sma_cross:BTC/USD:1h"
+    alone = typed("backtest", "--slot", one, "--ai", "veto", "--json")
+    assert alone["final_equity"] == asked["veto"]["final_equity"]
+    both = typed("backtest", "--slot", one, "--slot", other, "--ai", "veto", "--json")
+    assert {slot: told["answers"] for slot, told in both["ai"].items()} == {"ai_trend on BTC/USD, 1h": done["asked"]}
+    assert both["trades_by_slot"]["ai_trend on BTC/USD, 1h"] == asked["veto"]["trades"]
+    configured = typed("backtest", "--config", str(config), "--ai", "shadow", "--json")
+    assert configured["ai"]["ai_trend on BTC/USD, 1h"]["mode"] == "shadow"
 
 
 def test_what_cannot_be_done_is_said(config: Path, stand_in: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
+from db.models import Slot
 from engine.ai import backfill
 from engine.ai.client import Client
 from engine.config.ai import AiSection
@@ -20,7 +21,7 @@ from engine.research.backtest import BacktestSpec, run_backtest
 from engine.research.recorded import recorded
 from engine.sandbox.server import Sandbox
 from engine.strategies import catalog
-from tests.ai.conftest import MODEL, calls
+from tests.ai.conftest import MODEL, NOW, ask, calls
 
 START = 1_767_312_000_000
 HOUR = 3_600_000
@@ -131,3 +132,30 @@ def test_a_prompt_with_an_unknown_field_is_refused_in_a_sentence(
     version = prompts.load("mine").version
     (folder / "mine.md").write_text("Look at {{symbol}}!")
     assert prompts.load("mine").version != version
+
+
+def test_each_slot_has_its_own_answers(database: Engine) -> None:
+    """Two slots of one strategy on one symbol were asked apart; a third, which never was, takes what there is."""
+    with database.execution_options(write=True).begin() as put:
+        put.execute(
+            insert(Slot).values(
+                id=2,
+                run_id=1,
+                key="slot-2",
+                strategy="ai_trend",
+                symbol="BTC/USD",
+                timeframe_ms=60_000,
+                state="enabled",
+            )
+        )
+    for slot, number, side in ((1, 0, 1), (2, 0, -1), (1, 1, 1), (None, 2, 0)):
+        words = {"state": "done", "outcome": "answered", "direction": side, "confidence": 0.9, "model": MODEL}
+        ask(database, number, slot_id=slot, run_id=slot and 1, purpose="live" if slot else "backfill", **words)
+    found = {
+        key: [
+            (one.about - NOW) // 60_000 * 10 + one.direction
+            for one in recorded(database, "ai_trend", "BTC/USD", 60_000, Advice("veto"), key=key).answers
+        ]
+        for key in ("slot-1", "slot-2", "slot-3")
+    }
+    assert found == {"slot-1": [1, 11, 20], "slot-2": [-1, 20], "slot-3": [-1, 11, 20]}
