@@ -19,12 +19,13 @@ from engine.sandbox.trading.binance_orders import Trading
 from engine.sandbox.trading.binance_words import Wrong
 from engine.sandbox.trading.keys import Key, hmac_matches
 from engine.sandbox.trading.matching import Matching
-from engine.sandbox.trading.terms import Refusal
+from engine.sandbox.trading.terms import FIAT, Refusal
 from engine.sandbox.trading.view import View
 from engine.sandbox.trading.wire import Answer, Request, answer, pairs
 
 MINUTE_MS, RECV_WINDOW_MS, LONGEST_WINDOW_MS, AHEAD_MS = 60_000, 5_000, 60_000, 1_000
 WEIGHT_A_MINUTE = 6_000
+FIAT_A_MINUTE, FIAT_BACK_MS = 2, 30 * 86_400_000
 TIME = "/api/v3/time"
 Handler = Callable[[Request], Any]
 
@@ -40,6 +41,7 @@ class Binance:
         self.weight = weight
         self._used: deque[tuple[int, int]] = deque()
         self._spent, self._over = 0, 0
+        self._banks: deque[int] = deque()  # when fiat orders were asked for
         self._ahead = 0  # of the machine's clock, when the time was asked last
         public, trading = Public(matching.venue), Trading(matching, view)
         self._open = public.routes()
@@ -146,6 +148,7 @@ class Binance:
             ("GET", f"{sapi}/account/apiRestrictions"): (self._restrictions, 1),
             ("GET", f"{sapi}/capital/deposit/hisrec"): (self._deposits, 1),
             ("GET", f"{sapi}/capital/withdraw/history"): (self._withdrawals, 1),
+            ("GET", f"{sapi}/fiat/orders"): (self._fiat, 1),
             ("GET", f"{sapi}/margin/allPairs"): (_none, 1),
             ("GET", f"{sapi}/margin/isolated/allPairs"): (_none, 1),
         }
@@ -166,23 +169,40 @@ class Binance:
         return words.restrictions(key.trade, key.withdraw)
 
     def _deposits(self, request: Request) -> Any:
-        return [words.deposit(one) for one in self._moved(request, 1)]
+        return [words.deposit(one) for one in self._coins_moved(request, 1)]
 
     def _withdrawals(self, request: Request) -> Any:
-        return [words.withdrawal(one) for one in self._moved(request, -1)]
+        return [words.withdrawal(one) for one in self._coins_moved(request, -1)]
 
-    def _moved(self, request: Request, sign: int) -> list[Any]:
-        """Transfers of one direction, newest first, in the window and of the coin that are asked for."""
+    def _fiat(self, request: Request) -> Any:
+        """Money of banks: half of what a minute allows an account, however many rows."""
+        while self._banks and self._banks[0] <= request.now - MINUTE_MS:
+            self._banks.popleft()
+        if len(self._banks) >= FIAT_A_MINUTE:
+            raise words.too_many(429, (self._banks[0] + MINUTE_MS - request.now) // 1000 + 1, 180_000)
+        self._banks.append(request.now)
         params = request.params
-        begin, end = int(params.get("startTime", 0)), int(params.get("endTime", 2**62))
-        at = self.view.at(request.now, "transfers")
-        found = [
-            one
-            for one in self.venue.transfers
-            if one.amount * sign > 0 and begin <= one.ts <= min(end, at) and params.get("coin") in (None, one.asset)
-        ]
+        sign = {"0": 1, "1": -1}.get(params.get("transactionType", ""))
+        if sign is None:
+            raise Wrong(-1102, "Mandatory parameter 'transactionType' was not sent, was empty/null, or malformed.")
+        begin = int(params.get("beginTime", request.now - FIAT_BACK_MS))
+        found = [one for one in self._moved(request, sign, begin) if one.asset in FIAT]
+        many = min(int(params.get("rows", 100)), 500)
+        first = (int(params.get("page", 1)) - 1) * many
+        return words.fiat_orders([words.fiat_order(one) for one in found[first : first + many]], len(found))
+
+    def _coins_moved(self, request: Request, sign: int) -> list[Any]:
+        params = request.params
+        found = self._moved(request, sign, int(params.get("startTime", 0)))
+        mine = [one for one in found if one.asset not in FIAT and params.get("coin") in (None, one.asset)]
         offset, limit = int(params.get("offset", 0)), int(params.get("limit", 1000))
-        return found[::-1][offset : offset + limit]
+        return mine[offset : offset + limit]
+
+    def _moved(self, request: Request, sign: int, begin: int) -> list[Any]:
+        """Transfers of one direction in the window that is asked for, newest first."""
+        end = min(int(request.params.get("endTime", 2**62)), self.view.at(request.now, "transfers"))
+        found = [one for one in self.venue.transfers if one.amount * sign > 0 and begin <= one.ts <= end]
+        return found[::-1]
 
 
 def _none(_request: Request) -> Any:

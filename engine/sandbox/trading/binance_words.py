@@ -190,6 +190,17 @@ def deposit(one: Transfer) -> dict[str, Any]:
             "completeTime": one.ts, "transferType": 0, "confirmTimes": "1/1", "walletType": 0}  # fmt: skip
 
 
+def fiat_order(one: Transfer) -> dict[str, Any]:
+    moved = fixed(abs(one.amount), 2)
+    return {"orderNo": f"sandbox{one.number}", "fiatCurrency": one.asset, "indicatedAmount": moved, "amount": moved,
+            "totalFee": "0.00", "method": "BankAccount", "status": "Successful", "createTime": one.ts,
+            "updateTime": one.ts}  # fmt: skip
+
+
+def fiat_orders(listed: list[dict[str, Any]], total: int) -> dict[str, Any]:
+    return {"code": "000000", "message": "success", "data": listed, "total": total, "success": True}
+
+
 def withdrawal(one: Transfer) -> dict[str, Any]:
     applied = datetime.fromtimestamp(one.ts / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return {"id": f"w{one.number}", "amount": fixed(-one.amount, 8), "transactionFee": "0", "coin": one.asset,

@@ -15,7 +15,7 @@ from engine.sandbox.trading.coinbase_orders import V3, Trading
 from engine.sandbox.trading.coinbase_words import Wrong
 from engine.sandbox.trading.keys import Key, Locked, Tokens
 from engine.sandbox.trading.matching import Matching
-from engine.sandbox.trading.terms import Refusal
+from engine.sandbox.trading.terms import FIAT, Refusal
 from engine.sandbox.trading.view import View
 from engine.sandbox.trading.wire import Answer, Request, answer
 
@@ -157,7 +157,7 @@ class Coinbase:
             ]
             rows.sort(key=lambda row: row[0])
             return _paged([row for _, row in reversed(rows)], request)
-        if what in ("deposits", "withdrawals") and asset in words.FIAT:
+        if what in ("deposits", "withdrawals") and asset in FIAT:
             sign = 1 if what == "deposits" else -1
             return _paged([words.payment(one) for one in reversed(moved) if one.amount * sign > 0], request)
         if what in ("deposits", "withdrawals"):

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.sandbox import wire
 from engine.sandbox.market import Quote
-from engine.sandbox.trading.coinbase_words import FIAT, Wrong
-from engine.sandbox.trading.terms import Instrument
+from engine.sandbox.trading.coinbase_words import Wrong
+from engine.sandbox.trading.terms import FIAT, Instrument
 from engine.sandbox.trading.venue import Venue
 from engine.sandbox.trading.wire import Request
 

@@ -11,6 +11,7 @@ from engine.sandbox.trading.orders import Seen
 from engine.sandbox.trading.terms import (
     BUY,
     DIGITS,
+    FIAT,
     RATE_DIGITS,
     Ask,
     Fill,
@@ -28,7 +29,6 @@ LIVES = {"GTC": "GOOD_UNTIL_CANCELLED", "GTD": "GOOD_UNTIL_DATE_TIME", "IOC": "I
          "FOK": "FILL_OR_KILL"}  # fmt: skip
 TYPES = {"market": "MARKET", "limit": "LIMIT", "stop_limit": "STOP_LIMIT", "stop": "STOP"}
 PORTFOLIO, USER = uuid("portfolio"), uuid("user")
-FIAT = ("USD", "EUR", "GBP")
 REFUSALS = {
     "funds": ("INSUFFICIENT_FUND", "PREVIEW_INSUFFICIENT_FUND", "Insufficient balance in source account"),
     "size": ("INVALID_SIZE_PRECISION", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL", "base size is out of bounds"),

@@ -144,6 +144,10 @@ class Order:
         return self.state == "open" and self.ask.limit > 0 and (not self.ask.stop or self.triggered > 0)
 
 
+FIAT = ("USD", "EUR", "GBP")
+"""What comes from a bank."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """A deposit (amount > 0) or a withdrawal (< 0), in atoms; the person's, not the key's."""

@@ -204,11 +204,6 @@ def trade_of(fill: Row, symbol: str) -> Trade:
     )
 
 
-def whole(listed: list[Row]) -> None:
-    if len(listed) >= PAGE:
-        raise Garbled("more deposits or withdrawals than one page holds: ask from a later time")
-
-
 def rules_of(market: Row, symbol: str) -> Rules:
     by_kind = {text(f, "filterType"): f for f in rows(market.get("filters"))}
     lot, tick = row(by_kind.get("LOT_SIZE")), row(by_kind.get("PRICE_FILTER"))

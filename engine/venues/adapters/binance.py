@@ -14,6 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
+from engine.venues.adapters._binance_flows import Flows
 from engine.venues.adapters._binance_table import (
     PAGE,
     market_of,
@@ -26,7 +27,6 @@ from engine.venues.adapters._binance_table import (
     time_of,
     trade_of,
     which,
-    whole,
 )  # fmt: skip
 from engine.venues.adapters._ccxt import Answer, Client, Keys, Ms, Nothing, told
 from engine.venues.adapters._reading import (
@@ -34,10 +34,8 @@ from engine.venues.adapters._reading import (
     Row,
     amount,
     flag,
-    iso,
     millis,
     number,
-    positive,
     row,
     rows,
     text,
@@ -66,7 +64,6 @@ PACE_MS = 50
 """A fifth of the published weight a minute."""
 EXPIRY_MS = 5000
 DAY_MS = 86_400_000
-FLOW_WINDOW_MS = 89 * DAY_MS
 PAGES = 400
 MINUTE_MS, KEPT_PRICES, TRIES = 60_000, 1000, 4
 
@@ -99,6 +96,7 @@ class Adapter:
             pace_ms=0 if transport else PACE_MS,
             options={"recvWindow": EXPIRY_MS},
         )
+        self._flows = Flows(self.client)
         self._prices: dict[tuple[str, str, int], Decimal | None] = {}
         self._untold = 0
 
@@ -262,38 +260,7 @@ class Adapter:
 
     @told
     def flows_since(self, ts: int, currencies: Sequence[str] = ()) -> list[Flow]:
-        found: dict[str, Flow] = {}
-        end = self.client.now() + 1
-        for start in range(ts, end, FLOW_WINDOW_MS):
-            window: Row = {"startTime": start, "endTime": min(start + FLOW_WINDOW_MS, end), "limit": PAGE}
-            for flow in [*self._deposits(window), *self._withdrawals(window)]:
-                found[flow.flow_id] = flow
-        mine = (f for f in found.values() if f.ts >= ts and (not currencies or f.currency in currencies))
-        return sorted(mine, key=lambda f: (f.ts, f.flow_id))
-
-    def _deposits(self, window: Row) -> list[Flow]:
-        listed = rows(self.client.read("sapiGetCapitalDepositHisrec", {**window, "status": 1}))
-        whole(listed)
-        return [
-            Flow(f"d{text(d, 'id')}", text(d, "coin"), positive(d, "amount"), millis(d, "insertTime"), "deposit")
-            for d in listed
-            if str(d.get("status")) == "1"
-        ]
-
-    def _withdrawals(self, window: Row) -> list[Flow]:
-        listed = rows(self.client.read("sapiGetCapitalWithdrawHistory", {**window, "status": 6}))
-        whole(listed)
-        return [
-            Flow(
-                f"w{text(w, 'id')}",
-                text(w, "coin"),
-                -positive(w, "amount") - (amount(w, "transactionFee") if w.get("transactionFee") else 0),
-                iso(w, "applyTime"),
-                "withdrawal",
-            )
-            for w in listed
-            if str(w.get("status")) == "6"
-        ]
+        return self._flows.since(ts, currencies)
 
     @told
     def rules(self, symbol: str) -> Rules | NotFound:

@@ -156,3 +156,15 @@ def test_ccxt_reads_fees_permissions_and_transfers(bot: Any, opened: Opened) -> 
     assert bot.sapi_get_account_apirestrictions()["enableWithdrawals"] is False
     assert [(t["currency"], t["amount"]) for t in bot.fetch_deposits()] == [("USDT", 5.0)]
     assert [(t["currency"], t["amount"], t["timestamp"]) for t in bot.fetch_withdrawals()] == [("BTC", 0.1, START)]
+
+
+def test_ccxt_reads_what_came_from_a_bank_and_went_there(bot: Any, opened: Opened) -> None:
+    opened.venue.transfer("USD", 250 * ATOM, START)
+    opened.venue.transfer("USD", -20 * ATOM, START)
+    assert bot.fetch_deposits() == [], "coins alone"
+    told = [bot.fetch_deposits("USD"), bot.fetch_withdrawals(None, START - 1, None, {"fiat": True})]
+    assert [[(t["currency"], t["amount"], t["status"]) for t in listed] for listed in told] == [
+        [("USD", 250.0, "ok")], [("USD", 20.0, "ok")]
+    ]  # fmt: skip
+    with pytest.raises(ccxt.DDoSProtection):
+        bot.fetch_deposits("USD")
