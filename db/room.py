@@ -22,7 +22,8 @@ def takes_nothing(folder: Path) -> bool:
     """True if not even a small file can be written in `folder` for want of room. Leaves nothing behind."""
     probe = folder / PROBE
     try:
-        with probe.open("wb", buffering=0) as file:
+        probe.unlink(missing_ok=True)
+        with probe.open("xb", buffering=0) as file:
             return (file.write(bytes(PROBE_BYTES)) or 0) < PROBE_BYTES
     except OSError as error:
         return is_full(error)

@@ -1,12 +1,15 @@
 """Files of ours, and what we remember, are no business of other users of the machine: rights are taken away before a file is
-made, and no core is ever written."""
+made, and no core is ever written. What they may lay in our folders is neither followed nor waited for."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 _SET_DUMPABLE = 4
 """Of Linux's prctl."""
@@ -27,6 +30,40 @@ def keep_memory() -> None:
     environment or its open files (ptrace, /proc). Root may."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def own(path: str, flags: int) -> int:
+    """An `opener` for files that only we write: whoever may write the folder can lay a link there that leads to another file of
+    ours, or a pipe that lets nobody go on. OSError, at once, for all that is no ordinary file."""
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _no_file(path) from None
+        raise
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise _no_file(path)
+
+
+def _no_file(path: str) -> OSError:
+    return OSError(
+        errno.EINVAL, "is a link or a special file where a file of ours belongs: look who laid it there", path
+    )
+
+
+def fresh(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A new file for writing, whatever had this name before; for a part that takes its own name once it is whole."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, mode), "wb")
+
+
+def read(path: Path, encoding: str = "utf-8") -> str:
+    """What stands in a file of ours. OSError as `own`."""
+    with open(path, encoding=encoding, opener=own) as file:
+        return file.read()
 
 
 def foreign(path: Path) -> bool:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from engine.access.files import own
+
 AGAIN_S = 0.02
 
 
@@ -25,7 +27,7 @@ class Taken(Exception):
 def hold(path: Path, tries: int = 1) -> IO[str]:
     """The file, made with its folder where there is none, held until it is closed. Taken where another has it, after `tries`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+")
+    file = os.fdopen(own(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+")
     try:
         take(file, tries)
     except Taken:
@@ -50,10 +52,11 @@ def take(file: IO[str], tries: int = 1) -> None:
 
 def is_held(path: Path) -> bool:
     """Whether a process holds it; False where there is no such file."""
-    if not path.exists():
+    try:
+        with open(path, opener=own) as file:
+            return not _locked(file)
+    except FileNotFoundError:
         return False
-    with path.open("r") as file:
-        return not _locked(file)
 
 
 def _locked(file: IO[str]) -> bool:

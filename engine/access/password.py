@@ -15,6 +15,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.access.files import read
+
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
@@ -70,22 +72,22 @@ def stored(folder: Path) -> str | None:
     """The hash in force; None where no password is set. PasswordError if others can read the file or it is no hash."""
     path = folder / FILE
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="ascii").strip()
+        mode = path.lstat().st_mode
+        found = read(path, "ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise PasswordError(f"{path} cannot be read: {error}. Set the password again: run_engine.py password") from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PasswordError(f"{path} can be read by others on this machine: chmod 600 {path}")
-    if not text.startswith("$argon2id$"):
+    if not found.startswith("$argon2id$"):
         raise PasswordError(f"{path} holds no password: set it again with run_engine.py password")
-    return text
+    return found
 
 
 def is_set(folder: Path) -> bool:
     """Whether there is a password, fit for use or not."""
-    return (folder / FILE).exists()
+    return os.path.lexists(folder / FILE)
 
 
 def matches(folder: Path, password: str) -> bool:

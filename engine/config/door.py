@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.access import files
 from engine.config.errors import ConfigError
 from engine.config.files import NoFile, content, decoded, encoded
 
@@ -69,7 +70,7 @@ def write(path: Path, text: str, digest: str, by: str) -> Opened:
 def written_by(path: Path, text: str) -> str:
     """Who wrote this text through the door; empty where nobody did, or the text was edited since."""
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-        note = json.loads(_beside(path.resolve(), "by").read_bytes()[:LONGEST_NOTE])
+        note = json.loads(files.read(_beside(path.resolve(), "by"))[:LONGEST_NOTE])
         if note.get("hash") == _digest(text.encode()):
             return str(note.get("by", ""))[:40]
     return ""
@@ -105,7 +106,7 @@ def _beside(path: Path, ending: str) -> Path:
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """One writer of ours at a time; an editor knows nothing of this, for it there is the digest."""
-    with _beside(path, "lock").open("a") as lock:
+    with open(_beside(path, "lock"), "a", opener=files.own) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -27,6 +27,7 @@ from sqlalchemy import Engine, text
 from db import stranger
 from db.errors import OlderSchema, StorageError
 from db.session import FILE_NAME, check_schema, head, migrate, open_engine
+from engine.access import files
 from engine.ledger import portable
 from engine.ledger.audit import audit
 
@@ -83,8 +84,8 @@ def _made(folder: Path, now_ms: int, home: Path | None, copy: Callable[[Path], o
         copy(part / FILE_NAME)
         if home is not None and (home / "runs").is_dir():
             _copy_runs(home / "runs", part / "runs")
-        files = {str(path.relative_to(part)): hash_of(path) for path in _files(part)}
-        made = {"made": now_ms, "schema": head(), "runs": home is not None, "files": files}
+        hashes = {str(path.relative_to(part)): hash_of(path) for path in _files(part)}
+        made = {"made": now_ms, "schema": head(), "runs": home is not None, "files": hashes}
         (part / LIST).write_text(json.dumps(made, indent=1), encoding="utf-8")
         os.replace(part, target)
     except (OSError, sqlite3.Error) as error:
@@ -116,12 +117,19 @@ def _copy_runs(source: Path, target: Path) -> None:
     """The runs' folders; anew where an engine packed a finished day of its tape in the middle."""
     for attempt in range(3):
         try:
-            shutil.copytree(source, target)
+            shutil.copytree(source, target, copy_function=_copy_plain)
             return
         except (FileNotFoundError, shutil.Error):
             if attempt == 2:
                 raise
             shutil.rmtree(target, ignore_errors=True)
+
+
+def _copy_plain(source: str, target: str) -> None:
+    """A file of ours; a link among them leads to what no backup is to hold, and is an OSError."""
+    with open(source, "rb", opener=files.own) as old, files.fresh(Path(target)) as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+    shutil.copystat(source, target)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -173,9 +181,9 @@ def _listed(folder: Path) -> dict[str, Any]:
     try:
         with (folder / LIST).open("rb") as file:
             listed = json.loads(file.read(MOST_LISTED))
-        files = listed["files"]
-        assert isinstance(files, dict)
-        assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in files)
+        named = listed["files"]
+        assert isinstance(named, dict)
+        assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in named)
     except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         raise StorageError(f"{folder / LIST} cannot be read: the backup is damaged") from error
     return dict(listed)

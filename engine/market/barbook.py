@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.access.files import own
 from engine.core.types import TF_BAR, Rows
 
 Key = tuple[int, int]
@@ -82,7 +83,7 @@ class BarBook:
             for name, size in self._size.items():
                 saved = self._saved.get(name, 0)
                 if size > saved:
-                    file = files.enter_context((self.folder / name).open("ab"))
+                    file = files.enter_context(open(self.folder / name, "ab", opener=own))
                     file.truncate(saved * TF_BAR.itemsize)
                     file.write(self._rows[name][saved:size].tobytes())
                     file.flush()
@@ -95,7 +96,7 @@ class BarBook:
         assert self.folder is not None
         for name, count in counts.items():
             path = self.folder / name
-            rows = np.fromfile(path, TF_BAR, count) if path.exists() else _EMPTY
+            rows = _read(path, count)
             if rows.size < count:
                 raise ValueError(
                     f"{path} holds {rows.size} of the {count} bars the last snapshot counted: restore the data folder "
@@ -126,3 +127,11 @@ def sync_all(files: Sequence[int]) -> None:
 
 SYNCS = 16
 _EMPTY = np.zeros(0, TF_BAR)
+
+
+def _read(path: Path, count: int) -> Rows:
+    try:
+        with open(path, "rb", opener=own) as file:
+            return np.fromfile(file, TF_BAR, count)
+    except FileNotFoundError:
+        return _EMPTY

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from engine.access import files
 from engine.market.tape import START, Event, Position, Tape
 
 KIND = "challenger"
@@ -48,7 +49,7 @@ class Lens:
 def tape_of(folder: Path) -> Tape | Lens:
     """The tape of the run whose folder this is: its own, or its part of the one it shares."""
     try:
-        told = orjson.loads((folder / _FILE).read_bytes())
+        told = orjson.loads(files.read(folder / _FILE))
     except FileNotFoundError:
         return Tape(folder / "tape")
     return Lens(
@@ -61,5 +62,6 @@ def share(folder: Path, of: int, run: int, begun: int, mirrored: bool = False) -
     changes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{_FILE}.part"
-    part.write_bytes(orjson.dumps({"of": of, "run": run, "begun": begun, "mirrored": mirrored}))
+    with files.fresh(part) as file:
+        file.write(orjson.dumps({"of": of, "run": run, "begun": begun, "mirrored": mirrored}))
     part.replace(folder / _FILE)

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from engine.access import files
 from engine.market.tape import Position
 
 
@@ -55,7 +56,7 @@ class Starts:
         }
         path = self.folder / f"{place.day}-{place.offset:012d}.start"
         fresh = path.with_suffix(".tmp")
-        with fresh.open("wb") as file:
+        with files.fresh(fresh) as file:
             file.write(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
             file.flush()
             os.fsync(file.fileno())
@@ -89,7 +90,7 @@ class Starts:
 
 def _read(path: Path) -> Start | None:
     try:
-        told = orjson.loads(path.read_bytes())
+        told = orjson.loads(files.read(path))
         return Start(
             Position(*told["position"]), told["kernel_hash"], base64.b64decode(told["state"]), told["layout"],
             told["extra"], told["newest"],

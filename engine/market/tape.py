@@ -22,6 +22,7 @@ import orjson
 
 from db.errors import StorageError
 from db.room import is_full
+from engine.access import files
 
 BUFFER = 8192
 DAY_MS = 86_400_000
@@ -44,6 +45,18 @@ def day_of(ts: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(ts / 1000))
 
 
+class _Packed(gzip.GzipFile):
+    """A packed day for reading; closes what it opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._plain = os.fdopen(files.own(str(path), os.O_RDONLY), "rb")
+        super().__init__(fileobj=self._plain, mode="rb")
+
+    def close(self) -> None:
+        super().close()
+        self._plain.close()
+
+
 class Tape:
     """The tape in one folder. One writer at a time; `read` may run beside it."""
 
@@ -60,7 +73,7 @@ class Tape:
         self.close()
         self.position = position
         if position.day:
-            self._file, self._open = FileIO(self._path(position.day), "a"), position.day
+            self._file, self._open = FileIO(self._path(position.day), "a", opener=files.own), position.day
             self._file.truncate(position.offset)
 
     def append(self, ts: int, event: Event) -> None:
@@ -111,7 +124,7 @@ class Tape:
         if self._file is not None and self._open == day:
             return
         self._fsync()
-        fresh = FileIO(self._path(day), "a")
+        fresh = FileIO(self._path(day), "a", opener=files.own)
         if self._file is not None:
             self._file.close()
         self._file, self._open = fresh, day
@@ -184,7 +197,11 @@ class Tape:
 
     def _pack(self, day: str) -> None:
         fresh = self._packed(day).with_suffix(".tmp")
-        with self._path(day).open("rb") as plain, gzip.open(fresh, "wb", compresslevel=6) as packed:
+        with (
+            open(self._path(day), "rb", opener=files.own) as plain,
+            files.fresh(fresh) as file,
+            gzip.open(file, "wb", compresslevel=6) as packed,
+        ):
             while block := plain.read(1 << 20):
                 packed.write(block)
         with fresh.open("rb+") as file:
@@ -194,9 +211,9 @@ class Tape:
 
     def _open_day(self, day: str) -> BinaryIO:
         try:
-            return self._path(day).open("rb")
+            return open(self._path(day), "rb", opener=files.own)
         except FileNotFoundError:
-            return gzip.open(self._packed(day), "rb")  # type: ignore[return-value]
+            return _Packed(self._packed(day))  # type: ignore[return-value]
 
     def _path(self, day: str) -> Path:
         return self.folder / f"{day}.tape"

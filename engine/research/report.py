@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from engine import __version__
+from engine.access import files
 from engine.analytics.attribution import steps as steps_of
 from engine.analytics.table import DEFINITIONS
 from engine.analytics.values import Figure
@@ -43,7 +44,8 @@ def write(engine: Engine, ask: Ask, out: Path) -> Path:
     made = make(engine, ask)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
-    part.write_text(made, encoding="utf-8")
+    with files.fresh(part) as file:
+        file.write(made.encode("utf-8"))
     os.replace(part, out)
     return out
 

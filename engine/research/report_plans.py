@@ -18,6 +18,7 @@ from sqlmodel import col
 from db.models import Alert, ReportPlan
 from db.queries import rows
 from db.session import data_folder, write_session
+from engine.access import files
 from engine.access.paths import Outside, inside
 from engine.core.types import MS_DAY
 from engine.research import report
@@ -136,7 +137,8 @@ def folder_of(plan: Mapping[str, Any]) -> Path:
 
 def _whole(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
+    with files.fresh(part) as file:
+        file.write(text.encode("utf-8"))
     part.replace(path)
 
 

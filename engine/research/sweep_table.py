@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from engine.access import files
 from engine.research.sweep_figures import COUNTS, FIGURES
 
 KEY, FACTS, NUMBER, EXCLUDED = b"evenkeel.sweep", b"evenkeel.facts", b"chunk", b"excluded"
@@ -158,7 +159,7 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._part = path.with_name(path.name + ".part")
         fresh = path.with_name(path.name + ".new")
-        self._file = fresh.open("wb")
+        self._file = files.fresh(fresh)
         self._stream = pa.ipc.new_stream(self._file, schema)
         for number, excluded, rows in _left(self._part, schema):
             self.add(number, rows, excluded)
@@ -201,7 +202,7 @@ class Writer:
         if self.path is None or not complete:
             return pa.Table.from_batches(ordered, schema)
         fresh = self.path.with_name(self.path.name + ".new")
-        with fresh.open("wb") as file, pa.ipc.new_file(file, schema) as out:
+        with files.fresh(fresh) as file, pa.ipc.files.fresh(file, schema) as out:
             for one in ordered:
                 out.write_batch(one)
             out.close()

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from engine.access import files
+
 FILE = "live_check.json"
 
 
@@ -47,13 +49,14 @@ def keep(folder: Path, told: Told) -> None:
     """Write it, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{FILE}.part"
-    part.write_bytes(orjson.dumps(asdict(told)))
+    with files.fresh(part) as file:
+        file.write(orjson.dumps(asdict(told)))
     part.replace(folder / FILE)
 
 
 def kept(folder: Path) -> Told | None:
     """What was told last; None where nobody has asked, or an earlier version wrote it otherwise."""
     try:
-        return Told(**orjson.loads((folder / FILE).read_bytes()))
+        return Told(**orjson.loads(files.read(folder / FILE)))
     except (FileNotFoundError, TypeError, ValueError):
         return None

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.access import files
 from engine.core.setup import Setup
 from engine.market.candles import Candles
 from engine.market.quality import assess
@@ -61,9 +62,10 @@ def _read(file: Path) -> dict[str, Any]:
 def _write(file: Path, known: Mapping[str, Any]) -> None:
     """Whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(known), encoding="utf-8")
-    fresh.replace(file)
+    part = file.with_suffix(".new")
+    with files.fresh(part) as out:
+        out.write(json.dumps(known).encode("utf-8"))
+    part.replace(file)
 
 
 def _plain(value: float) -> float | None:

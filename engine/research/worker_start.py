@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from db.session import data_folder
+from engine.access import files
 from engine.access.held import Taken, hold, is_held
 from engine.config.going_live import no_keys
 
@@ -52,7 +53,7 @@ def start(ticket: IO[str] | None = None) -> subprocess.Popen[bytes]:
     folder = data_folder().absolute()
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "run_engine.py"), "work", "--idle", str(IDLE_S)]
-    with (folder / "logs" / "worker.log").open("ab") as words:
+    with open(folder / "logs" / "worker.log", "ab", opener=files.own) as words:
         return subprocess.Popen(
             command, cwd=ROOT, env={**no_keys(os.environ), "EVENKEEL_DATA": str(folder)}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=words, stderr=words, pass_fds=[ticket.fileno()] if ticket else [],

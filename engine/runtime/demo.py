@@ -21,6 +21,7 @@ from types import FrameType
 from typing import IO
 from urllib.error import URLError
 
+from engine.access import files
 from engine.access.held import Taken, hold
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +115,7 @@ class Family:
 
     def start(self, name: str, *command: str) -> None:
         """Start a child in a session of its own, its words in logs/<name>.out."""
-        with (self.logs / f"{name}.out").open("ab") as log:
+        with open(self.logs / f"{name}.out", "ab", opener=files.own) as log:
             child = subprocess.Popen(
                 [sys.executable, *command], cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,

@@ -106,7 +106,7 @@ class KillSwitch:
         """See whether a kill file stands there, and obey a new one."""
         with self._guard:
             try:
-                stat = (self.folder / kill_file.NAME).stat()
+                stat = (self.folder / kill_file.NAME).lstat()
             except OSError:
                 return
             seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)

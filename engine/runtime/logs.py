@@ -7,9 +7,11 @@ Times are UTC. Nothing here decides what is worth saying.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db.room import is_full
+from engine.access import files
 from engine.access.redact import Masked
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
@@ -47,6 +50,10 @@ def start_logging(data_dir: Path, level: str = "info") -> Path:
 
 class _LogFile(RotatingFileHandler):
     """On a full disk the words reach the terminal alone, without a traceback for each line."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = files.own(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        return TextIOWrapper(os.fdopen(handle, "ab"), self.encoding)
 
     def handleError(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]

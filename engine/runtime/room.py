@@ -14,6 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from db.room import is_full
+from engine.access import files
 from engine.config.sections import StorageSection
 
 log = logging.getLogger("evenkeel.room")
@@ -119,11 +120,8 @@ class Room:
         if self._laid() == self.size or (self.left or 0) < 2 * self.hold + self.size:
             return
         try:
-            handle = os.open(self.reserve, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            try:
-                _fill(handle, self.size)
-            finally:
-                os.close(handle)
+            with files.fresh(self.reserve, 0o600) as file:
+                _fill(file.fileno(), self.size)
         except OSError as error:
             self.reserve.unlink(missing_ok=True)
             if not is_full(error):

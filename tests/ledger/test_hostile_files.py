@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -184,6 +184,14 @@ def test_a_backup_holds_its_own_files_and_no_others(taken: Path) -> None:
     said = verify(taken).problems
     for name, words in (("more", "not of this backup"), ("link", "a link"), ("2", "a link"), ("pipe", "special file")):
         assert any(one.startswith("runs/") and f"{name} is" in one and words in one for one in said), name
+
+
+@pytest.mark.parametrize("lay", [os.mkfifo, lambda path: path.symlink_to("/etc/hosts")])
+def test_a_backup_copies_no_file_that_a_link_leads_to(taken: Path, tmp_path: Path, lay: Callable[[Path], None]) -> None:
+    lay(taken / "runs" / "1" / "laid")
+    with pytest.raises(StorageError, match="link or a special file"):
+        backup(taken / "evenkeel.db", tmp_path / "out", NOW)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("ending", stranger.BESIDE)

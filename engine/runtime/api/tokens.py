@@ -16,6 +16,8 @@ import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.access import files
+
 SCOPES = ("read", "command")
 """`command` includes `read`."""
 PREFIX = "evk_"
@@ -76,9 +78,9 @@ def revoke(path: Path, name: str) -> None:
 def read(path: Path) -> list[Token]:
     """The kept tokens; [] without a file. TokenError where others may read it, or it is not what we wrote."""
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        if stat.S_IMODE(path.lstat().st_mode) & 0o077:
             raise TokenError(f"{path} can be read by others: chmod 600 {path}, and make its tokens anew")
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(files.read(path))
         return [
             Token(str(r["name"]), str(r["scope"]), str(r["hash"]), int(r["created_ts"]), int(r.get("ends_ts", 0)))
             for r in rows
@@ -126,9 +128,8 @@ def _hash(text: str) -> str:
 def _write(path: Path, kept: list[Token]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump([asdict(one) for one in kept], file, indent=1)
+    with files.fresh(part, 0o600) as file:
+        file.write(json.dumps([asdict(one) for one in kept], indent=1).encode("utf-8"))
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)

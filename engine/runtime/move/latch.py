@@ -12,6 +12,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.access import files
+
 NAME = "MOVED"
 LEAVING, LEFT, ARRIVING = "leaving", "left", "arriving"
 
@@ -38,8 +40,8 @@ class Latch:
         """Whole or not at all, on the disk when this returns."""
         folder.mkdir(parents=True, exist_ok=True)
         fresh = folder / f"{NAME}.part"
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self), file, indent=1)
+        with files.fresh(fresh) as file:
+            file.write(json.dumps(asdict(self), indent=1).encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(folder / NAME)
@@ -49,11 +51,11 @@ class Latch:
 def read(folder: Path) -> Latch | None:
     """The latch of a data folder; None without one. One that cannot be read holds all the same."""
     try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        found = json.loads(files.read(folder / NAME))
         return Latch(**{**found, "placed": tuple(found.get("placed", ()))})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return Latch(LEAVING, "?")
 
 

@@ -11,6 +11,8 @@ import secrets
 from hashlib import blake2b
 from pathlib import Path
 
+from engine.access import files
+
 TAG, REST = 8, 24
 FILE = "instance"
 
@@ -46,13 +48,13 @@ def instance_of(folder: Path) -> str:
     """The installation's own name, random, made once and kept in its data folder beside the database, not in it."""
     path = folder / FILE
     try:
-        return path.read_text(encoding="ascii").strip()
+        return files.read(path, "ascii").strip()
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{FILE}.part"
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(16))
+        with files.fresh(part, 0o600) as file:
+            file.write(secrets.token_hex(16).encode())
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        return path.read_text(encoding="ascii").strip()
+        return files.read(path, "ascii").strip()
