@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas as pd
 import streamlit as st
 
 from app import confirm, formats, tables, ui
@@ -25,6 +26,7 @@ NAMES = {
     "orders_symbol_minute": "entries of a symbol this minute",
 }  # fmt: skip
 """Limits that only refuse an entry; those that trip are formats.breaker's."""
+SAVED = "saved or cost: what the entries it blocked would have made, with their slot's own exits, net of costs"
 QUIET = 0.5
 """Limits of single slots and symbols are listed from this share of their limit on; the rest is in the download."""
 
@@ -114,53 +116,43 @@ def releases(page: ui.Page, standing: Standing) -> None:
 # ---- history -----------------------------------------------------------------------------------------------------------------
 def history(page: ui.Page, found: Sequence[Trip]) -> None:
     """Every trip with the numbers that caused it and what it saved or cost."""
-    raw = tables.frame_of(
-        [_told(trip) for trip in found],
-        [
-            "ts",
-            "breaker",
-            "whose",
-            "value",
-            "threshold",
-            "equity",
-            "level",
-            "ended",
-            "how",
-            "why",
-            "blocked",
-            "followed",
-            "net",
-        ],
-    )
-    help = "saved or cost: what the entries it blocked would have made, with their slot's own exits, net of costs"
-    tables.heading("Trips", "trips", raw, help)
+    names = "ts breaker whose value threshold equity level ended how why blocked followed net"
+    raw = tables.frame_of([_told(trip) for trip in found], names.split())
+    tables.heading("Trips", "trips", raw, SAVED)
     if raw.empty:
         st.caption("None tripped in this run.")
         return
+    shown = _in_words(raw, page.quote)
+    tables.table(shown, _columns(page.quote), key="trips", height=tables.tall(len(shown)))
+
+
+def _in_words(raw: pd.DataFrame, quote: str) -> pd.DataFrame:
     shown = raw.assign(ts=tables.utc(raw["ts"]), ended=tables.utc(raw["ended"]))
     shown["breaker"] = [name_of(str(name)) for name in raw["breaker"]]
     shown["level"] = [formats.words(str(code)) for code in raw["level"]]
     shown["how"] = [_ended(str(how), why) for how, why in zip(raw["how"], raw["why"], strict=True)]
     shown["net"] = [
-        formats.money(value, page.quote, sign=True) if value == value and value is not None else "–"
-        for value in raw["net"]
+        formats.DASH if formats.missing(value) else formats.money(value, quote, sign=True) for value in raw["net"]
     ]
     shown["at"] = [_measured(str(n), v) for n, v in zip(raw["breaker"], raw["value"], strict=True)]
     shown["limit"] = [_measured(str(n), v) for n, v in zip(raw["breaker"], raw["threshold"], strict=True)]
-    columns: Mapping[str, Any] = {
+    return shown
+
+
+def _columns(quote: str) -> Mapping[str, Any]:
+    return {
         "ts": tables.short_moment("Tripped"),
         "breaker": tables.text("Limit"),
         "whose": tables.text("Of"),
         "at": tables.figure("At"),
         "limit": tables.figure("Limit"),
-        "equity": tables.amount("Equity", f"of the account, in {page.quote}, at that moment"),
+        "equity": tables.amount("Equity", f"of the account, in {quote}, at that moment"),
         "level": tables.text("Became", width=90),
         "ended": tables.short_moment("Ended"),
         "how": tables.text("By", "with the words of who released it", width=120),
         "blocked": tables.COLUMN.NumberColumn("Blocked", help="entry signals it refused", format="localized", width=75),
-        "net": tables.figure("Saved (+) or cost (−)", help),
+        "net": tables.figure("Saved (+) or cost (−)", SAVED),
     }
-    tables.table(shown, columns, key="trips", height=tables.tall(len(shown)))
 
 
 def _ended(how: str, why: str | None) -> str:

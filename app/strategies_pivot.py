@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import formats, tables, ui
+from app.palette import Palette
 from app.period import Period
 from app.result_data import Result
 from app.units import WORDS, Units
@@ -53,27 +54,32 @@ def draw(page: ui.Page, found: Result, span: Period, units: Units, inside: Colum
     frame = tables.frame_of({"": [_said(down, rows[i]) for i in seen_rows]}, [""])
     for k, j in enumerate(seen_columns):
         frame[_said(across, columns[j])] = table[:, k]
+    with files.container():
+        tables.downloads(frame, "pivot")
+    cell = _chosen(frame, SIDES[down].capitalize(), shows, ending, page.colors)
+    if cell is not None:
+        row, column = seen_rows[cell[0]], seen_columns[cell[1]]
+        st.switch_page(str(TRADES), query_params=address(page, span, {down: rows[row], across: columns[column]}))
+
+
+def _chosen(frame: Any, side: str, shows: str, ending: str, colors: Palette) -> tuple[int, int] | None:
+    """The table, drawn; (row, column) of the cell that was clicked, the column of names not counted."""
+    signed, names = shows in ("pnl", "mean"), list(frame.columns[1:])
     digits = 0 if shows in ("count", "won") else 2
-    shown = {
-        name: tables.amount(name, ending, digits=digits, sign=shows in ("pnl", "mean")) for name in frame.columns[1:]
-    }
-    look = tables.colored(frame, list(frame.columns[1:]), page.colors) if shows in ("pnl", "mean") else frame
+    shown = {name: tables.amount(name, ending, digits=digits, sign=signed) for name in names}
+    look = tables.colored(frame, names, colors) if signed else frame
     state: Any = st.dataframe(
         look,
         key="pivot",
         hide_index=True,
-        column_config={"": tables.text(SIDES[down].capitalize()), **shown},
+        column_config={"": tables.text(side), **shown},
         row_height=29,
         on_select="rerun",
         selection_mode="single-cell",
         placeholder="\u2013",
     )
-    with files.container():
-        tables.downloads(frame, "pivot")
     cells = state["selection"]["cells"]
-    if cells and cells[0][1] in frame.columns[1:]:
-        row, column = seen_rows[int(cells[0][0])], seen_columns[list(frame.columns[1:]).index(cells[0][1])]
-        st.switch_page(str(TRADES), query_params=address(page, span, {down: rows[row], across: columns[column]}))
+    return (int(cells[0][0]), names.index(cells[0][1])) if cells and cells[0][1] in names else None
 
 
 def _pick(name: str, options: dict[str, str], default: str) -> str:

@@ -73,27 +73,9 @@ def equity(view: views.View, names: str) -> None:
     """The curves; what is dragged on them becomes the page's time."""
     market = view.account.market
     with tables.section("Equity and drawdown", "equity", "Drag across the chart: the whole page takes that time"):
-        offered = [name for name in LINES if name != "market" or market is not None]
-        asked = [
-            name
-            for name in ui.in_url("lines", ",".join(offered), lambda text: bool(text)).split(",")
-            if name in offered
-        ]
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-            wanted = st.pills(
-                "Lines",
-                offered,
-                selection_mode="multi",
-                default=asked,
-                format_func=LINES.__getitem__,
-                key="lines_pick",
-                label_visibility="collapsed",
-            )
-            log = st.toggle(
-                "log", ui.in_url("log", "", "1".__eq__) == "1", key="log_pick", disabled=view.units.unit == "r"
-            )
-    ui.to_url(lines="" if set(wanted) == set(offered) else ",".join(wanted), log="1" if log else "")
-    log = log and view.units.unit != "r"
+        wanted, log = choices(
+            [name for name in LINES if name != "market" or market is not None], view.units.unit == "r"
+        )
     figure = view.kept("equity", lambda: drawn(view, market, wanted, log), tuple(wanted), log)
     if figure is None:
         st.caption("Choose a line above; R is counted on closed trades that had a stop.")
@@ -111,6 +93,19 @@ def equity(view: views.View, names: str) -> None:
         st.rerun()
     if names and market is not None and "market" in wanted:
         st.caption(f"Market held: {names}, from the start of this time, before any cost.")
+
+
+def choices(offered: list[str], in_r: bool) -> tuple[list[str], bool]:
+    """(lines that are wanted, whether the axis is logarithmic), kept in the address. R has no such axis."""
+    asked = [name for name in ui.in_url("lines", ",".join(offered), bool).split(",") if name in offered]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        wanted = st.pills(
+            "Lines", offered, selection_mode="multi", default=asked, format_func=LINES.__getitem__, key="lines_pick",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        log = st.toggle("log", ui.in_url("log", "", "1".__eq__) == "1", key="log_pick", disabled=in_r)
+    ui.to_url(lines="" if set(wanted) == set(offered) else ",".join(wanted), log="1" if log else "")
+    return wanted, log and not in_r
 
 
 def drawn(view: views.View, market: Any, wanted: Sequence[str], log: bool) -> Any:

@@ -22,7 +22,7 @@ from engine.analytics.table import DEFINITIONS
 from engine.market.store import Store
 from engine.research import work_sweep
 from engine.research.jobs import JobView
-from engine.research.optimise import front_of, ranked, search_of
+from engine.research.optimise import Search, front_of, ranked, search_of
 from engine.research.space import Space
 from engine.research.stock import DataError, stock
 from engine.research.study import Study
@@ -100,15 +100,20 @@ def form(store: Store) -> None:
     what = f"{count:,} {'trials' if search else 'sets'}"
     if st.button(f"{'Search' if search else 'Sweep'} {what}", type="primary", key="sweep_do", width="stretch",
                  disabled=not sure):  # fmt: skip
-        args = {"study": study.to_json(), "axes": axes, "draws": draws, "address": settings.to_address(start),
-                "search": search.to_json() if search else None}  # fmt: skip
-        how = f"{sweep_views.METHODS[search.method]}, " if search else ""
-        try:
-            ui.to_url(job=jobs.ask("sweep", args, f"{settings.title(start)}: {how}{what}"))
-        except StorageError as error:
-            st.warning(str(error))
-            return
-        st.rerun()
+        _ask(start, study, axes, draws, search, what)
+
+
+def _ask(start: Settings, study: Study, axes: list[str], draws: int, search: Search | None, what: str) -> None:
+    """A job for it, which this page then follows."""
+    args = {"study": study.to_json(), "axes": axes, "draws": draws, "address": settings.to_address(start),
+            "search": search.to_json() if search else None}  # fmt: skip
+    how = f"{sweep_views.METHODS[search.method]}, " if search else ""
+    try:
+        ui.to_url(job=jobs.ask("sweep", args, f"{settings.title(start)}: {how}{what}"))
+    except StorageError as error:
+        st.warning(str(error))
+        return
+    st.rerun()
 
 
 def axis_field(space: Space, name: str) -> str:

@@ -200,9 +200,16 @@ def result(job: JobView, colors: Palette) -> None:
 
 
 def figures(made: Any) -> None:
+    """What was earned, then what speaks against it."""
+    _earned(made)
+    _doubted(made)
+    if openings := made["doubt"]["seal_openings"]:
+        st.caption(f"The sealed part of these candles was opened {openings:,} times: it is part of the search by now.")
+
+
+def _earned(made: Any) -> None:
     inside, outside = (research_walk.growth(made["folds"], which) for which in ("train", "test"))
-    kept, doubt = made["efficiency"], made["doubt"]
-    ahead = research_walk.ahead_of(made["folds"])
+    kept = made["efficiency"]
     numbers(
         [
             Tile(
@@ -223,12 +230,16 @@ def figures(made: Any) -> None:
             Tile(
                 "Sharpe",
                 number(made["sharpe"]),
-                between(doubt, "sharpe"),
+                between(made["doubt"], "sharpe"),
                 "of the stitched account's days; 90 % interval",
             ),
         ],
         "walk",
     )
+
+
+def _doubted(made: Any) -> None:
+    doubt, ahead = made["doubt"], research_walk.ahead_of(made["folds"])
     numbers(
         [
             Tile("Drawdown", percent(made["max_drawdown"]), None, "deepest of the stitched account"),
@@ -242,10 +253,6 @@ def figures(made: Any) -> None:
         ],
         "walk_doubt",
     )  # fmt: skip
-    if doubt["seal_openings"]:
-        st.caption(
-            f"The sealed part of these candles was opened {doubt['seal_openings']:,} times: it is part of the search by now."
-        )
 
 
 def percent(value: float | None) -> str:

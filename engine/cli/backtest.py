@@ -46,6 +46,8 @@ class Options:
     breakeven: float | None = None
     time_stop: int | None = None
     sizing: str = ""
+    research: bool = False
+    short: bool = False
 
     def check(self) -> None:
         """Fail (2) for a fraction that was meant as a percentage, or that is no fraction at all."""
@@ -89,6 +91,18 @@ class Options:
     def free(self) -> bool:
         """No fee or no slippage: typed, and badged."""
         return 0 in (self.maker, self.taker) or self.slippage_bps == 0
+
+
+@dataclass(frozen=True)
+class Over:
+    """Which candles: a file's, or those that are stored of an exchange."""
+
+    data: Path | None
+    rows: int | None
+    repair: str | None
+    exchange: str | None
+    symbol: str | None
+    timeframe: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -172,33 +186,14 @@ def backtest(
         return
     options = Options(
         amount("cash", cash), *_fees(fee, maker, taker), slippage_bps + spread_bps / 2, size, stop, target, delay_bars,
-        trail, breakeven, time_stop, sizing,
+        trail, breakeven, time_stop, sizing, research, short,
     )  # fmt: skip
     options.check()
+    over = Over(data, rows, repair, exchange, symbol, timeframe)
     if strategy is not None and execution is None:
-        _single(
-            strategy,
-            param or [],
-            options,
-            period,
-            outs,
-            (data, rows, repair, exchange, symbol, timeframe),
-            research,
-            short,
-            replay,
-        )
+        _single(strategy, param or [], options, period, outs, over, replay)
         return
-    from engine.research.study import Source
-
-    if data is not None and not slot:
-        symbol = symbol or sources.symbol_in(data.stem)
-    if strategy is not None and not (symbol and timeframe):
-        raise Fail("--execution fills on finer candles than the strategy's: say --symbol and --timeframe too", USAGE)
-    asked = [portfolio.slot_words(text, timeframe) for text in slot or ()]
-    if strategy is not None:
-        asked = [(strategy, sources.pair_of(symbol or ""), timeframe or "", param or [])]
-    source = Source("", exchange or "coinbase", execution or "", str(data or ""), rows or 0, repair or "")
-    portfolio.run(portfolio.study_of_slots(asked, options, source, period, research, short), outs, replay)
+    _several(strategy, param or [], slot or [], options, period, outs, over, execution, replay)
 
 
 def _one_way(
@@ -224,21 +219,42 @@ def _one_way(
         raise Fail("--fetch brings candles into the store: leave --data out", USAGE)
 
 
+def _several(
+    strategy: str | None, params: list[str], slots: list[str], options: Options, period: Period, outs: portfolio.Outs,
+    over: Over, execution: str | None, replay: Replay | None,
+) -> None:  # fmt: skip
+    """Slots as typed, or one strategy whose orders fill on finer candles, in one account."""
+    from engine.research.study import Source
+
+    asked = [portfolio.slot_words(text, over.timeframe) for text in slots]
+    if strategy is not None:
+        symbol = over.symbol or (sources.symbol_in(over.data.stem) if over.data is not None else "")
+        if not (symbol and over.timeframe):
+            raise Fail(
+                "--execution fills on finer candles than the strategy's: say --symbol and --timeframe too", USAGE
+            )
+        asked = [(strategy, sources.pair_of(symbol), over.timeframe, params)]
+    source = Source(
+        "", over.exchange or "coinbase", execution or "", str(over.data or ""), over.rows or 0, over.repair or ""
+    )
+    portfolio.run(portfolio.study_of_slots(asked, options, source, period), outs, replay)
+
+
 def _single(
-    strategy: str, params: list[str], options: Options, period: Period, outs: portfolio.Outs, over: tuple[Any, ...],
-    research: bool, short: bool, replay: Replay | None = None,
+    strategy: str, params: list[str], options: Options, period: Period, outs: portfolio.Outs, over: Over,
+    replay: Replay | None,
 ) -> None:  # fmt: skip
     """The common case by the short way: no database, no frames of several symbols."""
-    data, rows, repair, exchange, symbol, timeframe = over
     made = make_strategy(strategy, params)
-    if data is not None and period.days:
+    if over.data is not None and period.days:
         raise Fail("--days counts back in stored candles: with --data choose --rows", USAGE)
     first = last = None
-    if data is None and symbol and timeframe:
-        start, end = period.of(exchange or "coinbase", [sources.pair_of(symbol)], timeframe)
+    if over.data is None and over.symbol and over.timeframe:
+        start, end = period.of(over.exchange or "coinbase", [sources.pair_of(over.symbol)], over.timeframe)
         first, last = (None if moment is None else str(moment) for moment in (start, end))
-    candles = sources.chosen(data, rows, repair, (exchange, symbol, timeframe), (first, last))
-    spec = _spec(strategy, made, candles, exchange or "", options, research, short)
+    stored = (over.exchange, over.symbol, over.timeframe)
+    candles = sources.chosen(over.data, over.rows, over.repair, stored, (first, last))
+    spec = _spec(strategy, made, candles, over.exchange or "", options)
     if replay is not None:
         spec = replace(spec, recorded=replay.answers([(spec.slot, made)])[0])
     result = _run(spec, outs.save)
@@ -271,9 +287,7 @@ def amount(name: str, text: str) -> Decimal:
     return value
 
 
-def _spec(
-    name: str, strategy: Strategy, candles: Candles, exchange: str, options: Options, research: bool, short: bool
-) -> BacktestSpec:
+def _spec(name: str, strategy: Strategy, candles: Candles, exchange: str, options: Options) -> BacktestSpec:
     """The options as the core's nouns: no limits and no breakers, as a backtest without a configuration has."""
     from engine.core.types import AccountSpec, SlotSpec
     from engine.research.backtest import BacktestSpec
@@ -287,7 +301,7 @@ def _spec(
         symbol_cap=0.0,
         slippage_bps=options.slippage_bps,
         delay_ms=options.delay_bars * candles.timeframe_ms,
-        research=research,
+        research=options.research,
     )
     slot = SlotSpec(
         label="",
@@ -296,7 +310,7 @@ def _spec(
         timeframe_ms=candles.timeframe_ms,
         sizing=options.sized(),
         protection=options.protection(),
-        allow_short=short,
+        allow_short=options.short,
     )
     return BacktestSpec(
         strategy=strategy, candles=candles, instrument=instrument, account=account, slot=slot, exchange=exchange

@@ -86,8 +86,6 @@ def study_of_slots(
     options: Options,
     source: Source,
     period: Period,
-    research: bool,
-    short: bool,
 ) -> Study:
     """Slots as asked for, one account without limits; `source` says where all their candles come from."""
     from engine.core.setup import Setup
@@ -105,7 +103,7 @@ def study_of_slots(
             length = timeframe_ms(step)
         except ValueError as error:
             raise Fail(str(error), USAGE) from None
-        slots.append(SlotSpec(label, strategy, symbol, length, options.sized(), options.protection(), short))
+        slots.append(SlotSpec(label, strategy, symbol, length, options.sized(), options.protection(), options.short))
     symbols = list(dict.fromkeys(slot.symbol for slot in slots))
     if source.file and len(symbols) > 1:
         raise Fail(
@@ -116,9 +114,10 @@ def study_of_slots(
     )
     sources = tuple(replace(source, symbol=symbol) for symbol in symbols)
     instruments = tuple(_plain(options, one) for one in sources)
+    finest = min(slot.timeframe_ms for slot in slots)
     account = AccountSpec(
         cash=options.cash, quote=instruments[0].quote, quantum=instruments[0].quantum, max_positions=len(slots), symbol_cap=0.0,
-        slippage_bps=options.slippage_bps, delay_ms=options.delay_bars * min(s.timeframe_ms for s in slots), research=research,
+        slippage_bps=options.slippage_bps, delay_ms=options.delay_bars * finest, research=options.research,
     )  # fmt: skip
     setup = Setup(account, instruments, tuple(slots), tuple(params), (), 0, 0)
     return Study(setup, sources, start or 0, end or 0, ", ".join(f"{s.strategy} on {s.symbol}" for s in slots))

@@ -102,10 +102,10 @@ def _study(name: str, param: list[str], candles: Candles, exchange: str, short: 
     fee = None if words["fee"] is None else backtests.amount("fee", words["fee"])
     options = backtests.Options(
         cash=backtests.amount("cash", words["cash"]), maker=fee, taker=fee, slippage_bps=words["slippage_bps"],
-        size=words["size"], stop=words["stop"], target=words["target"], delay_bars=0,
+        size=words["size"], stop=words["stop"], target=words["target"], short=short,
     )  # fmt: skip
     options.check()
-    spec = backtests._spec(name, make_strategy(name, param), candles, exchange, options, False, short)
+    spec = backtests._spec(name, make_strategy(name, param), candles, exchange, options)
     setup = Setup(spec.account, (spec.instrument,), (spec.slot,), (spec.params,), (), 0, 0)
     return Study(setup, (Source(spec.instrument.symbol, exchange),))
 

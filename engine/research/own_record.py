@@ -3,13 +3,14 @@
 A strategy's signals make its record and the record may change its signals, so both are worked out in rounds until neither moves.
 What a bar is told rests on bars before it, hence there is one such end, and each round is right for at least one moment more.
 Where nobody reads `bars.record`, nothing is done. A living run is told by its tape instead (engine.ledger.steering).
+Imports the kernel when it works, not before: a page that only reads what a study is does not wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from engine.analytics.values import Ints
 from engine.core.types import MS_DAY, Instrument, Rows, SlotSpec
 from engine.ledger import steering
 from engine.market.candles import Candles
-from engine.research.outcomes_follow import Said, follow
 from engine.strategies._record import Row, Told
-from engine.strategies.base import Bars, Signals, StrategyError
+
+if TYPE_CHECKING:
+    from engine.strategies.base import Bars, Signals
 
 HOUR_MS = 3_600_000
 _RULES = Rules()
@@ -76,8 +78,8 @@ class Heard:
     rounds: int = 1
 
 
-Say = Callable[[int, Bars], Signals]
-Decided = Callable[[int, Bars, Signals], Rows]
+Say = Callable[[int, "Bars"], "Signals"]
+Decided = Callable[[int, "Bars", "Signals"], Rows]
 """DECISION[k] of slot number i: all that it said, whatever became of it."""
 
 
@@ -116,6 +118,8 @@ def hear(
         for i, one in enumerate(slots):
             if one.spec.strategy in moved:
                 heard[i], made[i] = _evaluated(i, one, told, say), None
+    from engine.strategies.base import StrategyError
+
     raise StrategyError(
         f"{', '.join(sorted(asking))}: what it says and its own record do not settle, so it sees what comes later; "
         "`run_engine.py check` says where"
@@ -150,6 +154,8 @@ def _followed(i: int, one: Teller, decisions: Rows, slippage_bps: float) -> tupl
     if not wanted.size:
         return (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     away = [one.instrument.prices(rows[name].astype(np.int64)) for name in ("stop", "target", "trail")]
+    from engine.research.outcomes_follow import Said, follow
+
     said = Said(np.arange(rows.size), when, entry, rows["exit"] != 0, *away)
     came = follow(said, wanted, one.rows, one.spec, one.instrument, slippage_bps)
     over = np.isfinite(came.result)
