@@ -44,7 +44,8 @@ class Seen:
 def seen(engine: Engine, run: Mapping[str, Any], slot: Mapping[str, Any], stands: Standing) -> Seen:
     """The slot's bars and its strategy on them; to be read only, as everyone gets the same."""
     stamp = stands.stamp(str(slot["symbol"]), int(slot["timeframe_ms"]))
-    key = (data._place(engine), int(run["id"]), str(run["status"]), int(slot["id"]), str(slot["params"]), stamp)
+    told = len(stands.known.get(str(slot["strategy"]), ()))
+    key = (data._place(engine), int(run["id"]), str(run["status"]), int(slot["id"]), str(slot["params"]), stamp, told)
     return _seen(engine, dict(slot), stands, key, _text(str(slot["strategy"])))
 
 
@@ -64,7 +65,8 @@ def _seen(_engine: Engine, _slot: dict[str, Any], _stands: Standing, key: tuple[
     except (OSError, ValueError, LookupError) as error:
         return Seen(None, None, f"The bars cannot be read: {error}.", Evaluated())
     params = as_json(_slot["params"])
-    made = slot_view.evaluate(str(_slot["strategy"]), params, str(_slot["source_hash"]), bars.grid, step, bars.rows)
+    name, known = str(_slot["strategy"]), _stands.known.get(str(_slot["strategy"]), ())
+    made = slot_view.evaluate(name, params, str(_slot["source_hash"]), bars.grid, step, bars.rows, known)
     if not bars.rows.size:
         return Seen(None, bars.grid, bars.source, made)
     rows = bars.rows

@@ -6,8 +6,8 @@ statistics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.research.outcomes_market import told_of
 from engine.research.play import signals_of
 from engine.research.trade_bars import FROM_RUN, FROM_STORE
 from engine.strategies import catalog
+from engine.strategies._record import Row
 from engine.strategies.base import Bars, StrategyError
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,8 @@ class Standing:
     counts: Mapping[str, int] = field(default_factory=dict)
     firsts: Mapping[str, int] = field(default_factory=dict)
     opened: Mapping[tuple[str, int], list[Any]] = field(default_factory=dict)
+    known: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """By strategy, what it was told of its own signals, and when."""
 
     def stamp(self, symbol: str, timeframe_ms: int) -> tuple[int, int]:
         """Changes with each bar that closes and each cut: what is made of the closed bars depends on nothing else."""
@@ -76,7 +79,7 @@ def standing(engine: Engine, run_id: int) -> Standing:
     }
     return Standing(
         int(extra["now"]), extra.get("said", {}), extra.get("blocked_until", {}), extra.get("bars", {}),
-        extra.get("first_bars", {}), opened,
+        extra.get("first_bars", {}), opened, extra.get("known", {}),
     )  # fmt: skip
 
 
@@ -134,16 +137,18 @@ class Evaluated:
 
 
 def evaluate(
-    name: str, params: Mapping[str, Any], source_hash: str, grid: Instrument, timeframe_ms: int, rows: Rows
-) -> Evaluated:
-    """The strategy `name` on TF_BAR[n], by the code that backtests and the engine call. Never raises for its code."""
+    name: str, params: Mapping[str, Any], source_hash: str, grid: Instrument, timeframe_ms: int, rows: Rows,
+    known: Sequence[Row] = (),
+) -> Evaluated:  # fmt: skip
+    """The strategy `name` on TF_BAR[n], by the code that backtests and the engine call, told `known` of its own signals as its
+    run was. Never raises for its code."""
     try:
         strategy = catalog.make(name, params)
         changed = bool(source_hash) and catalog.source(name)[1] != source_hash
         warm = strategy.warmup()
         if not rows.size:
             return Evaluated(warmup=warm, changed=changed)
-        signals = signals_of(strategy, Bars.from_ticks(grid, timeframe_ms, rows))
+        signals = signals_of(strategy, replace(Bars.from_ticks(grid, timeframe_ms, rows), known=known))
         plot = {str(key): np.asarray(values, np.float64).view(np.ndarray) for key, values in signals.plot.items()}
         checks = {str(key): np.asarray(values).astype(np.bool_) for key, values in signals.checks.items()}
         return Evaluated(plot, checks, np.asarray(signals.entry).astype(np.int8), warm, "", changed)

@@ -13,8 +13,10 @@ from sqlalchemy import Engine
 
 from db import queries
 from engine.core.setup import Setup
+from engine.ledger.steering_rows import newest
 from engine.market.candles import DataError
 from engine.research.compare_config import setup_of_run
+from engine.research.own_record import LESSONS
 from engine.research.study import Source, Study
 
 _RUN = "SELECT name, kind, exchange, params, started_ts, ended_ts FROM run WHERE id = :run"
@@ -58,7 +60,8 @@ def _lived(engine: Engine, run_id: int, row: Mapping[str, Any]) -> Study:
         raise DataError(f"run {row['name']} has not traded yet: there is nothing to play again")
     setup = replace(setup, account=replace(setup.account, delay_ms=0), grace_ms=0, latency_ms=0)
     title = f"{row['name']} on candles"
-    return Study(setup, _sources(setup, row), int(span["first"]), int(span["last"]), title)
+    lessons = replace(LESSONS, on=newest(engine, "weights", run_id) is not None)  # none, where the run never learned
+    return Study(setup, _sources(setup, row), int(span["first"]), int(span["last"]), title, lessons)
 
 
 def _sources(setup: Setup, row: Mapping[str, Any]) -> tuple[Source, ...]:

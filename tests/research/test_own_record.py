@@ -17,7 +17,7 @@ from engine.core.setup import Setup
 from engine.core.types import DECISION
 from engine.market.candles import Candles
 from engine.market.store import Store
-from engine.research import own_record, walk_forward_span, whatif
+from engine.research import own_record, slot_view, walk_forward_span, whatif
 from engine.research.backtest import run_backtest
 from engine.research.lab import run_study
 from engine.research.own_record import Lessons, Teller
@@ -210,6 +210,18 @@ def test_who_does_not_ask_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_one_that_sees_the_end_of_its_record_is_refused() -> None:
     with pytest.raises(StrategyError, match="do not settle, so it sees what comes later"):
         played(setup("liar"), {"BTC/USD": hourly(walk(500))})
+
+
+def test_a_slot_is_drawn_with_what_it_was_told() -> None:
+    """On the chart of a run its code makes of the bars what it made of them in life."""
+    one = setup()
+    grid, candles = one.instruments[0], BOTH["BTC/USD"]
+    whole = played(one, {"BTC/USD": candles})
+    rows = ticks_of(candles, grid)
+    drawn = slot_view.evaluate("learner", {"back": 3}, "", grid, HOUR, rows, told(whole))
+    assert drawn.problem == ""
+    assert drawn.entry.tolist() == whole.slots[0].signals.entry.tolist()
+    assert drawn.entry.tolist() != slot_view.evaluate("learner", {"back": 3}, "", grid, HOUR, rows).entry.tolist()
 
 
 def test_a_study_keeps_its_lessons() -> None:
