@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.types import RATE
+from engine.research.versus_life import lived
 from engine.runtime.trader import LEAST_KEPT, Trader
 from engine.strategies._record import beside
 from tests.runtime.desk_session import Life, frames, setup_of, slot
@@ -96,6 +97,7 @@ def test_what_is_learned_reaches_the_strategy_and_is_replayed(tmp_path: Path, le
     life.go(market)
     assert life.desk.trader.machine.slots["closed"][0] > own[1]
     assert life.same_as_replayed()["signals"] > before
+    assert lived(tmp_path).known == life.desk.trader.known  # what a test on candles beside it is told
 
 
 def test_nonsense_is_refused_and_changes_nothing(tmp_path: Path) -> None:
