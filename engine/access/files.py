@@ -66,6 +66,19 @@ def read(path: Path, encoding: str = "utf-8") -> str:
         return file.read()
 
 
+def misplaced(found: os.stat_result) -> str:
+    """Why a file cannot be relied on that says what this process shall do: every user may write it, or it is another's who does
+    not share a group with us (engine and app may be two users of one); nothing where it can."""
+    if os.name != "posix":
+        return ""
+    if found.st_mode & 0o002:
+        return "every user of this machine may write it: `chmod o-w` takes that away"
+    mine = (0, os.geteuid())
+    if mine[1] in (0, found.st_uid) or found.st_uid in mine or found.st_gid in (os.getegid(), *os.getgroups()):
+        return ""
+    return f"it belongs to another user (number {found.st_uid}): give it to who runs this, with `chown`"
+
+
 def foreign(path: Path) -> bool:
     """Whether somebody else than this user or root owns the file, or the folder's other users may write it."""
     if os.name != "posix":

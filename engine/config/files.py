@@ -9,10 +9,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from engine.access.files import misplaced
 from engine.config.errors import ConfigError
 
-MOST_BYTES = 1_000_000
-"""A configuration of a thousand slots is a fifth of this; what is larger was saved under the wrong name."""
+MOST_BYTES = 256 * 1024
+"""A configuration of a thousand slots has four fifths of this; what is larger was saved under the wrong name."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -30,9 +31,11 @@ def content(path: Path) -> bytes:
             raise ConfigError(f"{path} is no ordinary file: put the configuration's file in its place")
         if found.st_size > MOST_BYTES:
             raise ConfigError(
-                f"{path} has {found.st_size / 1e6:,.1f} MB: a configuration has at most {MOST_BYTES / 1e6:g} MB; "
+                f"{path} has {found.st_size / 1024:,.0f} KiB: a configuration has at most {MOST_BYTES // 1024}; "
                 "something else was saved under its name"
             )
+        if why := misplaced(found):
+            raise ConfigError(f"{path} is not used: {why}")
         return path.read_bytes()
     except FileNotFoundError:
         raise NoFile(

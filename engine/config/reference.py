@@ -57,7 +57,7 @@ Secrets (tokens, passwords of channels, keys) never stand in the file: they come
 
 Every configuration that was in force is a version; signals, orders and trades name theirs. An edit that is wrong changes
 nothing: the engine trades on under the old one and says what is wrong in its log, on the page Settings and by an alert. The
-same holds where the file is gone, emptied, no text in UTF-8, larger than a megabyte or a folder.
+same holds where the file is gone, emptied, no text in UTF-8, larger than 256 KiB, a folder, or one that every user may write.
 """
 
 OFF = "left out"

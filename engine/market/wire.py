@@ -4,19 +4,45 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
+
 from engine.core.types import Instrument
 
+DEEPEST = 32
+"""Lists and objects within one another in a message; those of every recorded stream are four."""
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ALIKE = bytes.maketrans(b"{}", b"[]")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _TEN = [10**n for n in range(40)]
 _MAX_TICKS = 9_000_000_000_000_000
 MAX_QTY = 1e18
+
+
+def loads(text: str | bytes) -> Any:
+    """A venue's JSON. ValueError for what is none, or is deeper than anything that a venue says."""
+    data = text.encode() if isinstance(text, str) else text
+    if data.count(b"[") + data.count(b"{") > DEEPEST and not _shallow(_STRING.sub(b"", data)):
+        raise ValueError(f"lists within lists, more than {DEEPEST} deep")
+    return orjson.loads(data)
+
+
+def _shallow(data: bytes) -> bool:
+    """Whether nothing is left of the brackets once the innermost pairs are taken out so many times."""
+    left = data.translate(_ALIKE, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        if not left:
+            break
+        left = left.replace(b"[]", b"")
+    return not left
 
 
 class Listed(NamedTuple):

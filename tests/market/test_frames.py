@@ -103,9 +103,10 @@ def test_byte_by_byte_is_the_same_as_at_once(texts: list[bytes]) -> None:
         (encoded(PING, b"half"), "control frame"),
         (encoded(0x80 | PONG, b"x" * 126), "control frame"),
         (struct.pack("!BBQ", 0x81, 127, 1 << 40), "announced"),
+        (struct.pack("!BBQ", 0x81, 127, (1 << 20) + 1), "announced"),
         (encoded(TEXT, b"") + encoded(CONTINUED, b"") * 1001, "without an end"),
         (
-            encoded(TEXT, b"x" * (1 << 21)) + encoded(CONTINUED, b"x" * (1 << 21)) + encoded(CONTINUED, b"x"),
+            encoded(TEXT, b"x" * (1 << 19)) + encoded(CONTINUED, b"x" * (1 << 19)) + encoded(CONTINUED, b"x"),
             "without an end",
         ),
     ],

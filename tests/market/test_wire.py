@@ -1,13 +1,15 @@
 """Text into exact numbers."""
 
+import json
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.types import Instrument
-from engine.market.wire import Listed, iso_ms, listing, to_id, to_qty, to_ticks
+from engine.market.feeds import binance, coinbase, kraken
+from engine.market.wire import DEEPEST, Listed, iso_ms, listing, loads, to_id, to_qty, to_ticks
 
 CENT = Listed(0, 2, 1)
 
@@ -89,3 +91,40 @@ def test_times(text, ms):
 def test_what_is_no_time_is_refused(bad):
     with pytest.raises(ValueError):
         iso_ms(bad)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text('a"\\[]{}', max_size=6),
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text('k"[]{}', max_size=4), inner, max_size=12),
+    max_leaves=60,
+)
+
+
+@settings(max_examples=60)
+@given(VALUES)
+def test_what_a_venue_says_is_read_as_it_is(value):
+    text = json.dumps(value, ensure_ascii=False)
+    assert loads(text) == loads(text.encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("inside", "own"),
+    [("1", 0), ('"]]]]}}}}"', 0), (json.dumps('\\"[[[['), 0), ("{}", 1), ('{"a": [1, 2]}', 2)],
+)
+def test_nothing_is_deeper_than_a_venue_speaks(inside, own):
+    fits = DEEPEST - own
+    assert loads("[" * fits + inside + "]" * fits)
+    wide = ",".join(["[]"] * 100)
+    for text in (f"[{wide}, {inside}]", json.dumps([inside] * 100)):
+        assert loads(text)
+    for deep in (fits + 1, 500, 100_000):
+        with pytest.raises(ValueError, match="deep"):
+            loads("[" * deep + inside + "]" * deep)
+        with pytest.raises(ValueError, match="deep"):
+            loads('{"a": ["]", ' * deep + inside + ', "["]}' * deep)
+
+
+def test_every_feed_tells_a_deep_message_from_others():
+    for room in (binance, coinbase, kraken):
+        (said,) = room.parse(b'{"channel": ' + b"[" * 40 + b"]" * 40 + b"}", {})
+        assert "deep" in said.reason

@@ -173,7 +173,7 @@ def test_an_empty_and_a_huge_file(path: Path, both: Both) -> None:
     path.write_text("")
     both.wait_for("")
     path.write_bytes(b"x" * 10_000_000)
-    both.wait_for_words("10.0 MB")
+    both.wait_for_words("9,766 KiB")
 
 
 def test_a_writer_that_never_rests_is_heard_between_two_saves(path: Path) -> None:

@@ -14,7 +14,7 @@ import orjson
 
 from engine.core.bars import Beat, Quote, Tick
 from engine.market.events import Event, Malformed, Notice, Sequence
-from engine.market.wire import Listing, to_id, to_qty, to_ticks
+from engine.market.wire import Listing, loads, to_id, to_qty, to_ticks
 
 NAME = "binance"
 URL = "wss://stream.binance.com:9443/ws"
@@ -38,7 +38,7 @@ def parse(text: str | bytes, symbols: Listing) -> list[Event]:
     """The events of one message, raw or of a combined stream; what has another shape becomes Malformed."""
     events: list[Event] = []
     try:
-        message = orjson.loads(text)
+        message = loads(text)
         if "data" in message and "stream" in message:
             message = message["data"]
         kind = message.get("e")

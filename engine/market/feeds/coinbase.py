@@ -14,7 +14,7 @@ import orjson
 
 from engine.core.bars import Beat, Quote, Tick
 from engine.market.events import Event, Malformed, Notice, Sequence
-from engine.market.wire import Listing, iso_ms, to_id, to_qty, to_ticks
+from engine.market.wire import Listing, iso_ms, loads, to_id, to_qty, to_ticks
 
 NAME = "coinbase"
 URL = "wss://advanced-trade-ws.coinbase.com"
@@ -40,7 +40,7 @@ def parse(text: str | bytes, symbols: Listing) -> list[Event]:
     """The events of one message, oldest cause first; what has another shape becomes Malformed, never an exception."""
     events: list[Event] = []
     try:
-        message = orjson.loads(text)
+        message = loads(text)
         channel = message.get("channel")
         if channel is None:
             return _words(message)

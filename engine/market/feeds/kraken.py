@@ -13,7 +13,7 @@ import orjson
 
 from engine.core.bars import Beat, Quote, Tick
 from engine.market.events import Event, Malformed, Notice
-from engine.market.wire import Listing, iso_ms, to_id, to_qty, to_ticks
+from engine.market.wire import Listing, iso_ms, loads, to_id, to_qty, to_ticks
 
 NAME = "kraken"
 URL = "wss://ws.kraken.com/v2"
@@ -43,7 +43,7 @@ def parse(text: str | bytes, symbols: Listing) -> list[Event]:
     """The events of one message; what has another shape becomes Malformed, never an exception."""
     events: list[Event] = []
     try:
-        message = orjson.loads(text)
+        message = loads(text)
         channel = message.get("channel")
         if channel == "trade" or channel == "ticker":
             take = _trade if channel == "trade" else _ticker

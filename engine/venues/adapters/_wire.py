@@ -15,7 +15,7 @@ from typing import Any
 
 MAX_BYTES = 32 << 20
 """Of one answer. The longest list that exchanges send (all markets of Binance) is about half of it."""
-MAX_DEPTH = 40
+MAX_DEPTH = 32
 TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
 MOST_LEFT = 8
