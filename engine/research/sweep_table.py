@@ -202,7 +202,7 @@ class Writer:
         if self.path is None or not complete:
             return pa.Table.from_batches(ordered, schema)
         fresh = self.path.with_name(self.path.name + ".new")
-        with files.fresh(fresh) as file, pa.ipc.files.fresh(file, schema) as out:
+        with files.fresh(fresh) as file, pa.ipc.new_file(file, schema) as out:
             for one in ordered:
                 out.write_batch(one)
             out.close()
