@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.analytics.learning import Rules
+from engine.cli.period import Period
+from engine.cli.portfolio import study_of
 from engine.core.setup import Setup
 from engine.core.types import DECISION
 from engine.market.candles import Candles
@@ -125,13 +127,13 @@ def test_what_comes_later_changes_nothing(n: int) -> None:
 
 
 def test_it_is_what_a_living_engine_would_have_known() -> None:
-    """Oracle: day by day, each with the bars there were, what was known then, and outcomes followed on those bars alone."""
-    made = setup(symbols=PAIR)
-    whole = played(made, BOTH)
+    """Oracle: look by look, each with the bars there were, what was known then, and outcomes followed on those bars alone."""
+    made, now_and_then = setup(symbols=PAIR), replace(OFTEN, every_hours=60.0)
+    whole = played(made, BOTH, now_and_then)
     known: dict[str, list[Any]] = {}
     by_day = own_record.regimes_in(BOTH)
     assert len(by_day) > 5
-    for moment in OFTEN.moments(whole.start, whole.end).tolist():
+    for moment in now_and_then.moments(whole.start, whole.end).tolist():
         tellers, decided = [], []
         seen = own_record.regimes_in({name: one.between(None, moment) for name, one in BOTH.items()})
         assert seen.items() <= by_day.items() | {(moment // (24 * HOUR), seen.get(moment // (24 * HOUR)))}
@@ -142,7 +144,7 @@ def test_it_is_what_a_living_engine_would_have_known() -> None:
             tellers.append(Teller(slot, grid, bars, rows))
             decided.append(own_record._followed(i, tellers[i], decisions_of(i, bars, signals, grid), 0.0))
         outcomes = own_record._outcomes(tellers, decided, seen)
-        so_far = own_record._known(outcomes, OFTEN.moments(whole.start, moment + 1), OFTEN, seen)
+        so_far = own_record._known(outcomes, now_and_then.moments(whole.start, moment + 1), now_and_then, seen)
         if so_far and so_far["learner"][-1][0] == moment:
             known.setdefault("learner", []).append(so_far["learner"][-1])
     assert known["learner"] == told(whole)
@@ -210,6 +212,26 @@ def test_who_does_not_ask_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_one_that_sees_the_end_of_its_record_is_refused() -> None:
     with pytest.raises(StrategyError, match="do not settle, so it sees what comes later"):
         played(setup("liar"), {"BTC/USD": hourly(walk(500))})
+
+
+def test_a_configuration_tells_what_it_would_tell_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Off by default, and then a test under it knows nothing either; on, by its own words; sizes stay, and that is said."""
+    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
+    Store(tmp_path / "candles").write(
+        "coinbase", "BTC/USD", "1h", BOTH["BTC/USD"].between(None, BOTH["BTC/USD"].ts[600])
+    )
+    slots = '[[slots]]\nstrategy = "learner"\nsymbols = ["BTC/USD"]\ntimeframe = "1h"\n'
+    path, whole = tmp_path / "config.toml", Period(None, None, None, False, None)
+    path.write_text(slots)
+    off = study_of(path, whole, None, None)
+    assert run_study(off, Store(tmp_path / "candles")).played.known is None
+    path.write_text(f"[learning]\nenabled = true\nsizes = true\nevery_hours = 48\nprior = 7\nmost = 2.0\n{slots}")
+    on = study_of(path, whole, None, None)
+    assert on.lessons == Lessons(True, 48.0, 7, Rules(7.0, most=2.0))
+    assert "not in a backtest" in capsys.readouterr().err
+    assert told(run_study(on, Store(tmp_path / "candles")).played)
 
 
 def test_a_slot_is_drawn_with_what_it_was_told() -> None:
