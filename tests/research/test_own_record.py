@@ -128,7 +128,7 @@ def test_what_comes_later_changes_nothing(n: int) -> None:
 
 def test_it_is_what_a_living_engine_would_have_known() -> None:
     """Oracle: look by look, each with the bars there were, what was known then, and outcomes followed on those bars alone."""
-    made, now_and_then = setup(symbols=PAIR), replace(OFTEN, every_hours=60.0)
+    made, now_and_then = setup(symbols=PAIR), replace(OFTEN, every_hours=72.0)
     whole = played(made, BOTH, now_and_then)
     known: dict[str, list[Any]] = {}
     by_day = own_record.regimes_in(BOTH)
