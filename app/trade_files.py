@@ -16,7 +16,7 @@ from engine.research import records
 
 MIME = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 LABELS = {"csv": "CSV", "json": "JSON", "parquet": "Parquet"}
-LARGEST, UNPACKED = 16 * unpack.MB, 128 * unpack.MB
+LARGEST, UNPACKED, ROWS = 16 * unpack.MB, 128 * unpack.MB, 200_000
 """Bytes of such a file, as it comes and unpacked."""
 MOST = 50_000
 """Rows that are written while a person waits; more go by the command line."""
@@ -72,7 +72,9 @@ def bring_in() -> None:
 
 def _looked_at(file: Any, name: str, zone: str) -> None:
     unpack.check(file.getvalue(), file.name, LARGEST, UNPACKED)
-    found = records.from_bytes(file.getvalue(), file.name, records.Options(zone=zone))
+    found = records.from_bytes(
+        file.getvalue(), file.name, records.Options(zone=zone, most_rows=ROWS, seconds=unpack.SECONDS)
+    )
     planned = records.preview(jobs.writer(), found, name or file.name.rpartition(".")[0] or file.name)
     st.text(f"{planned.total:,} rows: {planned.new:,} new, {planned.known:,} there already, {planned.wrong:,} wrong")
     for note in planned.notes:

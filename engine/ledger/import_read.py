@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from engine.access.cells import unshielded
+from engine.access.unpack import MOST_COLUMNS, TooLarge, Until
 from engine.ledger import import_freqtrade as freqtrade
 from engine.ledger.export import TRADES
 from engine.ledger.import_rows import NEEDED, ImportFailed, Read
@@ -57,12 +58,15 @@ MOST_BYTES = 1_500_000_000
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says about a foreign file. `columns` maps our names to its own; `zone` is that of times without one."""
+    """What a person says about a foreign file. `columns` maps our names to its own; `zone` is that of times without one. Where
+    others wait, `most_rows` and `seconds` (of the processor) bound it; 0 is no bound. What is beyond is a TooLarge."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     zone: str = ""
     decimal: str = ""
     name: str = ""
+    most_rows: int = 0
+    seconds: float = 0.0
 
 
 def read(path: Path, options: Options | None = None) -> Read:
@@ -77,7 +81,7 @@ def read(path: Path, options: Options | None = None) -> Read:
     if head.startswith(b"SQLite format 3\x00"):
         return freqtrade.from_database(path)
     if head.startswith(b"PAR1"):
-        return _parquet(path)
+        return _parquet(path, options.most_rows)
     return from_bytes(path.read_bytes(), path.name, options)
 
 
@@ -87,7 +91,9 @@ def from_bytes(content: bytes, name: str, options: Options | None = None) -> Rea
     if not content.strip():
         raise ImportFailed(f"{name} is empty")
     if content.startswith(b"PAR1"):
-        return _parquet(io.BytesIO(content))
+        return _parquet(io.BytesIO(content), options.most_rows)
+    if options.most_rows and max(content.count(b"\n"), content.count(b"\r")) > 2 * options.most_rows:
+        raise _too_many(options.most_rows)
     if content.startswith(b"SQLite format 3\x00"):
         raise ImportFailed(f"{name} is a database: import it by `run_engine.py import-trades {name}`")
     if content.startswith(b"PK\x03\x04"):
@@ -120,11 +126,17 @@ def decoded(content: bytes) -> tuple[str, list[str]]:
 
 
 # ---- our own --------------------------------------------------------------------------------------------------------------
-def _parquet(source: Any) -> Read:
+def _too_many(most: int) -> TooLarge:
+    return TooLarge(f"at most {most:,} rows are read here: `run_engine.py import-trades` takes more")
+
+
+def _parquet(source: Any, most: int) -> Read:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        if most and pq.ParquetFile(source).metadata.num_rows > most:
+            raise _too_many(most)
         table = pq.read_table(source)
     except (pa.ArrowInvalid, OSError) as error:
         raise ImportFailed(f"the Parquet file cannot be read: {error}") from error
@@ -172,6 +184,8 @@ def _csv(text: str, name: str, options: Options) -> Read:
         header = [cell.strip() for cell in next(reader)]
     except (StopIteration, csv.Error) as error:
         raise ImportFailed(f"{name}: the first line must name the columns") from error
+    if len(header) > MOST_COLUMNS:
+        raise ImportFailed(f"{name} names {len(header):,} columns: no list of trades has more than {MOST_COLUMNS}")
     own = set(header) >= OWN and not options.columns
     if len(set(header)) < len(header):
         raise ImportFailed(f"{name}: two columns have one name; rename one of them")
@@ -179,7 +193,12 @@ def _csv(text: str, name: str, options: Options) -> Read:
     found = Read("evenkeel" if own else "csv", mapping=mapping)
     cells = _Cells(own, options, delimiter)
     places = [(ours, header.index(theirs)) for ours, theirs in mapping.items()]
+    until = Until(options.seconds)
     for line, row in _lines(reader, found):
+        if line % 500 == 0:
+            until.look()
+            if options.most_rows and len(found.rows) + len(found.problems) > options.most_rows:
+                raise _too_many(options.most_rows)
         if len(row) != len(header):
             found.wrong(line, f"it has {len(row)} cells, the header has {len(header)}")
             continue

@@ -19,10 +19,11 @@ from db.errors import StorageError
 from db.schema import head
 from db.session import migrate, open_engine, write_session
 from db.structure import statements
+from engine.access.unpack import TooLarge
 from engine.cli.app import app
 from engine.ledger import import_freqtrade as freqtrade
 from engine.ledger.backup import LIST, backup, hash_of, restore, verify
-from engine.ledger.import_read import read
+from engine.ledger.import_read import Options, from_bytes, read
 from engine.ledger.import_rows import ImportFailed
 from tests.db.samples import insert_samples
 
@@ -279,3 +280,25 @@ def test_values_that_are_none_are_told_row_by_row(tmp_path: Path) -> None:
     rows += [f"INSERT INTO trades VALUES ({TRADE.replace('1, ', one + ', ', 1)})" for one in odd]
     found = read(foreign(tmp_path / "t.sqlite", f"CREATE TABLE trades ({COLUMNS})", *rows))
     assert len(found.rows) + len(found.problems) == 12
+
+
+# ---- what somebody uploads ---------------------------------------------------------------------------------------------------
+HEADER = b"symbol,side,qty,entry_ts,exit_ts,entry_price,exit_price\n"
+
+
+@pytest.mark.parametrize("row", [b"a\n", b"\xff\n", b"\r", b'"\n', b",,,,,,\n", b"\0\n"])
+def test_an_upload_of_more_rows_than_are_read_there_is_refused(row: bytes) -> None:
+    with pytest.raises(TooLarge, match="at most 1,000 rows"):
+        from_bytes(HEADER + row * 4_000, "x.csv", Options(zone="UTC", most_rows=1_000))
+
+
+def test_an_upload_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr("engine.access.unpack.time.thread_time", lambda: next(clock))
+    with pytest.raises(TooLarge, match="more than 3 s"):
+        from_bytes(HEADER + b"a\n" * 20_000, "x.csv", Options(zone="UTC", seconds=3))
+
+
+def test_more_columns_than_trades_have(taken: Path) -> None:
+    with pytest.raises(ImportFailed, match="1,000 columns"):
+        from_bytes(b",".join(b"c%d" % n for n in range(1_000)) + b"\n1", "x.csv")
