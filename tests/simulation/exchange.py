@@ -29,6 +29,7 @@ from engine.venues.live.egress import AFTER_A_KILL
 from engine.venues.opening import check_rights
 from engine.venues.port import Placed, Port, Request
 from tests.simulation.clock import Time
+from tests.simulation.invariants import inside
 from tests.simulation.market import Market
 
 GRIDS = {"binance": ("0.00001", 5), "coinbase": ("0.000001", 1)}
@@ -181,7 +182,8 @@ class Watched:
         self._port, self._exchange = port, exchange
 
     def place(self, request: Request) -> Placed:
-        self._exchange.sending(request)
+        with inside():
+            self._exchange.sending(request)
         return self._port.place(request)
 
     def __getattr__(self, name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,19 @@ from db import kill_file
 from engine.core import codes
 
 QUEUE_MOST, DOORS_MOST, TAPE_MOST = 8_192, 64, 1 << 20
+
+
+class Broken(BaseException):
+    """An invariant did not hold at a moment inside the engine: no handler of the engine's may take it for a fault of its own."""
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """What is asserted within is asked from a call of the engine's."""
+    try:
+        yield
+    except AssertionError as error:
+        raise Broken(*error.args) from error
 
 
 class Invariants:

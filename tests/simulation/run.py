@@ -33,7 +33,7 @@ from tests.simulation.clock import Time
 from tests.simulation.disk import Disk
 from tests.simulation.exchange import GRIDS, Exchange
 from tests.simulation.feed import SimulatedFeed
-from tests.simulation.invariants import Invariants
+from tests.simulation.invariants import Broken, Invariants, inside
 from tests.simulation.market import Market
 from tests.simulation.plan import Plan
 from tests.simulation.rest import SimulatedVenue
@@ -118,6 +118,8 @@ class Simulation:
                 while not self._one_life():
                     self.lives += 1
                     assert self.lives < LIVES, "the engine does not come back"
+        except Broken as broken:
+            raise AssertionError(*broken.args) from broken
         finally:
             crash.at_points(None)
             sys.settrace(None)
@@ -230,7 +232,8 @@ class Simulation:
 
     def services(self, config: Any, opened: Any, doors: Any) -> list[Any]:
         self.open, self.doors = opened, doors
-        self.invariants.recovered_at(opened)
+        with inside():
+            self.invariants.recovered_at(opened)
         made = live_orders(config, opened, doors, self.jobs.spawn)
         if self.exchange is not None:
             (self.exchange.live,) = made
@@ -240,12 +243,14 @@ class Simulation:
     def _point(self, name: str) -> None:
         if self.dead:
             return
-        self.invariants.at_point(name)
+        with inside():
+            self.invariants.at_point(name)
         chance = self.plan.chances.kill * (10 if name in RARE else 1)
         if not self.calm and self.deaths.random() < chance:
             self.die(name)
         if self.exchange is not None:
-            self.exchange.at_point()
+            with inside():
+                self.exchange.at_point()
 
     def venue_point(self, name: str, what: str) -> None:
         """On the way to the exchange and back: those that move money are the rare ones."""
