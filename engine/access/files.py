@@ -16,13 +16,23 @@ _SET_DUMPABLE = 4
 
 
 def keep_from_others() -> None:
-    """From here on this process makes no file that others can read, and no core that would hold its secrets; the group keeps what
-    the system grants it (with UMask=0007 the engine and the app may be two users of one group)."""
-    os.umask(os.umask(0o077) | 0o007)
+    """From here on this process makes no file that others can read, and no core that would hold its secrets. The group is among
+    the others unless a person has asked that it be not, as where engine and app are two users of one: by UMask=0007, or by a
+    folder of EVENKEEL_HOME or EVENKEEL_DATA that the group may write."""
+    asked = os.umask(0o077) & 0o077 == 0o007
+    if asked or any(_shared(os.environ.get(name, "")) for name in ("EVENKEEL_HOME", "EVENKEEL_DATA")):
+        os.umask(0o007)
     if os.name == "posix":
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _shared(folder: str) -> bool:
+    try:
+        return bool(folder) and os.stat(folder).st_mode & 0o022 == 0o020
+    except OSError:
+        return False
 
 
 def keep_memory() -> None:

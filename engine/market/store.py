@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc as ipc
 
+from engine.access import files
 from engine.access.paths import plain
 from engine.market.candles import COLUMNS, Candles, DataError, iso
 from engine.market.columns import from_numpy, to_numpy
@@ -189,16 +190,15 @@ def _refuse_low(folder: Path, spare: int) -> None:
 @contextmanager
 def _atomic(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears under `path` whole, or not at all, even if the power fails."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with files.fresh(name) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -168,16 +168,20 @@ def test_files_are_kept_from_other_users(tmp_path: Path) -> None:
         "import os\n"
         "from engine.access.files import keep_from_others\n"
         "from db.session import migrate, open_engine, write_session\n"
-        "for mask in (0o022, 0o007, 0o077):\n"
+        "for mask, name, mode in ((0o022, 'a', 0), (0o002, 'b', 0), (0o027, 'c', 0), (0o007, 'd', 0), (0o077, 'e', 0),\n"
+        "                         (0o022, 'f', 0o770), (0o022, 'g', 0o775), (0o022, 'h', 0o777), (0o022, 'i', 0o750)):\n"
+        "    if mode: os.mkdir(name); os.chmod(name, mode)\n"
+        "    os.environ['EVENKEEL_DATA'] = name\n"
         "    os.umask(mask); keep_from_others()\n"
-        "    os.environ['EVENKEEL_DATA'] = f'{mask:o}'\n"
         "    engine = open_engine(); migrate(engine)\n"
         "    with write_session(engine): pass\n"
-        "    print(f'{mask:o}', *sorted({f'{p.stat().st_mode & 0o777:o}' for p in os.scandir(f'{mask:o}')}))\n"
+        "    print(f'{os.stat(name).st_mode & 0o777:o}', *sorted({f'{p.stat().st_mode & 0o777:o}' for p in os.scandir(name)}))\n"
         "    engine.dispose()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
         text=True, timeout=120,
     )  # fmt: skip
-    assert done.stdout.splitlines() == ["22 640", "7 660", "77 600"], done.stdout + done.stderr
+    own, group = "700 600", "770 660"
+    expected = [own, own, own, group, own, group, "775 660", "777 600", "750 600"]
+    assert done.stdout.splitlines() == expected, done.stdout + done.stderr

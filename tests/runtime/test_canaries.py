@@ -47,6 +47,6 @@ def test_no_file_of_an_engine_holds_a_planted_secret_and_none_is_open_to_others(
         assert b"canary" not in content, path
         looked += 1
         if os.name == "posix" and path.relative_to(engine.folder).parts[0] not in ("my", "config.toml", "engine.out"):
-            assert stat.S_IMODE(path.stat().st_mode) & 0o007 == 0, f"{path} is open to others"
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, f"{path} is open to others"
     assert looked > 5
     assert any(b"key ***" in path.read_bytes() for path in engine.folder.rglob("engine.log"))
