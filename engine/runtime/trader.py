@@ -90,6 +90,7 @@ class Trader:
 
     def _configure(self, setup: Setup) -> None:
         self.setup = setup
+        self._told: dict[str, Any] | None = None
         self.machine: Machine = setup.machine()
         self.strategies = [catalog.make(s.strategy, dict(p)) for s, p in zip(setup.slots, setup.params, strict=True)]
         former = {key: one for key, one in self.advised.items() if one is not None}
@@ -351,11 +352,17 @@ class Trader:
             "resamplers": {str(tf): resampler.state() for tf, resampler in self.resamplers.items()},
             "bars": self.book.counts(),
             "first_bars": self.book.firsts(),
-            "setup": self.setup.to_json(),
+            "setup": self._setup_told(),
             "known": self.known,
             "versions": self.versions,
             "advised": {key: one.state() for key, one in self.advised.items() if one is not None},
         }
+
+    def _setup_told(self) -> dict[str, Any]:
+        """The setup as plain values, made once for each: every commit writes it. Nobody changes what is handed out."""
+        if self._told is None:
+            self._told = self.setup.to_json()
+        return self._told
 
     def _blocked(self) -> dict[str, int]:
         """Slots in their cool-down: until when, exchange ms."""

@@ -20,7 +20,7 @@ from engine.core import codes
 from engine.sandbox.products import LISTED
 from engine.sandbox.trading import opening
 from engine.sandbox.trading.door import DELAY
-from engine.sandbox.trading.faults import drawn
+from engine.sandbox.trading.faults import TradeFault, drawn
 from engine.sandbox.trading.prices import Standing
 from engine.sandbox.trading.wire import NO_ANSWER
 from engine.venues import adapters
@@ -36,6 +36,8 @@ GRIDS = {"binance": ("0.00001", 5), "coinbase": ("0.000001", 1)}
 """Lot and least notional, as the exchange tells them with its markets."""
 RTT_MS = (1, 5, 40, 150)
 MOST_PUMPS = (1, 1, 2, 4)
+ON_THE_WAY = ("lost_request", "lost_answer", "late", "slow_answer", "error", "html", "cut")
+QUESTIONS = 0.25
 AT_POINT = 0.03
 """How often the lane goes on in the middle of a turn of the loop, at a named point."""
 SENT = "SELECT state, role, purpose, sent_ts, qty FROM intent WHERE client_order_id = ?"
@@ -68,11 +70,12 @@ class Exchange:
         self.simulation, self.name = simulation, plan.exchange
         self.dice: random.Random = plan.dice("exchange")
         made = {"binance": opening.open_binance, "coinbase": opening.open_coinbase}[self.name]
-        worth = self.dice.choice((1, 2, 20))
+        worth = self.dice.choice((1, 2, 2, 20))
         balances = {"USD": str(plan.head["cash"] * worth)}
         self.opened = made(MarketPrices(simulation.market), plan.seed, balances, plan.start_ms)
         for fault in drawn(plan.seed, *plan.network) if plan.network[1] else []:
-            self.opened.door.trouble.add(fault)
+            for one in _aimed(fault):
+                self.opened.door.trouble.add(one)
         self.time: Time = time
         self.live: Any = None
         self.sends: dict[str, int] = {}
@@ -173,6 +176,18 @@ class Exchange:
                 f"I14: a {role} ({purpose}) is sent after the kill"
             )
         assert role != "entry" or level == "running", f"I14: an entry is sent while the account is {level}"
+
+
+def _aimed(fault: TradeFault) -> list[TradeFault]:
+    """Requests on the way: those that move money as often as drawn, questions seldomer. An engine that nobody answers sends no
+    order, and then nothing can go wrong with one."""
+    if fault.what or fault.kind not in ON_THE_WAY:
+        return [fault]
+    odds = {"place": 1.0, "cancel": 1.0, "read": QUESTIONS}
+    return [
+        fault.model_copy(update={"what": what, "probability": fault.probability * share})
+        for what, share in odds.items()
+    ]
 
 
 class Watched:

@@ -12,6 +12,7 @@ from tests.simulation import feed as feeds
 from tests.simulation.disk import broken, full
 from tests.simulation.plan import COMMANDS, edited
 
+RELEASED = 0.03
 WRITES = ("sql INSERT", "sql UPDATE", "sql DELETE", "sql COMMIT", "sql REPLACE")
 
 
@@ -72,6 +73,9 @@ class Faults:
 
     def _person(self) -> None:
         sim, dice, chances = self.simulation, self.person, self.chances
+        killed = sim.exchange is not None and sim.loop is not None and sim.loop.trader.machine.level == "killed"
+        if killed and dice.random() < RELEASED:  # an account that stays killed sends nothing that could go wrong
+            self._command("release", {"breaker": "kill"})
         if dice.random() < chances.command:
             self._command(*dice.choice(COMMANDS))
         if dice.random() < chances.edit:

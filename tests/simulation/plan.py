@@ -39,6 +39,7 @@ daily_loss_halt = 0
 drawdown_reduce = 0
 drawdown_halt = {halt}
 orders_minute = {orders}
+venue_errors = {errors}
 
 [engine]
 history_bars = 12
@@ -177,6 +178,7 @@ def plan_of(seed: int) -> Plan:
         "cash": dice.choice((1000, 10_000)), "taker": dice.choice((0.0005, 0.006)), "positions": dice.choice((1, 2, 4)),
         "gross": dice.choice((0.5, 1.0)), "losses": dice.choice((0, 2, 3)), "pause": dice.choice((0, 0.01)),
         "halt": dice.choice((0, 0.05)), "orders": dice.choice((0, 0, 1, 3)), "grace": dice.choice((0, 1000, 2500)),
+        "errors": 5,
     }  # fmt: skip
     late = dice.random() < 0.15
     start = MIDNIGHT + (
@@ -196,21 +198,27 @@ def is_live(seed: int) -> bool:
 
 
 def live_plan(plan: Plan) -> Plan:
-    """The same with real orders at an exchange of its seed's choice."""
+    """The same with real orders at an exchange of its seed's choice, on two symbols at least and few limits in the way: what is
+    looked for are orders that meet faults, not accounts that wait."""
     dice = plan.dice("live plan")
+    symbols = plan.symbols if len(plan.symbols) > 1 else tuple(dict.fromkeys((*plan.symbols, "BTC/USD", "ETH/USD")))[:2]
     exchange = dice.choice(("binance", "binance", "binance", "coinbase"))
     maker, taker = {"binance": (0.001, 0.001), "coinbase": (0.006, 0.012)}[exchange]
     cash = plan.head["cash"]
     live = LIVE.format(phrase=PHRASE, cash=cash, most=dice.choice((cash, cash // 4)), first=dice.choice((0, 0, 2)))
     head = {**plan.head, "exchange": exchange, "mode": "live", "live": live, "maker": maker, "taker": taker}
     if dice.random() < 0.8:  # what fees cost in a few minutes would end the trading
-        head |= {"losses": 0, "pause": 0, "halt": 0}
-    slots = plan.slots
+        head |= {"losses": 0, "pause": 0, "halt": 0, "gross": 1.0}
+    head |= {"positions": dice.choice((2, 4)), "orders": dice.choice((0, 0, 0, 3)), "errors": dice.choice((0, 0, 5))}
+    slots = _slots(dice, symbols)
+    if dice.random() < 0.75:
+        slots = slots.replace("{ share = 2 }", "{ share = 2, by_turns = true }")
     if "\nstop = " not in slots and dice.random() < 0.8:
         slots = slots.replace(
             'strategy = "restless"\n', f'strategy = "restless"\nstop = {dice.choice((0.001, 0.004, 0.02))}\n'
         )
     few = replace(plan.chances, **{name: getattr(plan.chances, name) / 5 for name in NOT_THE_VENUES})
+    few = replace(few, kill=few.kill / 3)  # there are those on the way to the exchange besides
     network = (
         (0.0, 0.0) if not any(vars(plan.chances).values()) else dice.choice(((0.0, 0.0), (0.01, 0.05), (0.02, 0.2)))
     )
@@ -220,6 +228,7 @@ def live_plan(plan: Plan) -> Plan:
         exchange=exchange,
         network=network,
         slots=slots,
+        symbols=symbols,
         chances=few,
         busy=max(plan.busy, 0.25),
         safety_ms=plan.safety_ms + 5 * MINUTE,

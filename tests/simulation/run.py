@@ -254,7 +254,7 @@ class Simulation:
 
     def venue_point(self, name: str, what: str) -> None:
         """On the way to the exchange and back: those that move money are the rare ones."""
-        chance = self.plan.chances.kill * (1 if what == "read" else 20)
+        chance = self.plan.chances.kill * (3 if what == "read" else 60)
         if not self.calm and not self.dead and self.deaths.random() < chance:
             self.die(name)
 

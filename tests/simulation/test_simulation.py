@@ -35,7 +35,7 @@ def test_seeds(outcomes: list[Outcome]) -> None:
     assert sum(outcome.struck.total() for outcome in outcomes) > 10 * len(SEEDS), "runs without faults prove nothing"
     live = [outcome.counts for outcome in outcomes if "live" in outcome.counts]
     assert len(live) == LIVE // 3
-    assert sum(counts["venue trades"] for counts in live) > LIVE // 3, "accounts without real orders prove nothing"
+    assert sum(counts["venue trades"] for counts in live) > LIVE, "accounts without real orders prove nothing"
 
 
 @pytest.mark.timeout(900)

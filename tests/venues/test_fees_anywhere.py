@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.core.types import Instrument
 from engine.venues.live.amounts import booked, fee_in_quote, fitted, guessed, too_many, too_small
@@ -48,6 +51,20 @@ def test_what_is_booked_keeps_cash_and_coins_as_the_venue_has_them(one: Trade, l
     paid = Decimal(0) if coin else fee_in_quote(one, BTC)
     assert cash == (640 if one.side == "buy" else -640) + paid
     assert guessed(one, BTC) == (one.fee_currency == "XYZ")
+
+
+@given(st.lists(st.integers(1, 50_000), min_size=1, max_size=12))
+def test_a_sale_in_pieces_finer_than_a_lot_takes_all_its_lots(pieces: list[int]) -> None:
+    """What was sold is sold: an order of whole lots leaves none behind, however the exchange cut it; no piece counts twice."""
+    fine = BTC.lot / 10_000
+    pieces = [*pieces, 10_000 - (sum(pieces) % 10_000)]
+    before, lots = Decimal(0), 0
+    for piece in pieces:
+        one = replace(trade("sell", "0", "USDT"), qty=fine * piece)
+        got, *_ = booked(one, BTC, before)
+        lots, before = lots + got, before + one.qty
+        assert lots * BTC.lot <= before < (lots + 1) * BTC.lot
+    assert lots * BTC.lot == before
 
 
 def test_binances_fee_in_another_coin_is_valued_by_the_coins_own_market() -> None:

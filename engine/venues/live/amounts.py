@@ -72,17 +72,26 @@ def too_many(stops: int, rules: Rules | None) -> str:
     return f"the exchange keeps at most {most} stops in a market" if most and stops >= most else ""
 
 
-def booked(trade: Trade, instrument: Instrument) -> tuple[int, int, int]:
-    """(lots, ticks, fee quanta) by which the trade is booked: its cash to the quantum, and of the coin what is left of it."""
+def booked(trade: Trade, instrument: Instrument, before: Decimal = ZERO) -> tuple[int, int, int]:
+    """(lots, ticks, fee quanta) by which the trade is booked: its cash to the quantum, and of the coin what is left of it.
+
+    `before`: what of its order was executed before it. Pieces of a sale may be finer than a lot; counted together they take
+    away all the lots that were sold, where each rounded down would leave some that nobody has.
+    """
     paid = trade.price * trade.qty
     in_base = trade.fee if trade.fee_currency == instrument.base and trade.side == "buy" else ZERO
     in_quote = ZERO if in_base else fee_in_quote(trade, instrument)
-    lots = int(((trade.qty - in_base) / instrument.lot).to_integral_value(ROUND_DOWN))
+    begun = before if trade.side == "sell" else ZERO
+    lots = _lots(begun + trade.qty - in_base, instrument) - _lots(begun, instrument)
     ticks = int((trade.price / instrument.tick).to_integral_value(ROUND_HALF_EVEN))
     notional = _quanta(instrument, ticks, lots)
     sign = 1 if trade.side == "buy" else -1
     cash = int(((paid * sign + in_quote) / instrument.quantum).to_integral_value(ROUND_HALF_EVEN))
     return lots, ticks, cash - sign * notional
+
+
+def _lots(qty: Decimal, instrument: Instrument) -> int:
+    return int((qty / instrument.lot).to_integral_value(ROUND_DOWN))
 
 
 def fee_in_quote(trade: Trade, instrument: Instrument) -> Decimal:

@@ -176,21 +176,25 @@ class Booker:
         if mine.role == "stop" and not mind.taken_over:
             mind.taken_over = True
             self.doors.event("venue_stop", mine.slot_key, mine.client)
+        before = mine.known
         mind.hand(trade)
         order = mine.order_seq if mine.role != "stop" or mine.order_seq else 0
-        self._fill(trade, mine.client, mine.slot_key, mine.role, order, mine.known >= mine.qty)
+        self._fill(trade, mine.client, mine.slot_key, mine.role, order, mine.known >= mine.qty, before)
 
     def _late(self, stored: Any, trade: Trade) -> None:
         """Money beats state: a fill of an order that was over is booked, and the symbol takes no entry until a person says so."""
         mind = self.mirror.minds.setdefault(stored.client_order_id, Mind())
+        before = self._asked(stored).known
         mind.hand(trade)
-        self._fill(trade, stored.client_order_id, stored.slot_key, stored.role, stored.order_seq or 0, False)
+        self._fill(trade, stored.client_order_id, stored.slot_key, stored.role, stored.order_seq or 0, False, before)
         if stored.state in TERMINAL:
             self.halt(trade.symbol)
 
-    def _fill(self, trade: Trade, client: str, slot: str, role: str, order: int, last: bool) -> None:
+    def _fill(
+        self, trade: Trade, client: str, slot: str, role: str, order: int, last: bool, before: Decimal
+    ) -> None:  # fmt: skip
         instrument = self.instruments().get(trade.symbol)
-        lots, ticks, fee = booked(trade, instrument) if instrument is not None else (0, 0, 0)
+        lots, ticks, fee = booked(trade, instrument, before) if instrument is not None else (0, 0, 0)
         if instrument is not None and guessed(trade, instrument):
             self.say(
                 trade.ts, f"{trade.symbol}: a fee in {trade.fee_currency} is booked at the market's rate",
