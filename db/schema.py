@@ -81,7 +81,7 @@ def migrate(engine: Engine, to: str = "head") -> None:
         )
         raise StorageError(f"the database cannot be migrated: {error.orig}. {remedy}") from error
     except DatabaseError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(engine, error) from error
 
 
 def _at_head(engine: Engine) -> bool:
@@ -142,7 +142,7 @@ def check_schema(engine: Engine) -> None:
     except OperationalError as error:
         raise _unreachable(engine, error) from error
     except DatabaseError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(engine, error) from error
     if current is None:
         raise MissingDatabase("the database is empty: the engine's first start fills it")
     if current != head():
@@ -188,7 +188,9 @@ def _unreachable(engine: Engine, error: OperationalError) -> StorageError:
     return ServerAway("the PostgreSQL server does not answer: check DATABASE_URL, and that the server runs")
 
 
-def _unreadable(error: DatabaseError) -> StorageError:
+def _unreadable(engine: Engine, error: DatabaseError) -> StorageError:
     if "not a database" in str(error.orig):
-        return ForeignDatabase("the file is no SQLite database: choose another file, or restore it from a backup")
-    return StorageError(f"the database cannot be used: {error.orig}")
+        return ForeignDatabase(
+            f"{engine.url.database} is no SQLite database: choose another file, or restore it from a backup"
+        )
+    return StorageError(f"the database {engine.url.database} cannot be used: {error.orig}. Restore it from a backup")

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 def from_file(path: Path, rows: int | None, repair: str | None, symbol: str | None, timeframe: str | None) -> Candles:
     """Candles of a file; symbol from the option, the file's column or its name; notes go to stderr."""
     from engine.market.files import read_candles
-    from engine.market.symbols import timeframe_ms, timeframe_name
+    from engine.market.symbols import timeframe_name
 
+    wanted = length_of(timeframe) if timeframe else 0
     candles = read_candles(path, rows, _repair(repair))
-    if timeframe and timeframe_ms(timeframe) != candles.timeframe_ms:
+    if wanted and wanted != candles.timeframe_ms:
         raise Fail(f"{path} holds {timeframe_name(candles.timeframe_ms)} candles, not {timeframe}", USAGE)
     for note in candles.notes:
         say(f"{path.name}: {note}")
@@ -32,6 +33,7 @@ def from_file(path: Path, rows: int | None, repair: str | None, symbol: str | No
 
 def from_store(exchange: str, symbol: str, timeframe: str, start: int | None, end: int | None) -> Candles:
     """Stored candles of [start, end); DataError says how to fetch what is missing."""
+    length_of(timeframe)
     candles = candle_store().read(exchange, pair_of(symbol), timeframe, start, end)
     if not len(candles):
         raise Fail(f"no stored candles of {symbol} lie in that span; `run_engine.py data` shows what there is")
@@ -75,6 +77,16 @@ def pair_of(symbol: str) -> str:
 
     try:
         return canonical(symbol)
+    except ValueError as error:
+        raise Fail(str(error), USAGE) from None
+
+
+def length_of(timeframe: str) -> int:
+    """A timeframe in ms. Fail (2) where it is none."""
+    from engine.market.symbols import timeframe_ms
+
+    try:
+        return timeframe_ms(timeframe)
     except ValueError as error:
         raise Fail(str(error), USAGE) from None
 

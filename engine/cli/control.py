@@ -106,7 +106,9 @@ def _kill_file(flatten: bool) -> None:
     try:
         press(store.data_dir(), KillOrder("command line", flatten))
     except OSError as error:
-        say(f"no file {NAME} could be made in {store.data_dir()} ({error}): the command goes by the ledger alone")
+        say(
+            f"no file {NAME} could be made in {store.data_dir()} ({error.strerror}): the command goes by the ledger alone"
+        )
 
 
 def release(
@@ -192,6 +194,9 @@ def badge_of(run: str | None) -> str:
     return f"[{'DRY' if found.get('dry') else str(found['kind']).upper()} {found['name']}] "
 
 
+_NO_ENGINE = {"backtest": "a backtest", "imported": "an import"}
+
+
 def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out: bool) -> None:
     """Write the command, wait for the engine's answer, print it. 1 where it is refused or nobody answers."""
     from db.models import Command
@@ -199,6 +204,8 @@ def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out
 
     engine = store.open_database(read_only=False)
     found = store.find_run(engine, run)
+    if found["kind"] in ("backtest", "imported"):
+        raise Fail(f"{found['name']} is {_NO_ENGINE[found['kind']]}: no engine acts on it; name a paper or live run")
     key = str(uuid.uuid4())
     command = Command(uuid=key, run_id=found["id"], kind=kind, args=args, source="cli", created_ts=store.now_ms())
     with write_session(engine) as session:
@@ -212,10 +219,8 @@ def send(kind: str, args: dict[str, Any], run: str | None, wait: float, json_out
         say(f"{badge_of(run)}{kind}: {answer['result'] or answer['state']}")
     if answer["state"] == "new":
         heard = _state(engine, found)["heartbeat_age_seconds"]
-        raise Fail(
-            f"{kind} is written, but no engine answered within {wait:g} s (last heard {show(heard)} s ago); "
-            "it acts at the next start"
-        )
+        last = "none was ever heard" if heard is None else f"last heard {show(heard)} s ago"
+        raise Fail(f"{kind} is written, but no engine answered within {wait:g} s ({last}); it acts at the next start")
     if answer["state"] == "refused":
         raise typer.Exit(FAILED)
 

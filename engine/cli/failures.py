@@ -24,6 +24,11 @@ def describe(error: BaseException) -> tuple[int, str] | None:
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         return code, str(error)
+    if "database is locked" in str(error):
+        return (
+            STORAGE,
+            "another program holds the database, longer than is waited for: end it, or try again in a moment",
+        )
     for cls in type(error).__mro__:
         found = _BY_NAME.get((cls.__module__.partition(".")[0], cls.__name__))
         if found:

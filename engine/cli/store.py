@@ -93,7 +93,8 @@ def find_run(engine: Engine, run: str | None) -> dict[str, Any]:
         found = rows(engine, "SELECT * FROM run WHERE id = :run", run=int(run))
     if not found:
         names = [row["name"] for row in rows(engine, "SELECT name FROM run ORDER BY id DESC LIMIT 8")]
-        raise Fail(f"no run {run!r}; {'there are ' + ', '.join(names) if names else 'there is none yet'}", FAILED)
+        there = f"there are {', '.join(names)}" if names else "there is none yet: `run` and `backtest --save` make them"
+        raise Fail(f"no run {run!r}; {there}", FAILED)
     return found[0]
 
 

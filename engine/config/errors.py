@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import difflib
 import types
+from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+
+Place = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
@@ -26,20 +29,22 @@ def nearest(word: str, valid: list[str]) -> str | None:
     return found[0] if found else None
 
 
-def findings(error: ValidationError, model: type[BaseModel]) -> list[tuple[tuple[str | int, ...], str]]:
+def findings(error: ValidationError, model: type[BaseModel]) -> list[tuple[Place, str]]:
     """(place, sentence) of everything that was found."""
     return [(finding["loc"], _sentence(dict(finding), model)) for finding in error.errors(include_url=False)]
 
 
-def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """One sentence a finding, `source` first; at most five, then their number."""
-    lines = [sentence for _, sentence in findings(error, model)]
-    more = [f"... and {len(lines) - 5} more"] if len(lines) > 5 else []
-    return "\n".join(f"{source}: {line}" for line in lines[:5] + more)
+def explain(
+    error: ValidationError, model: type[BaseModel], source: str, over: Callable[[Place], str] = lambda place: ""
+) -> str:
+    """One sentence a finding, `source` first, or what lies `over` it at that place; at most five, then their number."""
+    lines = [f"{over(place) or source}: {sentence}" for place, sentence in findings(error, model)]
+    more = [f"{source}: ... and {len(lines) - 5} more"] if len(lines) > 5 else []
+    return "\n".join(lines[:5] + more)
 
 
 def _sentence(finding: dict[str, Any], model: type[BaseModel]) -> str:
-    loc: tuple[str | int, ...] = finding["loc"]
+    loc: Place = finding["loc"]
     owner, field = _find(model, loc)
     where, value = _where(loc), finding.get("input")
     if finding["type"] == "extra_forbidden":

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from engine.config.check import check_slot
-from engine.config.errors import ConfigError, findings
+from engine.config.errors import ConfigError, Place, findings
 from engine.config.model import Config
 from engine.config.network import check_addresses
 from engine.config.reading import overlay, tables_of
 from engine.strategies.base import StrategyError
-
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from engine.config.errors import ConfigError, explain
+from engine.config.errors import ConfigError, Place, explain
 from engine.config.files import text_of
 from engine.config.model import Config
 
@@ -32,7 +32,7 @@ def parse(text: str, source: str = "config.toml", env: Mapping[str, str] | None 
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(explain(error, Config, source)) from None
+        raise ConfigError(explain(error, Config, source, lambda place: _variable(place, env or {}))) from None
 
 
 def tables_of(text: str, source: str = "config.toml") -> dict[str, Any]:
@@ -56,6 +56,11 @@ def from_environment(section: str, key: str, env: Mapping[str, str]) -> str:
     )
     long = f"EVENKEEL_{section}_{key}".upper()
     return long if long in env else short if env.get(short) else ""
+
+
+def _variable(place: Place, env: Mapping[str, str]) -> str:
+    """The environment's variable that a finding at `place` is about, or nothing: the file is not to blame for it."""
+    return from_environment(str(place[0]), str(place[1]), env) if len(place) == 2 else ""
 
 
 def overlay(data: dict[str, Any], env: Mapping[str, str]) -> None:

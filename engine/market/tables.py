@@ -72,7 +72,7 @@ def read_table(path: Path, rows: int | None = None) -> Table:
     wrong.
     """
     if not path.exists():
-        raise DataError(f"{path} does not exist; check the path given with --data")
+        raise DataError(f"{path} does not exist; check the path")
     if path.is_dir():
         raise DataError(f"{path} is a folder; name one candle file in it")
     if not path.stat().st_size:

@@ -156,8 +156,10 @@ def _make(exchange_id: str, base_url: str) -> Any:
 
     if exchange_id not in ccxt.exchanges:
         near = difflib.get_close_matches(exchange_id, ccxt.exchanges, 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise VenueError(f"exchange {exchange_id!r} is not one of ccxt's {len(ccxt.exchanges)}{hint}")
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else "write its name as ccxt does, such as coinbase or kraken"
+        )
+        raise VenueError(f"exchange {exchange_id!r} is not one of ccxt's {len(ccxt.exchanges)}; {hint}")
     options: dict[str, Any] = {"enableRateLimit": True, "timeout": TIMEOUT_MS}
     if exchange_id == "binance":
         options["options"] = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}

@@ -65,7 +65,7 @@ class Sandbox:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop: asyncio.Event | None = None
-        self._failed: BaseException | None = None
+        self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
 
     @classmethod
@@ -91,7 +91,10 @@ class Sandbox:
         self._thread.start()
         self._ready.wait()
         if self._failed is not None:
-            raise SandboxError(f"port {self.port} cannot be used: {self._failed}") from self._failed
+            why = os.strerror(self._failed.errno or 0).lower()
+            raise SandboxError(
+                f"port {self.port} cannot be used ({why}): end what listens there, or choose another with --port"
+            ) from self._failed
 
     def stop(self) -> None:
         if self._thread.is_alive():
@@ -162,15 +165,13 @@ class Sandbox:
             await runner.setup()
             await web.TCPSite(runner, HOST, self.port).start()
             self.port = runner.addresses[0][1]
+            self._ready.set()
+            await self._stop.wait()
         except OSError as error:
             self._failed = error
-            return
-        finally:
-            self._ready.set()
-        try:
-            await self._stop.wait()
         finally:
             await runner.cleanup()
+            self._ready.set()
 
 
 def serve(port: int = 8765, *, on_ready: Callable[[Sandbox], None] | None = None, **options: Any) -> None:

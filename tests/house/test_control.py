@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from db.models import Breaker, Command, EngineStatus, Equity, Position, Run, Slot
@@ -126,6 +126,16 @@ def test_nobody_answers(cli: Cli, database: Engine) -> None:
     assert "no engine answered within 0 s" in outcome.err
     with Session(database) as session:
         assert session.scalars(select(Command)).one().state == "new"
+
+
+def test_nothing_is_written_for_a_run_that_no_engine_acts_on(cli: Cli, database: Engine) -> None:
+    with database.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE run SET kind = 'backtest'"))
+    outcome = cli("pause", "--wait", "0")
+    assert outcome.code == 1
+    assert "is a backtest: no engine acts on it" in outcome.err
+    with Session(database) as session:
+        assert session.scalars(select(Command)).all() == []
 
 
 @pytest.mark.parametrize(
