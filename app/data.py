@@ -1,7 +1,8 @@
-"""The app's way to the database, and its only cache.
+"""The app's way to the database, and the cache of what several pages ask.
 
 What is cheap is read anew on every script run; what is not is cached by a stamp (the newest row it depends on), never by
-the clock alone. Reading goes through a read-only engine; the one thing written is a command row.
+the clock alone; a view that alone works something out keeps it beside its drawing, by the same rule. Reading goes through a
+read-only engine; the one thing written here is a command row (jobs are app.jobs's, notes app.journal's).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the page of AI cost asks."""
+"""What the page of AI cost asks the database: what models were asked, what it cost and brought. No statistic is made here."""
 
 from __future__ import annotations
 

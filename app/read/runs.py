@@ -1,4 +1,4 @@
-"""Which runs there are, and how the engine of one is doing."""
+"""Which runs there are, and how the engine of one is doing. Reads; how it is told on screen is app.ui's."""
 
 from __future__ import annotations
 

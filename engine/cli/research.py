@@ -1,4 +1,4 @@
-"""check and parity: proofs about a strategy and about a run."""
+"""check and parity: proofs about a strategy and about a run, as commands. What is proven, and how, is engine.research's."""
 
 from __future__ import annotations
 

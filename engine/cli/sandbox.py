@@ -49,7 +49,7 @@ def sandbox(
         bool, typer.Option("--json", help="print its addresses as one JSON object when it listens")
     ] = False,
 ) -> None:
-    """A local exchange with Coinbase's REST and WebSocket and Binance's REST; point ccxt or your own bot at it."""
+    """A local exchange with Coinbase's and Binance's REST and WebSocket; point ccxt or your own bot at it."""
     from engine.sandbox.server import serve
 
     def ready(served: Sandbox) -> None:

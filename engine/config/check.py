@@ -1,7 +1,8 @@
 """What the schema cannot know: whether the strategies a configuration names exist and take the parameters it gives, and whether
 the addresses in it may be called, and the map of sectors can be read.
 
-Loads strategy files, so it runs when an engine is about to start or `config check` is asked; never while one is running.
+Loads strategy files, a person's own code: before an engine starts, for `config check` and the form, and for an edit on the
+watcher's thread; never on the loop's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mail, through an SMTP server with TLS."""
+"""Mail, through an SMTP server with TLS. One attempt and what the server said to it; when to try again is the sender's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers as bytes: what every tongue shares."""
+"""Requests and answers as bytes: what Coinbase's and Binance's words share. No account, order or rule of a venue is here."""
 
 from __future__ import annotations
 
