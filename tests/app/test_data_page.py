@@ -16,6 +16,7 @@ from db.session import open_engine, write_session
 from engine.market.store import Store
 from engine.research import jobs, worker_start
 from tests.app.conftest import Open, said, tables
+from tests.app.seed import NOW
 from tests.market.candle_files import MINUTE, START, candles, rows_of
 
 DAY = 86_400_000
@@ -128,7 +129,7 @@ def test_how_a_fetch_goes_is_said(open_page: Open, data_folder: Path, values: st
     _fetch(open_page("data"), ["BTC/USD"])
     engine = open_engine(f"sqlite:///{data_folder / 'evenkeel.db'}")
     with write_session(engine) as session:
-        session.execute(text(f"UPDATE job SET {values}, heartbeat_ts = created_ts"))
+        session.execute(text(f"UPDATE job SET {values}, heartbeat_ts = {NOW}"))
     engine.dispose()
     assert words in said(open_page("data"))
 
