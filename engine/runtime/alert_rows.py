@@ -66,7 +66,8 @@ def crashed(ts: int, words: str, wait_s: float | None) -> Row:
 def room(run_id: int, ts: int, now_ms: int, words: str, grave: bool) -> Row:
     """The disk is nearly full, or full."""
     title, _, more = words.partition(": ")
-    return _row(ts, "critical" if grave else "warning", "limit", title, more, f"disk:{run_id}:{now_ms}:{title}")
+    key = f"disk:{run_id}:{now_ms}:{int(grave)}:{title}"  # one look may find it low and too low at once: both are told
+    return _row(ts, "critical" if grave else "warning", "limit", title, more, key)
 
 
 def _row(ts: int, severity: str, kind: str, title: str, body: str, key: str) -> Row:
