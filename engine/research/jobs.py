@@ -59,7 +59,7 @@ class JobView:
 
     def silent(self, now: int) -> bool:
         """Whether it is said to run, but its worker was not heard for long."""
-        return self.state == "running" and not heard(self.heartbeat_ts, now)
+        return self.state == "running" and now - (self.heartbeat_ts or 0) > SILENT_MS
 
 
 def heard(heartbeat: int | None, now: int) -> bool:

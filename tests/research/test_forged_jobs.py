@@ -130,7 +130,6 @@ def test_a_sign_of_life_from_the_future_is_none(engine: Engine) -> None:
         {"state": "running", "worker": here, "heartbeat": now - AHEAD_MS},
         {"state": "running", "worker": f"{socket.gethostname()}:{os.getpid()}", "heartbeat": now},
     )
-    assert [one.silent(now) for one in jobs_of(engine)] == [False, True, False, True]
     assert take_back(engine) == [1, 3]
 
 
