@@ -23,6 +23,7 @@ GROUPS = {
     "The account at the exchange": ("keys", "rights", "fees", "balance", "stops", "clock", "sizes"),
     "What you have written": ("limits", "spot"),
 }
+LACKS = "fills without trades"
 MARKS = {"pass": ("good", "\u2713"), "not yet": ("bad", "\u2715"), "cannot say": ("dim", "?")}
 
 
@@ -145,6 +146,12 @@ def _unsure(page: ui.Page, rows: Sequence[Mapping[str, Any]]) -> None:
             "typed word, and a fill that comes later is still booked:"
         )
         st.code(f".venv/bin/python run_engine.py live settle {settled['client_order_id']}", language="bash")
+    lacking = next((row for row in rows if row["state"] == "quarantined" and row["reason"].startswith(LACKS)), None)
+    if lacking is not None:
+        st.caption(
+            "Where the exchange's own page shows the order filled, and its figures are right, take them into the books:"
+        )
+        st.code(f".venv/bin/python run_engine.py live settle {lacking['client_order_id']} --filled", language="bash")
 
 
 def _stops(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -235,7 +235,8 @@ class Missing:
 
     def _set_aside(self, one: Open, why: str, now: int) -> None:
         told = text(one.mind.told)
-        self.booker.advise(one, "quarantined", now, "engine", f"fills without trades: {why}", soon=True)
+        said = f"fills without trades: {why}"
+        self.booker.advise(one, "quarantined", now, "engine", said, soon=True, reason=said[:200])
         self.booker.say(
             now, f"{one.symbol}: the exchange shows no trades of what it says is filled",
             f"it says that {told} of order {one.client} are filled, and its trades show {text(one.known)}; {why}. What the order "

@@ -114,6 +114,7 @@ def test_what_the_account_does_not_bear_out_is_set_aside_and_told_with_what_to_d
     (intent,) = life.intents("entry")
     assert intent.state == "quarantined"
     assert intent.reserved > 0
+    assert intent.reason.startswith("fills without trades: ")
     (alert,) = life.rows("SELECT body FROM alert WHERE title LIKE '%shows no trades%'")
     assert f"live settle {intent.client_order_id} --filled" in alert.body
     assert life.rows("SELECT * FROM fill") == []
