@@ -139,14 +139,15 @@ def _unsure(page: ui.Page, rows: Sequence[Mapping[str, Any]]) -> None:
         "asked": tables.text("Asked"), "why": tables.text("Why", width="medium"), "id": tables.text("Id", width="medium"),
     }  # fmt: skip
     tables.table(frame.assign(sent=tables.utc(frame["sent"])), columns, key="golive_unsure")
-    settled = next((row for row in rows if row["state"] in ("quarantined", "unknown")), None)
+    open_ones = [row for row in rows if row["state"] in ("quarantined", "unknown")]
+    settled = next((row for row in open_ones if not row["reason"].startswith(LACKS)), None)
     if settled is not None:
         st.caption(
             "Look on the exchange's own page for the order or its fill. If it is not there and never was, say so; it wants a "
             "typed word, and a fill that comes later is still booked:"
         )
         st.code(f".venv/bin/python run_engine.py live settle {settled['client_order_id']}", language="bash")
-    lacking = next((row for row in rows if row["state"] == "quarantined" and row["reason"].startswith(LACKS)), None)
+    lacking = next((row for row in open_ones if row["reason"].startswith(LACKS)), None)
     if lacking is not None:
         st.caption(
             "Where the exchange's own page shows the order filled, and its figures are right, take them into the books:"
