@@ -57,6 +57,9 @@ class Doors:
         self.killed = killed  # whether the latch is set
         self.soon = False  # a write waits that should not wait for the next commit that is due anyway
         self.landed: list[Callable[[], None]] = []  # told, on the loop's thread, when writes have landed
+        self.before_end: list[
+            Callable[[], bool]
+        ] = []  # asked, on the loop's thread, from when the engine is to end: may it?
         self._events: deque[list[Any]] = deque()
         self._writes: deque[Write] = deque()
 
@@ -72,6 +75,11 @@ class Doors:
         self.soon = self.soon or soon
 
     # ---- the loop's side --------------------------------------------------------------------------------------------------
+    def may_end(self) -> bool:
+        """Whether nothing is half done that must not stay so while no engine runs."""
+        told = [ask() for ask in self.before_end]  # all, so that all know
+        return all(told)
+
     def take(self) -> Iterator[list[Any]]:
         """The events that wait, oldest first; they are gone from here."""
         while self._events:

@@ -41,4 +41,5 @@ def live_orders(config: Config, session: Session, doors: Doors, put: Spawn = spa
         gate, session.port, open_engine(config.database_url(), read_only=True), session.run_id, doors, machine, put
     )
     doors.landed.append(live.committed)
+    doors.before_end.append(live.may_end)
     return [live]

@@ -237,7 +237,16 @@ class Simulation:
         made = live_orders(config, opened, doors, self.jobs.spawn)
         if self.exchange is not None:
             (self.exchange.live,) = made
+            doors.before_end.insert(0, self._last_turn)
         return list(made)
+
+    def _last_turn(self) -> bool:
+        """While the engine is about to end it asks whether it may, and the exchange goes on."""
+        self.time.advance(SHORT[1])
+        self.jobs.step()
+        if self.exchange is not None:
+            self.exchange.step()
+        return True
 
     # ---- death -----------------------------------------------------------------------------------------------------
     def _point(self, name: str) -> None:

@@ -55,6 +55,8 @@ class Egress:
             return "the account is killed"
         if role == "entry" and level != "running":
             return f"the account is {level}: no entries"
+        if role == "entry" and self._gate.leaving:
+            return "the engine is about to end: no entries"
         if role == "entry" and self._gate.unfunded:
             return self._gate.unfunded
         return ""

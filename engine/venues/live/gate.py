@@ -19,7 +19,8 @@ class Gate:
     before each send; `mark` a symbol's price now and `cash` the account's money, None where there is none. `room` is how many
     more intents may be committed as being sent: none until the lane has reconciled. `held_back` are symbols whose exits the
     venue has just refused. `bare_ms`: how long a position may be without the stop it should have at the venue, 0 for ever.
-    `unfunded` says why less money than `cash` is at the venue; entries are kept back while it does."""
+    `unfunded` says why less money than `cash` is at the venue; entries are kept back while it does. `leaving`: the engine is
+    about to end; what is begun is finished, entries are cancelled, no stop is moved."""
 
     tag: str
     run: str
@@ -35,6 +36,7 @@ class Gate:
     room: int = 0
     held_back: set[str] = field(default_factory=set)
     unfunded: str = ""
+    leaving: bool = False
 
     def take_room(self) -> bool:
         """Whether one more intent may go out as it is committed."""

@@ -282,6 +282,8 @@ class Lane:
         if one.role == "entry":
             if killed or self.gate.level() != "running":
                 return "the account takes no entries"
+            if self.gate.leaving:
+                return "the engine is about to end: nobody would look after what it buys"
             return "its time is over" if one.good_till_ts and now >= one.good_till_ts else ""
         return self._stop_why(one, now) if one.role == "stop" else ""
 
@@ -295,7 +297,7 @@ class Lane:
         if held is None or held.status == "exiting":
             return "the position leaves"
         moved = held.stop != one.stop or held.qty != one.qty - one.known
-        return "it has moved" if moved and now >= mind.acked_ts + REPLACE_MS else ""
+        return "it has moved" if moved and now >= mind.acked_ts + REPLACE_MS and not self.gate.leaving else ""
 
     def _cancel(self, one: Open, why: str, now: int) -> None:
         one.mind.cancel_ts = now

@@ -88,6 +88,11 @@ class Live:
     def vitals(self) -> Mapping[str, Any]:
         return self.lane.vitals()
 
+    def may_end(self) -> bool:
+        """Asked before the engine ends; from then on entries are cancelled, none is sent, and no stop is moved."""
+        self.gate.leaving = True
+        return self.lane.watch.may_end()
+
     def stop(self, seconds: float) -> None:
         self._end.set()
         self._wake.set()

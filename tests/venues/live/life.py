@@ -123,6 +123,7 @@ class LiveLife:
         self.live = Live(gate, self.port, self.engine, self.run_id, self.doors, lambda: self.trader.machine)
         self.lane = self.live.lane
         self.doors.landed.append(self.lane.landed)
+        self.doors.before_end.append(self.live.may_end)
         self.desk = Desk(self.tape, self.trader, session.pending, SlotBudget(60_000))
         if snapshot is None:
             self.tape.open(START)

@@ -104,6 +104,47 @@ def test_nothing_decided_before_the_exchange_told_its_time_is_sent(tmp_path: Pat
     life.audited()
 
 
+def tighten(life: LiveLife, by: int) -> None:
+    """A person's: the stop `by` below the price."""
+    words = {"slot": "all", "price": float(life.price - by)}
+    life.desk.event(life.trader.now, ["command", life.trader.now, "tighten_stop", words, 0])
+    life.commit()
+
+
+def ends(life: LiveLife) -> bool:
+    """Whether the engine may end within a second."""
+    return any(life.doors.may_end() or life.pump(1, 50) for _ in range(20))
+
+
+def test_an_end_waits_until_the_stop_that_is_being_moved_stands_again(tmp_path: Path) -> None:
+    life, _ = begun(tmp_path)
+    life.enter()
+    life.pump(20, 500)
+    tighten(life, 200)
+    steps = 0
+    while "canceling" not in life.states("stop"):
+        life.pump(1, 500)
+        steps += 1
+        assert steps < 40, "the stop is not moved"
+    assert not life.doors.may_end(), "the position would stand there without a stop"
+    assert ends(life)
+    assert life.states("stop") == ["canceled", "acked"]
+    tighten(life, 150)
+    life.pump(30, 500)
+    assert ends(life)
+    assert life.states("stop") == ["canceled", "acked"], "nothing is begun any more"
+    assert "about to end" in life.lane.egress.against("entry", "signal")
+    assert life.lane.egress.against("exit", "stop") == ""
+
+
+def test_an_end_does_not_wait_for_a_stop_after_a_kill(tmp_path: Path) -> None:
+    life, _ = begun(tmp_path)
+    life.enter(pumps=3)
+    assert not life.doors.may_end(), "bought, and no stop stands yet"
+    life.killed = True
+    assert ends(life)
+
+
 def test_a_position_whose_stop_never_comes_leaves_at_market(tmp_path: Path) -> None:
     life, port = begun(tmp_path)
     port.deaf = {"stop"}
