@@ -58,6 +58,11 @@ class KillSwitch:
         """Whether the latch is set. What sends an order reads this right before it does."""
         return self._order is not None
 
+    @property
+    def flattens(self) -> bool:
+        """Whether positions are to be closed, too."""
+        return self._order is not None and self._order.flatten
+
     # ---- the loop's side -----------------------------------------------------------------------------------------------------
     def take(self) -> KillOrder | None:
         """What the loop has to obey before anything else; None if there is nothing new."""
@@ -119,6 +124,8 @@ class KillSwitch:
 def obey(switch: KillSwitch, session: Session, desk: Desk) -> None:
     """On the loop's thread, before every event: the kill that waits becomes an event of the tape and the machine's level."""
     order, trader = switch.take(), desk.trader
+    if order is None and trader.now and switch.flattens:
+        _close_late(desk)
     if order is None or not trader.now:
         return
     machine = trader.machine
@@ -129,6 +136,22 @@ def obey(switch: KillSwitch, session: Session, desk: Desk) -> None:
         session.recorder.markers.append((trader.now, "command", f"kill ({_words(order)})"))
     switch.obeyed(order)
     log.warning("killed (%s): no order is queued or filled from here on", _words(order))
+
+
+def _close_late(desk: Desk) -> None:
+    """An entry that was out when the account was killed may turn out to have filled: its position is closed like the others."""
+    machine, now = desk.trader.machine, desk.trader.now
+    open_still = (machine.slots["qty"] > 0) & (machine.slots["x_purpose"] == 0)
+    if machine.account["venue"][0] == 1 and machine.account["operator"][0] >= codes.KILLED and open_still.any():
+        log.warning("an entry filled after the kill: its position is closed, too")
+        desk.event(now, ["command", now, "kill", {"flatten": True, "source": "late fill", "reason": ""}, 0])
+
+
+def taken(switch: KillSwitch, desk: Desk, flatten: bool) -> None:
+    """A kill came through the ledger: its file is made, which says whether positions are to be closed."""
+    if desk.trader.machine.account["operator"][0] >= codes.KILLED:
+        switch.press("ledger", flatten)
+        switch.obeyed_all()
 
 
 def settle(switch: KillSwitch, desk: Desk) -> None:

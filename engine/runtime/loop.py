@@ -32,7 +32,7 @@ from engine.runtime.desk import Desk
 from engine.runtime.failures import Storage, counted_so_far, tell_failures
 from engine.runtime.hold import AT_STOP, FULL, LOCKED, Hold
 from engine.runtime.housekeeping import Housekeeping
-from engine.runtime.kill import KillSwitch, obey, settle
+from engine.runtime.kill import KillSwitch, obey, settle, taken
 from engine.runtime.reload import Reloader
 from engine.runtime.room import Room
 from engine.runtime.said import say_step, status_of, told_room, told_start, told_stop
@@ -321,6 +321,8 @@ class _Loop:
             point("command.read")
             obey(self.kill, self.session, self.desk)
             self.desk.event(self.trader.now, ["command", self.trader.now, kind, args, row_id])
+            if kind == "kill":
+                taken(self.kill, self.desk, bool(args.get("flatten")))
             self.session.recorder.markers.append((self.trader.now, "command", f"{kind} {inbox.words_of(args)}".strip()))
             log.warning("command: %s %s", kind, inbox.words_of(args))
         hand_commands(self.session.engine, self.desk)

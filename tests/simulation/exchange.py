@@ -79,6 +79,7 @@ class Exchange:
         self.time: Time = time
         self.live: Any = None
         self.sends: dict[str, int] = {}
+        self.was_killed = False
         self._within = False
 
     # ---- what an engine is given -----------------------------------------------------------------------------------
@@ -146,7 +147,15 @@ class Exchange:
         found = self.live.lane.mirror.intents.values()
         return not self.live.lane.started or any(one.unsure or one.state == "ready" or one.busy for one in found)
 
+    @property
+    def killed(self) -> bool:
+        """Of the engine that lives, or of the last that did."""
+        if self.live is not None:
+            self.was_killed = self.live.gate.killed() or self.live.gate.level() == "killed"
+        return self.was_killed
+
     def end_of_life(self) -> None:
+        self.was_killed = self.killed
         if self.live is not None:
             self.live.lane.mirror.engine.dispose()
         self.live = None

@@ -63,8 +63,7 @@ def unsettled(simulation: Any, *, ended: bool = False) -> str:
 
 def _bare(simulation: Any, known: dict[str, Any]) -> str:
     """I13: a position that has a stop has it at the exchange, unless it leaves, is too small, or the account is killed."""
-    live = simulation.exchange.live
-    if live is not None and (live.gate.killed() or live.gate.level() == "killed"):
+    if simulation.exchange.killed:
         return ""
     stops = Counter(
         one["slot_id"] for one in known.values() if one["role"] == "stop" and one["state"] in ("acked", "partial")

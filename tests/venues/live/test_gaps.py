@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from engine.cli import control
 from engine.cli.app import app
 from engine.core import codes
+from engine.runtime import kill
 from engine.venues import adapters
 from engine.venues.live import watching
 from engine.venues.opening import silent_ms
@@ -143,6 +145,29 @@ def test_an_end_does_not_wait_for_a_stop_after_a_kill(tmp_path: Path) -> None:
     assert not life.doors.may_end(), "bought, and no stop stands yet"
     life.killed = True
     assert ends(life)
+
+
+def test_what_an_entry_buys_after_a_kill_that_closes_is_closed(tmp_path: Path) -> None:
+    life, port = begun(tmp_path)
+    switch, session = kill.KillSwitch(life.folder), cast(Any, SimpleNamespace(recorder=life.recorder))
+    life.enter(pumps=0)
+    while not port.came:
+        life.pump(1, 50)
+    assert life.held() == 0, "it is out, and nobody knows of its fill yet"
+    switch.press("http", flatten=True)
+    life.killed = True
+    kill.obey(switch, session, life.desk)
+    assert life.trader.machine.level == "killed"
+    seen = Decimal(0)
+    for _ in range(60):
+        life.pump(1, 250)
+        seen = max(seen, life.held())
+        kill.obey(switch, session, life.desk)
+        life.turn()
+    assert seen > 0, "the exchange told of the fill after the kill"
+    assert life.held() == 0
+    assert [one.purpose for one in life.intents("exit")] == ["flatten"]
+    life.audited()
 
 
 def test_a_position_whose_stop_never_comes_leaves_at_market(tmp_path: Path) -> None:
