@@ -23,6 +23,7 @@ log = logging.getLogger("evenkeel.beside")
 Write = Callable[[Connection], None]
 MOST_WRITES = 64
 """In one transaction: a storm of alerts must not make an order wait for more than a few hundredths of a second."""
+LEAVE_S = 5.0
 Kill = Callable[..., None]
 
 
@@ -75,6 +76,13 @@ class Doors:
         self.soon = self.soon or soon
 
     # ---- the loop's side --------------------------------------------------------------------------------------------------
+    def wait_to_end(self, turn: Callable[[], None], monotonic: Callable[[], float]) -> None:
+        """Go on, by turns, for LEAVE_S at most, while a service has something half done: a position whose stop is just being
+        replaced at the exchange would stand there without one for as long as no engine runs, as would what an open entry buys."""
+        until = monotonic() + LEAVE_S
+        while not self.may_end() and monotonic() < until:
+            turn()
+
     def may_end(self) -> bool:
         """Whether nothing is half done that must not stay so while no engine runs."""
         told = [ask() for ask in self.before_end]  # all, so that all know

@@ -44,7 +44,7 @@ from engine.runtime.world import WORLD, World
 
 log = logging.getLogger("evenkeel.loop")
 
-COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S, LEAVE_S, STOP_S = 10.0, 1.0, 0.1, 0.05, 5.0, 2.0
+COMMIT_S, BEAT_S, COMMANDS_S, WAIT_S, STOP_S = 10.0, 1.0, 0.1, 0.05, 2.0
 BATCH = 256
 QUEUE, QUEUE_FAST = 8_192, 32
 """Items that may wait: beyond that the feed waits too, which an accelerated exchange notices and slows down for."""
@@ -142,7 +142,9 @@ class _Loop:
                 self._turn()
                 if once and self.assembler.glance().state == "live" and self.items.empty():
                     break
-            self._leave()
+            if self.trader.now:
+                self._commit()  # what was decided last is to be heard of
+            self.doors.wait_to_end(self._turn, self.clock.monotonic)
         finally:
             if self.reloader is not None:
                 self.reloader.watch.stop()
@@ -151,15 +153,6 @@ class _Loop:
         self._stop()
         self.beside.stop(STOP_S)
         self.session.recorder.end(self.trader if self.trader.now else None, self.session.vitals, self.doors)
-
-    def _leave(self) -> None:
-        """Go on for a few seconds while a service has something half done: a position whose stop is just being replaced at the
-        exchange would stand there without one for as long as no engine runs, as would what an open entry buys."""
-        if self.trader.now:
-            self._commit()  # what was decided last is to be heard of
-        until = self.clock.monotonic() + LEAVE_S
-        while not self.doors.may_end() and self.clock.monotonic() < until:
-            self._turn()
 
     def _close_feed(self) -> None:
         """End the feed's thread, which may be waiting for room in the queue: what it still holds is asked for again later."""
