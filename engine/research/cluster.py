@@ -90,8 +90,7 @@ class Cluster:
         try:
             self._await_workers(stopped)
             self._check(ground)
-            sent = self._client.scatter(ground, broadcast=True, hash=False)
-            yield from self._flow(sent, pieces, stopped)
+            yield from self._flow(ground, pieces, stopped)
         except ClusterError:
             raise
         except Exception as error:
@@ -100,8 +99,9 @@ class Cluster:
             raise self._gone(error) from None
 
     def _flow(
-        self, sent: Any, pieces: Iterator[tuple[int, Piece]], stopped: Callable[[], bool]
+        self, ground: Mapping[str, Any], pieces: Iterator[tuple[int, Piece]], stopped: Callable[[], bool]
     ) -> Iterator[tuple[int, Made] | None]:
+        sent = self._send(ground)
         ended: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         waiting: dict[int, _Given] = {}
 
@@ -125,12 +125,21 @@ class Cluster:
                     lost = waiting[number]
                     if lost.tries == TRIES:
                         raise self._gone(None)
+                    if any(one.status != "finished" for one in sent.values()):
+                        sent = self._send(
+                            ground
+                        )  # it was on machines that are gone: others came after it had been sent
                     give(number, lost.piece, lost.tries + 1)
                 else:
                     yield None
         finally:
             with suppress(Exception):  # a courtesy to workers that go on; why we leave is on its way up already
                 self._client.cancel([given.future for given in waiting.values()])
+
+    def _send(self, ground: Mapping[str, Any]) -> dict[str, Any]:
+        """What every piece needs, on each machine that is there now."""
+        sent: dict[str, Any] = self._client.scatter(ground, broadcast=True, hash=False)
+        return sent
 
     def _next(self, ended: Any) -> tuple[int, Made | None]:
         """The piece that ended and its rows; (number, None) for one that was lost, (-1, None) where none ended for a while."""

@@ -102,13 +102,15 @@ def test_a_worker_killed_half_way_costs_nothing(local: Local) -> None:
     assert found.data.equals(optimise(ONE, ["fast=2:40:1", "slow=10:200:1"], CANDLES, search).data)
 
 
-def test_pieces_that_the_cluster_loses_are_given_out_again(local: Local) -> None:
-    """As a machine that dies with what it had finished: whoever waits for it hears that it was given up."""
+@pytest.mark.parametrize("pieces", [True, False], ids=["pieces", "candles"])
+def test_what_the_cluster_loses_is_given_out_again(local: Local, pieces: bool) -> None:
+    """As a machine that dies with what it had finished, or with the only copy of the candles: whoever waits for a piece hears
+    that it was given up."""
     lost: list[str] = []
     with Cluster(local.address) as runner:
 
         def lose() -> None:
-            lost.extend(str(key) for key in runner._client.futures if "run_piece" in str(key))
+            lost.extend(str(key) for key in runner._client.futures if ("run_piece" in str(key)) == pieces)
             runner._client.cancel([distributed.Future(key, runner._client) for key in lost])
 
         table = sweep(ONE, POINTS, CANDLES, runner=runner, progress=During(0.4, lose))
