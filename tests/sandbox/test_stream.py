@@ -231,7 +231,7 @@ def test_the_clock_waits_for_a_slow_reader_and_nothing_is_dropped(hold: bool) ->
 def test_a_reader_that_reads_nothing_any_more_is_cut_so_that_it_does_not_stop_the_market(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exchange, "DEAF_S", 0.3)
+    monkeypatch.setattr(exchange, "DEAF_S", 4.0)  # long enough for one that only waits for a processor
     with Sandbox.running(seed=7, start=START, speed=3600) as sandbox, reading(sandbox), reading(sandbox) as alive:
         # Longer than the lead that a deaf client is given: only its end can have let the clock go on.
         alive.until(START_MS + 400 * SECOND)
