@@ -172,9 +172,9 @@ def test_nobody_is_followed_to_the_metadata(sink: Sink) -> None:
     rules = Rules(("127.0.0.1",))
     for server in serving(Sink(f"http://127.0.0.1:{sink.port}/latest/meta-data/")):
         url = f"http://127.0.0.1:{server.port}/"
-        with outbound_http.session(5.0, rules) as session:
-            assert session.get(url, timeout=2, allow_redirects=False).status_code == 302
-            assert session.get(url, timeout=2, allow_redirects=True).status_code == 302
+        with outbound_http.session(60.0, rules) as session:
+            assert session.get(url, timeout=30, allow_redirects=False).status_code == 302
+            assert session.get(url, timeout=30, allow_redirects=True).status_code == 302
         with pytest.raises(VenueError):
             Venue("coinbase", url, tries=1).call("fetch_time")
         assert pace_of(url) == 1.0
@@ -186,8 +186,8 @@ def test_what_is_allowed_is_called_and_said_once(sink: Sink, caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, "evenkeel.outbound"):
         permit(("127.0.0.1",))
         for _ in range(3):
-            with outbound_http.session(5.0) as session:
-                assert session.get(f"http://127.0.0.1:{sink.port}/", timeout=2).status_code == 200
+            with outbound_http.session(60.0) as session:
+                assert session.get(f"http://127.0.0.1:{sink.port}/", timeout=30).status_code == 200
     assert [record.getMessage() for record in caplog.records] == [
         "127.0.0.1 is this machine; it is called because [network] allow_hosts names it"
     ]

@@ -27,7 +27,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A server of uvicorn's own settings, as Streamlit makes one."""
     monkeypatch.setattr(uvicorn.Server, "startup", uvicorn.Server.startup)  # as it was, afterwards
-    monkeypatch.setattr(patience, "HEADER_S", 0.2)
+    monkeypatch.setattr(patience, "HEADER_S", 1.0)
     patience.hurry(5)
     server = uvicorn.Server(uvicorn.Config(_app, lifespan="off", log_config=None, ws="websockets-sansio"))
     listening = socket.create_server(("127.0.0.1", 0))
