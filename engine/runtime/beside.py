@@ -58,9 +58,8 @@ class Doors:
         self.killed = killed  # whether the latch is set
         self.soon = False  # a write waits that should not wait for the next commit that is due anyway
         self.landed: list[Callable[[], None]] = []  # told, on the loop's thread, when writes have landed
-        self.before_end: list[
-            Callable[[], bool]
-        ] = []  # asked, on the loop's thread, from when the engine is to end: may it?
+        # asked, on the loop's thread, from when the engine is to end: may it?
+        self.before_end: list[Callable[[], bool]] = []
         self._events: deque[list[Any]] = deque()
         self._writes: deque[Write] = deque()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine
 
+from db.session import migrate, open_engine
 from engine.core.types import AccountSpec, Instrument, Protection, SlotSpec
 from engine.market.candles import Candles
 from engine.research.backtest import BacktestSpec
@@ -49,6 +51,17 @@ def spec(candles: Candles, strategy: str = "sma_cross", fee: str = "0.001", **wo
     protection = Protection(stop=0.004, target=0.006)
     slot = SlotSpec("", strategy, instrument.symbol, words.pop("timeframe_ms", MINUTE), protection=protection)
     return BacktestSpec(made, candles, instrument, account(), slot)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An empty database in a data folder of its own, as a worker finds it."""
+    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    opened = open_engine()
+    migrate(opened)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture

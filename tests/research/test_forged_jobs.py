@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Engine, text
 
 from db.queries import columns, rows
-from db.session import migrate, open_engine
 from engine.alerts.troubles import troubles
 from engine.research import nightly, outcomes_due, report_plans
 from engine.research.jobs import AHEAD_MS, LONGEST, ask, cancel, job_of, jobs_of, wall_ms
@@ -33,16 +32,6 @@ INSERT = text(
     "INSERT INTO job (uuid, kind, title, args, source, state, created_ts, heartbeat_ts, worker, result) "
     "VALUES (:uuid, :kind, :title, :args, 'app', :state, :created, :heartbeat, :worker, :result)"
 )
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    opened = open_engine()
-    migrate(opened)
-    yield opened
-    opened.dispose()
 
 
 def forge(engine: Engine, *forged: Mapping[str, Any]) -> None:

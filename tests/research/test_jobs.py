@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from db.queries import rows
-from db.session import migrate, open_engine, write_session
+from db.session import open_engine, write_session
 from engine.core.setup import Setup
 from engine.ledger.write import create_run
 from engine.market.store import Store
@@ -46,16 +46,6 @@ END = 1_767_600_000_000
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox.running(seed=5, start=END, hold=True) as running:
         yield running
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    opened = open_engine()
-    migrate(opened)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

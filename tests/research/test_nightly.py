@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, text
 
 from db.models import Run, Snapshot
-from db.session import migrate, open_engine, write_session
+from db.session import write_session
 from engine.research import nightly, worker_start
 from engine.research.jobs import jobs_of
 from engine.research.nightly import AFTER_MS, DAY_MS, ask_due, due, night_of
@@ -20,16 +18,6 @@ from engine.runtime.nightly import look
 MIDNIGHT = 1_767_571_200_000
 """2026-01-05 00:00 UTC."""
 BEGIN = MIDNIGHT - 3 * DAY_MS
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    opened = open_engine()
-    migrate(opened)
-    yield opened
-    opened.dispose()
 
 
 def begun(engine: Engine, name: str = "main", kind: str = "paper", created: int = BEGIN) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from sqlalchemy import Engine
 
 from db.queries import rows
-from db.session import migrate, open_engine
 from engine.core.setup import Setup
 from engine.market.store import Store
 from engine.research import walk_forward
@@ -27,16 +25,6 @@ from tests.research.conftest import spec, walk
 N = 8_000
 AXES = ["fast=5:15:5", "slow=10:50:20"]
 HOW = asdict(Ask(folds=3, train=0.4))
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("EVENKEEL_DATA", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    opened = open_engine()
-    migrate(opened)
-    yield opened
-    opened.dispose()
 
 
 def asked(folder: Path) -> dict[str, Any]:

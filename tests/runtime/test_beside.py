@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from db.models import Alert
 from db.session import migrate, open_engine
-from engine.runtime.beside import MOST_WRITES, Beside, Doors, write_all
+from engine.runtime.beside import LEAVE_S, MOST_WRITES, Beside, Doors, write_all
 
 
 @pytest.fixture
@@ -132,3 +132,20 @@ def test_a_failing_service_disturbs_no_other(caplog: pytest.LogCaptureFixture) -
     assert [record.getMessage() for record in caplog.records] == [
         "bad could not start", "bad could not hear of a commit", "bad could not say how it is", "bad could not stop",
     ]  # fmt: skip
+
+
+def test_an_end_waits_for_what_is_half_done_and_not_for_ever() -> None:
+    doors, turns, now = Doors(), list[float](), [0.0]
+    left = [3]
+
+    def turn() -> None:
+        now[0] += 0.5
+        turns.append(now[0])
+        left[0] -= 1
+
+    doors.before_end.append(lambda: left[0] <= 0)
+    doors.wait_to_end(turn, lambda: now[0])
+    assert turns == [0.5, 1.0, 1.5]
+    doors.before_end.append(lambda: False)
+    doors.wait_to_end(turn, lambda: now[0])
+    assert turns[-1] == 1.5 + LEAVE_S

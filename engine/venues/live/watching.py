@@ -16,7 +16,7 @@ from engine.venues.live.reconcile import Rounds
 EMERGENCY_MS = 5_000
 BARE_MS, MOST_STEP_MS = 10_000, 5_000
 """A step of a clock that was set is no time that has passed."""
-STANDING, UNSURE = ("acked", "partial"), ("unknown", "quarantined")
+STANDING = ("acked", "partial")
 Bare = tuple[int, int | None]
 """A slot and its trade."""
 
@@ -70,7 +70,7 @@ class Watch:
         """Whether the exchange may be left alone: nothing is there but stops at rest, one of every position that is to stay. What
         nobody can tell about is not waited for. Any thread."""
         mirror, killed = self.booker.mirror, self.gate.killed() or self.gate.level() == "killed"
-        known = [one for one in list(mirror.intents.values()) if one.state not in UNSURE]
+        known = [one for one in list(mirror.intents.values()) if not one.unsure]
         resting = {one.slot_id for one in known if one.role == "stop" and one.state in STANDING and not one.busy}
         staying = {slot for slot, one in list(mirror.positions.items()) if one.stop and one.status != "exiting"}
         if mirror.stale or len(resting) < len(known):

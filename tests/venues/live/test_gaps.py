@@ -170,6 +170,31 @@ def test_what_an_entry_buys_after_a_kill_that_closes_is_closed(tmp_path: Path) -
     life.audited()
 
 
+def test_a_kill_through_the_ledger_keeps_its_word_over_a_restart(tmp_path: Path) -> None:
+    life, port = begun(tmp_path)
+    session = cast(Any, SimpleNamespace(recorder=life.recorder))
+    switch = kill.KillSwitch(life.folder)
+    life.enter(pumps=0)
+    while not port.came:
+        life.pump(1, 50)
+    life.desk.event(life.trader.now, ["command", life.trader.now, "kill", {"flatten": True}, 0])
+    kill.taken(switch, life.desk, True)
+    life.killed = True
+    life.commit()
+    life.die()
+    life.begin()
+    again = kill.KillSwitch(life.folder)
+    again.look()
+    assert again.flattens, "the file says that positions are to be closed"
+    session.recorder = life.recorder
+    for _ in range(160):
+        kill.obey(again, session, life.desk)
+        life.pump(1, 250)
+    assert [one.state for one in life.intents("entry")] == ["filled"], "told of by the next life"
+    assert life.held() == 0
+    life.audited()
+
+
 def test_a_position_whose_stop_never_comes_leaves_at_market(tmp_path: Path) -> None:
     life, port = begun(tmp_path)
     port.deaf = {"stop"}
